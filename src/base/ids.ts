@@ -1,0 +1,20 @@
+import { randomBytes } from 'node:crypto';
+import type { Branded } from './brand.ts';
+
+/**
+ * 64 lower-case hex digits, as Docker's container ids.
+ *
+ * @public
+ */
+export type ContainerId = Branded<string, 'ContainerId'>;
+
+/** @public */
+export type ExecId = Branded<string, 'ExecId'>;
+
+export function newContainerId(): ContainerId {
+  return randomBytes(32).toString('hex') as ContainerId;
+}
+
+export function isContainerId(text: string): text is ContainerId {
+  return /^[0-9a-f]{64}$/.test(text);
+}

@@ -1,0 +1,81 @@
+import type { ContainerId } from '../base/ids.ts';
+import type { OperationOptions } from './operation.ts';
+
+/** One line, or one piece of a line longer than 16 KiB. @public */
+export interface LogEntry {
+  readonly stream: 'stdout' | 'stderr';
+  /** Nanoseconds since the epoch. */
+  readonly time: bigint;
+  /** The bytes without the newline. */
+  readonly line: Uint8Array;
+  /** More of the same line follows in the next entry of this stream. */
+  readonly partial: boolean;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/** @public */
+export interface LogQuery {
+  /** Goes on with what is still to be written, until the container has ended. */
+  readonly follow?: boolean;
+  /** Only the last so many lines. */
+  readonly tail?: number;
+  /** Nanoseconds since the epoch, inclusive. */
+  readonly since?: bigint;
+  /** Nanoseconds since the epoch, inclusive. */
+  readonly until?: bigint;
+  readonly stdout?: boolean;
+  readonly stderr?: boolean;
+}
+
+/** What a log driver may know of the container whose output it keeps. Docker's logger.Info. @public */
+export interface LogContainerInfo {
+  readonly id: ContainerId;
+  readonly name: string;
+  readonly command: string;
+  readonly imageId: string;
+  readonly imageName: string;
+  readonly hostname: string;
+  readonly createdAt: Date;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `NAME=value`. */
+  readonly env: readonly string[];
+  /** The container's own directory on the host; a file sink writes here and nowhere else. */
+  readonly directory: string;
+}
+
+/**
+ * Where the supervisor puts output by itself, with no Node process needed.
+ *
+ * @public
+ */
+export type LogSink =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'json-file';
+      /** A file name in the container's directory. */
+      readonly fileName: string;
+      /** Bytes; a file that has reached it is rotated before the next write. null: no limit. */
+      readonly maxSize: number | null;
+      readonly maxFiles: number;
+      readonly compress: boolean;
+      readonly attributes: Readonly<Record<string, string>>;
+    };
+
+/**
+ * A log driver decides where a container's output is kept, and reads it back.
+ *
+ * `open` is called before each start and names a {@link LogSink}, which the supervisor runs by itself: that is
+ * why a driver goes on working when no Node process is alive. `read` is optional: a driver without it answers
+ * `logs()` with `HAKO_ERR_LOG_NOT_READABLE`, never with an empty stream.
+ *
+ * @public
+ */
+export interface LogDriver extends AsyncDisposable {
+  open(container: LogContainerInfo, options?: OperationOptions): Promise<LogSink>;
+  /** `ended` resolves when the container's last byte has been written: the end of a followed log. */
+  read?(container: LogContainerInfo, query: LogQuery, ended: Promise<void>, options?: OperationOptions): AsyncIterable<LogEntry>;
+  /** The supervisor has rotated a file (only of sinks that ask for compression). */
+  rotated?(container: LogContainerInfo): Promise<void>;
+  /** The path that `inspect` shows as LogPath, when the driver has one that users may rely on. */
+  path?(container: LogContainerInfo): string;
+}

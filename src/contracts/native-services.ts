@@ -1,0 +1,24 @@
+import type { HostMountRequest } from './native-binding.ts';
+import type { IdMappings } from './isolation.ts';
+import type { OperationOptions } from './operation.ts';
+
+/**
+ * The work on file trees that a plugin may ask for. All of it runs outside Node's process, through descriptors
+ * only, in the user namespace that `idMappings` describes (null: none).
+ *
+ * @public
+ */
+export interface NativeServices {
+  /** Removes a tree, whatever it holds and whoever owns it. Not there: fine. */
+  removeTree(path: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<void>;
+  /** Copies a tree with everything: ids, modes, times, xattrs, hard links, holes, devices; by reflink where it can. */
+  copyTree(from: string, to: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<void>;
+  usage(path: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<{ readonly bytes: number; readonly inodes: number }>;
+  /** syncfs(2) of the filesystem that the directory lies on. */
+  syncFilesystem(directory: string): Promise<void>;
+  /** Mounts on the host (needs the right to); for callers who ask for a host mount. */
+  mount(request: HostMountRequest): Promise<void>;
+  unmount(target: string): Promise<void>;
+}
+
+

@@ -1,0 +1,16 @@
+/**
+ * The names under which services ask for what they need. They are plain symbols, so a service can name what it
+ * takes without knowing the injector.
+ */
+export const NativeBindingToken = Symbol('NativeBinding');
+export const NativeServicesToken = Symbol('NativeServices');
+export const HostInfoToken = Symbol('HostInfo');
+export const StorageDriverToken = Symbol('StorageDriver');
+export const PrivilegeModesToken = Symbol('PrivilegeModes');
+export const LogDriversToken = Symbol('LogDrivers');
+export const RuntimePathsToken = Symbol('RuntimePaths');
+export const RuntimeDefaultsToken = Symbol('RuntimeDefaults');
+export const EventBusToken = Symbol('EventBus');
+export const ContainerRepositoryToken = Symbol('ContainerRepository');
+export const ImageRepositoryToken = Symbol('ImageRepository');
+export const LeaseRepositoryToken = Symbol('LeaseRepository');

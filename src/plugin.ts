@@ -1,0 +1,15 @@
+export type { Branded } from './base/brand.ts';
+export { type Digest } from './base/digest.ts';
+export { HakoError, type ErrorCode, type ErrorKind, type HakoErrorDetails } from './base/errors.ts';
+export type { ContainerId } from './base/ids.ts';
+export type * from './contracts/host-info.ts';
+export type * from './contracts/isolation.ts';
+export type * from './contracts/log-driver.ts';
+export type * from './contracts/mount.ts';
+export type { NativeServices } from './contracts/native-services.ts';
+export type * from './contracts/operation.ts';
+export { pluginApi } from './contracts/plugin-definition.ts';
+export type * from './contracts/plugin-definition.ts';
+export type * from './contracts/privilege-mode.ts';
+export type * from './contracts/storage-driver.ts';
+export { definePlugin } from './plugins/define-plugin.ts';
