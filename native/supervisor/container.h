@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A container's first process, the ones that are executed beside it, and what
+// they leave behind. The supervisor is the parent of all of them: it waits for
+// them through their pidfds.
+#ifndef HAKO_CONTAINER_H
+#define HAKO_CONTAINER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "request.h"
+
+// Descriptors are -1 where there is none, non-blocking, and the caller's to
+// close. With a tty only tty_master is there, else the pipes are.
+struct process {
+  pid_t pid; // in the supervisor's pid namespace
+  int pidfd;
+  uint64_t start_ticks; // proc_pid_stat(5), field 22
+  int64_t started_at;   // ns since the epoch, when execve had succeeded
+  uid_t uid;            // inside the container
+  gid_t gid;
+  int stdin_w;
+  int stdout_r;
+  int stderr_r;
+  int tty_master;
+};
+
+struct container {
+  struct process init;
+  uint32_t namespaces; // CLONE_NEW* in which it differs from the supervisor
+  int oom_fd;          // -1: nothing to tell by
+  char oom_key[32];
+  uint64_t oom_count;    // at the start
+  char *cgroups;         // directories that were made: each with its NUL, in the order made
+  size_t cgroups_length;
+};
+
+// Gives 0 once execve has succeeded. Gives -1 with the failure, and with all
+// that was made undone (cgroups, the process), otherwise. The extra descriptors
+// that the request joins stay open: they are the caller's.
+int container_start(const struct start_request *request, struct container *out, struct failure *failure);
+
+// A further process in the namespaces and with the root of a running container.
+int container_exec(const struct container *container, const struct exec_request *request, struct process *out,
+                   struct failure *failure);
+
+// Whether the kernel's count of OOM kills grew since the start. Before container_cleanup.
+bool container_oom_killed(const struct container *container);
+
+// After the first process was reaped: kills what is left in the cgroups, removes
+// them deepest first and closes what the container holds but `init`'s descriptors.
+// Takes up to two seconds with processes that don't die; false: a cgroup is still there.
+bool container_cleanup(struct container *container);
+
+#endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// START and EXEC as structs. Strings and bytes point into the payload, which is
+// changed and must live as long as the request; lists live in the request's own
+// arena, one mapping that is touched only as far as it is used.
+#ifndef HAKO_REQUEST_H
+#define HAKO_REQUEST_H
+
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "../common/failure.h"
+#include "../common/wire.h"
+#include "../protocol.h"
+
+struct arena {
+  uint8_t *base;
+  size_t used;
+  size_t size;
+};
+
+struct string_list {
+  char **items; // a NULL after the last
+  uint32_t count;
+};
+
+struct namespace_join {
+  uint32_t type; // one CLONE_NEW*
+  int fd;        // the descriptor itself, HAKO_FD_EXTRA + index
+};
+
+struct idmap {
+  uint8_t method; // enum hako_idmap_method
+  const char *uid_map;
+  const char *gid_map;
+  bool deny_setgroups;
+  const char *newuidmap;
+  const char *newgidmap;
+};
+
+struct cgroup_step {
+  uint8_t kind; // enum hako_cgroup_step
+  const char *path;
+  struct wire_bytes value; // WRITE, DEVICES
+};
+
+struct mount_option {
+  const char *key;
+  const char *value; // "": a flag
+};
+
+struct setup_op {
+  uint8_t kind;       // enum hako_setup_op
+  uint32_t flags;     // HAKO_TARGET_* | HAKO_BIND_*
+  uint32_t mode;      // MKDIR, MKNOD
+  const char *path;   // the target inside the root; SYSCTL: the name
+  const char *source; // MOUNT, BIND; SYMLINK: the target text; SYSCTL: the value
+  union {
+    struct {
+      const char *type;
+      uint64_t attributes;
+      struct mount_option *options;
+      uint32_t option_count;
+    } mount;
+    struct {
+      uint64_t set, clear, propagation;
+    } bind;
+    struct {
+      uint32_t major, minor, uid, gid;
+    } node;
+    uint64_t bits; // PROPAGATION, ROOT_ATTR
+  };
+};
+
+struct rlimit_setting {
+  uint32_t resource;
+  struct rlimit limit;
+};
+
+struct process_request {
+  struct string_list argv;
+  struct string_list env; // room for one more entry and the NULL
+  const char *cwd;
+  const char *user;
+  struct string_list groups;
+  uint32_t flags; // HAKO_PROCESS_*
+  uint64_t bounding, effective, permitted, inheritable, ambient;
+  uint32_t umask;
+  struct rlimit_setting *rlimits;
+  uint32_t rlimit_count;
+  int32_t oom_score_adj;
+  struct wire_bytes seccomp;
+  uint32_t seccomp_flags;
+  const char *apparmor;
+  uint16_t rows, columns;
+};
+
+struct sink_request {
+  uint8_t kind;     // enum hako_sink
+  const char *name; // JSON_FILE, JOURNAL: file name in the state directory
+  uint64_t size;    // JSON_FILE: max size; JOURNAL: capacity
+  uint32_t max_files;
+  bool compress;
+  struct wire_bytes attrs;
+  bool blocking; // JOURNAL
+};
+
+struct start_request {
+  struct arena arena;
+  uint32_t flags, attach;
+  const char *title;
+  uint32_t unshare;
+  struct namespace_join *joins;
+  uint32_t join_count;
+  struct idmap idmap;
+  struct cgroup_step *steps;
+  uint32_t step_count;
+  const char *oom_file;
+  const char *oom_key;
+  const char *hostname;
+  const char *domainname;
+  struct setup_op *ops;
+  uint32_t op_count;
+  struct process_request process;
+  struct sink_request sink;
+};
+
+struct exec_request {
+  struct arena arena;
+  uint32_t flags, attach;
+  struct string_list cgroups;
+  struct process_request process;
+};
+
+// Both fail with operation "protocol" when anything is unsound, or "memory".
+// On failure there is nothing to free.
+int request_decode_start(void *payload, size_t length, struct start_request *out, struct failure *failure);
+int request_decode_exec(void *payload, size_t length, struct exec_request *out, struct failure *failure);
+
+// Gives the arena back; the payload is the caller's.
+void request_free(struct arena *arena);
+
+#endif
