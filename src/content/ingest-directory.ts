@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasErrno } from '../base/errno.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
+
+/** Long enough that no running ingest is taken for a dead one: each write renews the file's time. */
+const abandonedAfter = 60 * 60 * 1000;
+
+/** Where content lies while it is being written, and may be torn. */
+export class IngestDirectory {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Makes it, and removes what killed processes left in it. */
+  async open(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.#directory)) {
+      const path = join(this.#directory, name);
+      const status = await stat(path).catch(() => null);
+      if (status !== null && Date.now() - status.mtimeMs > abandonedAfter) await unlink(path).catch(() => undefined);
+    }
+  }
+
+  newPath(): string {
+    return join(this.#directory, randomUUID());
+  }
+
+  async create(): Promise<TemporaryFile> {
+    const path = this.newPath();
+    return new TemporaryFile(path, await open(path, 'wx+', 0o600));
+  }
+}
+
+/** A file that is gone when disposed of, unless it was renamed before. */
+export class TemporaryFile implements AsyncDisposable {
+  readonly path: string;
+  readonly handle: FileHandle;
+
+  constructor(path: string, handle: FileHandle) {
+    this.path = path;
+    this.handle = handle;
+  }
+
+  /** Writes all of `content` and syncs it to disk. */
+  async write<Result>(content: AsyncGenerator<Uint8Array, Result>, options: OperationOptions): Promise<Result> {
+    try {
+      for (;;) {
+        options.signal?.throwIfAborted();
+        const next = await content.next();
+        if (next.done) {
+          await this.handle.sync();
+          return next.value;
+        }
+        await this.#append(next.value);
+      }
+    } finally {
+      await content.return(undefined as never);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.handle.close();
+    await unlink(this.path).catch((error: unknown) => {
+      if (!hasErrno(error, 'ENOENT')) throw error;
+    });
+  }
+
+  async #append(chunk: Uint8Array): Promise<void> {
+    for (let written = 0; written < chunk.byteLength; ) {
+      written += (await this.handle.write(chunk, written, chunk.byteLength - written, null)).bytesWritten;
+    }
+  }
+}
+
