@@ -4,8 +4,13 @@ export type Support = { readonly supported: true } | { readonly supported: false
 /** How control groups are set up here (cgroups(7)). @public */
 export interface CgroupHost {
   readonly layout: 'v1' | 'v2' | 'hybrid' | 'none';
-  /** Controllers that hako may use, each with the directory under which it makes containers' groups. */
+  /**
+   * Controllers that hako may use, each with the directory under which it makes containers' groups. On v2 `devices`
+   * (by BPF) and `freezer` (cgroup.freeze) are listed as if they were controllers.
+   */
   readonly controllers: Readonly<Record<string, string>>;
+  /** Names of the interface files that groups have here: `memory.memsw.limit_in_bytes`, `io.bfq.weight`. */
+  readonly files: readonly string[];
   /** Where the v2 hierarchy is mounted, if it is. */
   readonly unifiedMount: string | null;
   /** The parent group on v2, or null when hako may not make groups there. */
@@ -42,8 +47,16 @@ export interface HostInfo {
   readonly timeNamespaces: Support;
   readonly cgroupNamespaces: Support;
   readonly raiseLimits: Support;
-  /** newuidmap, newgidmap and the ranges that this user has. */
+  /** Ids beside its own that this user may map into a user namespace. */
   readonly idRanges:
-    | { readonly supported: true; readonly newuidmap: string; readonly newgidmap: string; readonly uid: readonly SubordinateRange[]; readonly gid: readonly SubordinateRange[] }
+    | {
+        readonly supported: true;
+        /** Who may write such a map: this process itself (root), or newuidmap(1) and newgidmap(1) at these paths. */
+        readonly method: { readonly kind: 'direct' } | { readonly kind: 'helpers'; readonly newuidmap: string; readonly newgidmap: string };
+        readonly uid: readonly SubordinateRange[];
+        readonly gid: readonly SubordinateRange[];
+      }
     | { readonly supported: false; readonly reason: string };
+  /** Directories of this machine's /sys that tell a container of its neighbours, and whose names differ by machine. */
+  readonly sideChannels: readonly string[];
 }

@@ -9,6 +9,10 @@ export interface IsolationRequest {
   readonly capabilitiesAdd: readonly string[];
   readonly capabilitiesDrop: readonly string[];
   readonly devices: readonly RequestedDevice[];
+  /** Added to the mode's own, after those that come of `devices`. */
+  readonly deviceRules: readonly DeviceRule[];
+  /** Every device node of the host's /dev; looked up when it is read, so only by modes that hand them on. */
+  readonly hostDevices: readonly RequestedDevice[];
   /** undefined: the mode's default. */
   readonly noNewPrivileges: boolean | undefined;
   readonly seccomp: 'default' | 'unconfined' | SeccompProfileText;
@@ -50,7 +54,7 @@ export interface IsolationPlan {
   /** Whether /sys and /sys/fs/cgroup can be written. */
   readonly writableSys: boolean;
   /** Nodes besides those that every container has. */
-  readonly devices: readonly DeviceNode[];
+  readonly devices: readonly RequestedDevice[];
   /** Made with mknod(2), or bound from the host where mknod is refused (user namespaces). */
   readonly deviceMethod: 'mknod' | 'bind';
   /** null: not enforced (no right to a devices cgroup). */

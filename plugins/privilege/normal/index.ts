@@ -1,0 +1,64 @@
+import {
+  type Degradations,
+  defaultCapabilities,
+  defaultDeviceRules,
+  definePlugin,
+  HakoError,
+  type IsolationPlan,
+  type IsolationRequest,
+  planAppArmor,
+  planCapabilities,
+  planDeviceRules,
+  planNamespaces,
+  planPaths,
+  planSeccomp,
+} from 'libhako/plugin';
+import { z } from 'zod';
+
+/**
+ * What images are written for: Docker's capabilities, seccomp profile and masked paths, its own devices and no
+ * others; and, stricter than Docker, no way to new privileges (set-user-ID programs such as sudo give none).
+ *
+ * @public
+ */
+export const normal = definePlugin({
+  kind: 'privilege',
+  id: 'normal',
+  api: 1,
+  options: z.object({}),
+  probe: (host) =>
+    host.capabilities.includes('CAP_SYS_ADMIN')
+      ? { supported: true }
+      : { supported: false, reason: "making namespaces without a user namespace needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'" },
+  create: async () => ({
+    ownership: { kind: 'same' as const },
+    plan,
+    [Symbol.asyncDispose]: async () => {},
+  }),
+});
+
+function plan(request: IsolationRequest): IsolationPlan {
+  const { host } = request;
+  if (!host.capabilities.includes('CAP_SYS_ADMIN')) {
+    throw new HakoError('HOST_UNSUPPORTED', "The mode 'normal' needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'.");
+  }
+  if (request.namespaces.user !== undefined && request.namespaces.user !== 'host') {
+    throw new HakoError('INVALID_OPTION', "A container of mode 'normal' has no user namespace of its own; leave namespaces.user out, or use the mode 'rootless'.");
+  }
+  const degraded: Degradations = [];
+  return {
+    namespaces: planNamespaces(request, { mount: 'private', pid: 'private', network: 'private', ipc: 'private', uts: 'private', user: 'host', cgroup: 'private', time: 'host' }, degraded),
+    idMappings: null,
+    capabilities: planCapabilities(request, defaultCapabilities, host.capabilities, degraded),
+    noNewPrivileges: request.noNewPrivileges ?? true,
+    seccomp: planSeccomp(request, degraded),
+    apparmorProfile: planAppArmor(request, degraded),
+    ...planPaths(request),
+    readonlyRoot: request.readonlyRoot,
+    writableSys: false,
+    devices: request.devices,
+    deviceMethod: 'mknod',
+    deviceRules: planDeviceRules(request, defaultDeviceRules, degraded),
+    degraded,
+  };
+}

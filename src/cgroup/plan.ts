@@ -1,0 +1,109 @@
+import type { CgroupHost } from '../contracts/host-info.ts';
+import type { Degradation, DeviceRule } from '../contracts/isolation.ts';
+import type { CgroupStep } from '../native/protocol.ts';
+import { compileDeviceProgram } from './device-bpf.ts';
+import { compileDeviceList } from './device-list.ts';
+import { type Limits, limitWrites } from './limits.ts';
+import type { Resources } from './resources.ts';
+
+/** A container's group in one hierarchy. It is JSON: kept in the container's record, to be found again after a crash. */
+export interface CgroupGroup {
+  readonly version: 1 | 2;
+  readonly directory: string;
+  readonly controllers: readonly string[];
+}
+
+/** What is to be done for a container's control groups, as data. */
+export interface CgroupPlan {
+  /** Run in order by the supervisor. */
+  readonly steps: readonly CgroupStep[];
+  /** Where an OOM kill shows. null: it cannot be told from another SIGKILL. */
+  readonly oom: { readonly file: string; readonly key: string } | null;
+  /** Made for the container; an exec joins each of them. */
+  readonly groups: readonly CgroupGroup[];
+  readonly degraded: readonly Degradation[];
+}
+
+export interface CgroupRequest {
+  /** The container's ID: the name of its group. */
+  readonly id: string;
+  readonly resources: Resources;
+  /** Used when `resources` says nothing of pids; failing to give it is a degradation, not an error. */
+  readonly defaultPids: number | null;
+  /** null: not limited. */
+  readonly deviceRules: readonly DeviceRule[] | null;
+}
+
+/**
+ * Controllers that every container is put into, limits or not. pids and devices carry defaults of the security
+ * model. memory and cpuacct are joined so that usage can be read of every container, and so that an OOM kill in a
+ * group above is told as one; on v1 they cost 0.08 and 0.02 ms a start of about 3 (measured on kernel 6.18: mkdir and
+ * join of pids and devices 109 µs, with memory 187, with cpuacct 131). The v1 freezer (0.03 ms) is joined when a
+ * container is first paused, and cpu, cpuset and blkio when they are given something to limit.
+ */
+const alwaysJoined = ['pids', 'devices', 'memory', 'cpuacct'];
+
+/**
+ * Plans the groups of one container. Pure.
+ *
+ * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` when a limit was asked for that this host cannot give.
+ */
+export function planCgroup(host: CgroupHost, request: CgroupRequest): CgroupPlan {
+  const degraded: Degradation[] = [];
+  const limits = limitWrites(host, withDefaultPids(host, request, degraded));
+  const joined = new Set(alwaysJoined.filter((controller) => host.controllers[controller] !== undefined));
+  for (const { controller } of limits) joined.add(controller);
+  if (request.deviceRules !== null && host.controllers['devices'] === undefined) {
+    degraded.push({ feature: 'device rules', reason: host.missing['devices'] ?? 'there is no devices controller' });
+  }
+  const groups = groupsOf(host, request.id, joined);
+  return {
+    steps: groups.flatMap((group) => stepsOf(host, group, limits, request.deviceRules)),
+    oom: oomFile(groups),
+    groups,
+    degraded,
+  };
+}
+
+/** One group for each hierarchy that holds a joined controller; on v2 always, for freezing and killing. */
+function groupsOf(host: CgroupHost, id: string, joined: ReadonlySet<string>): readonly CgroupGroup[] {
+  const controllersOf = new Map<string, string[]>();
+  if (host.layout === 'v2' && host.unifiedParent !== null) controllersOf.set(host.unifiedParent, []);
+  for (const controller of joined) {
+    const parent = host.controllers[controller];
+    if (parent === undefined) continue;
+    const list = controllersOf.get(parent);
+    if (list === undefined) controllersOf.set(parent, [controller]);
+    else list.push(controller);
+  }
+  return [...controllersOf].map(([parent, controllers]) => ({ version: parent === host.unifiedParent ? 2 : 1, directory: `${parent}/${id}`, controllers }));
+}
+
+function stepsOf(host: CgroupHost, group: CgroupGroup, limits: Limits, deviceRules: readonly DeviceRule[] | null): readonly CgroupStep[] {
+  const { directory } = group;
+  const steps: CgroupStep[] = [{ kind: 'mkdir', path: directory }];
+  const parent = directory.slice(0, directory.lastIndexOf('/'));
+  for (const limit of limits) {
+    if (host.controllers[limit.controller] === parent) steps.push({ kind: 'write', path: `${directory}/${limit.file}`, value: limit.value });
+  }
+  if (deviceRules !== null && group.controllers.includes('devices')) {
+    if (group.version === 2) steps.push({ kind: 'devices', directory, program: compileDeviceProgram(deviceRules) });
+    else for (const { file, value } of compileDeviceList(deviceRules)) steps.push({ kind: 'write', path: `${directory}/${file}`, value });
+  }
+  steps.push({ kind: group.version === 2 ? 'into' : 'join', directory });
+  return steps;
+}
+
+function withDefaultPids(host: CgroupHost, request: CgroupRequest, degraded: Degradation[]): Resources {
+  if (request.resources.pids !== undefined || request.defaultPids === null) return request.resources;
+  if (host.controllers['pids'] !== undefined) return { ...request.resources, pids: request.defaultPids };
+  degraded.push({ feature: 'pids limit', reason: host.missing['pids'] ?? 'there is no pids controller' });
+  return request.resources;
+}
+
+/** cgroup-v2.rst, "memory.events"; cgroup-v1/memory.rst has the same count in memory.oom_control. */
+function oomFile(groups: readonly CgroupGroup[]): CgroupPlan['oom'] {
+  const group = groups.find(({ controllers }) => controllers.includes('memory'));
+  if (group === undefined) return null;
+  return { file: `${group.directory}/${group.version === 2 ? 'memory.events' : 'memory.oom_control'}`, key: 'oom_kill' };
+}
