@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "answers.h"
+
+#include "../protocol.h"
+#include "supervisor.h"
+
+#define MOST_ANSWER (WIRE_HEADER + 64)
+
+void answer_started(struct session *session, const struct process *process) {
+  uint8_t frame[MOST_ANSWER];
+  struct wire_writer writer = wire_begin(frame, sizeof frame, HAKO_STARTED);
+  wire_put_i32(&writer, process->pid);
+  wire_put_u64(&writer, process->start_ticks);
+  wire_put_i64(&writer, process->started_at);
+  wire_put_u32(&writer, process->uid);
+  wire_put_u32(&writer, process->gid);
+  session_send_frame(session, frame, wire_end(&writer));
+}
+
+void answer_state(struct session *session) {
+  const struct process *process = &supervisor.task.process;
+  struct sink_counts counts = sink_counts(supervisor.sink);
+  uint8_t frame[MOST_ANSWER];
+  struct wire_writer writer = wire_begin(frame, sizeof frame, HAKO_STATE_REPLY);
+  wire_put_u8(&writer, !supervisor.task.exited);
+  wire_put_i32(&writer, process->pid);
+  wire_put_u64(&writer, process->start_ticks);
+  wire_put_i64(&writer, process->started_at);
+  wire_put_u32(&writer, supervisor.exec_count);
+  wire_put_u64(&writer, counts.written);
+  wire_put_u64(&writer, counts.lost);
+  session_send_frame(session, frame, wire_end(&writer));
+}
+
+void answer_exited(struct task *task) {
+  const struct exit_status *status = &task->status;
+  uint8_t frame[MOST_ANSWER];
+  struct wire_writer writer = wire_begin(frame, sizeof frame, HAKO_EXITED);
+  wire_put_i32(&writer, status->code);
+  wire_put_i32(&writer, status->signal);
+  wire_put_u8(&writer, status->oom_killed);
+  wire_put_i64(&writer, status->finished_at);
+  size_t length = wire_end(&writer);
+  for (struct session *session; (session = task->sessions) != NULL;) {
+    task_leave(session);
+    session->ends_container = false; // this end is ours, not the peer's
+    session_send_frame(session, frame, length);
+    session_finish(session);
+  }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The frames that tell of a task.
+#ifndef HAKO_ANSWERS_H
+#define HAKO_ANSWERS_H
+
+#include "task.h"
+
+void answer_started(struct session *session, const struct process *process);
+void answer_state(struct session *session);
+
+// EXITED to all sessions of a task, as the last frame of each.
+void answer_exited(struct task *task);
+
+#endif

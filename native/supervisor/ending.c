@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The end of a supervisor. However its peers behave, it is over in bounded time.
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "../common/fd.h"
+#include "../protocol.h"
+#include "answers.h"
+#include "control_socket.h"
+#include "exit_record.h"
+#include "supervisor.h"
+
+#define NS_PER_S 1000000000ll
+#define STOP_TIMEOUT (10 * NS_PER_S) // Docker's, for a container that was asked to stop
+#define MOST_WITHOUT_PROGRESS (2 * NS_PER_S)
+#define MOST_FAREWELL (10 * NS_PER_S)
+
+static int exit_status;
+static bool timed_out;
+static int64_t ended_at;
+static uint64_t last_progress;
+
+static void stop_expired(struct timer *timer) {
+  (void)timer;
+  task_signal(&supervisor.task, SIGKILL);
+}
+
+static struct timer stop = {.expired = stop_expired};
+
+// Whoever ends the supervisor (a host that shuts down, mostly) means the
+// container, which gets the time to stop that `docker stop` would give it.
+void supervisor_terminate(void) {
+  if (supervisor.phase == PHASE_BORN) {
+    supervisor_end(1);
+  } else if (supervisor.phase == PHASE_RUNNING && stop.deadline == 0) {
+    task_signal(&supervisor.task, SIGTERM);
+    loop_set_timer(&stop, STOP_TIMEOUT);
+  }
+}
+
+void supervisor_reaped(pid_t pid, int code, int signal) {
+  struct task *exec = exec_find(pid);
+  if (exec) {
+    task_exited(exec, code, signal);
+  } else if (pid == supervisor.task.process.pid && !supervisor.task.exited) {
+    // A pid namespace takes its processes along; a shared one does not.
+    execs_kill();
+    task_exited(&supervisor.task, code, signal);
+  }
+}
+
+static void farewell_expired(struct timer *timer) {
+  bool stuck = sessions_progress() == last_progress;
+  last_progress = sessions_progress();
+  if (stuck || monotonic_ns() - ended_at >= MOST_FAREWELL)
+    timed_out = true;
+  else
+    loop_set_timer(timer, MOST_WITHOUT_PROGRESS);
+}
+
+static struct timer farewell = {.expired = farewell_expired};
+
+void supervisor_end(int status) {
+  if (supervisor.phase == PHASE_ENDED)
+    return;
+  supervisor.phase = PHASE_ENDED;
+  exit_status = status;
+  ended_at = monotonic_ns();
+  last_progress = sessions_progress();
+  loop_set_timer(&farewell, MOST_WITHOUT_PROGRESS);
+}
+
+bool supervisor_is_over(int *status) {
+  *status = exit_status;
+  return supervisor.phase == PHASE_ENDED && (timed_out || (sessions_open() == 0 && !supervisor.execs));
+}
+
+static void complain(const char *what) {
+  struct failure failure;
+  fail(&failure, "exit-record", errno, "hako-supervisor: ", what, ": ", strerror(errno), "\n");
+  write_all(STDERR_FILENO, failure.detail, strlen(failure.detail));
+}
+
+// What outlasts us is on the disk before anybody is told; what only takes time
+// (cgroups) comes after.
+void supervisor_container_ended(struct task *task) {
+  loop_clear_timer(&stop);
+  sink_end(supervisor.sink);
+  task->status.oom_killed = container_oom_killed(&supervisor.container);
+  if (exit_record_write(HAKO_FD_STATE, &task->status, supervisor.flags & HAKO_START_DURABLE) < 0)
+    complain("writing " HAKO_EXIT_RECORD);
+  // Before the answer: after it the next supervisor may bind the same name.
+  control_socket_last_call(HAKO_FD_STATE);
+  answer_exited(task);
+  container_cleanup(&supervisor.container);
+  supervisor_end(0);
+}

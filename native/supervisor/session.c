@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../common/fd.h"
+#include "../protocol.h"
+
+// Far over what output alone can leave in a queue: only a peer that asks and
+// never reads its answers gets there, and is not listened to until it does.
+#define MOST_QUEUED (512u << 10)
+#define READS_A_TURN 32 // then others get theirs
+#define MOST_DISCARDED (256u << 10)
+
+static struct session *all;
+static size_t open_count;
+static bool any_ended;
+static uint64_t progress;
+
+static bool is_queued(const struct session *session) {
+  return session->queue_end > session->queue_start;
+}
+
+static void update_watch(struct session *session) {
+  if (session->ended)
+    return;
+  size_t queued = session->queue_end - session->queue_start;
+  uint32_t interest = queued > 0 ? EPOLLOUT : 0;
+  if (!session->finishing && !session->input_held && queued <= MOST_QUEUED)
+    interest |= EPOLLIN;
+  // A peer that is gone would be told of again and again with nothing to do about it.
+  if (session->deaf && interest == 0)
+    loop_unwatch(&session->watch);
+  else if (loop_watch(&session->watch, interest) < 0)
+    session_end(session);
+}
+
+// ── Going out ──
+
+static void drop_queue(struct session *session) {
+  free(session->queue);
+  session->queue = NULL;
+  session->queue_start = session->queue_end = session->queue_size = 0;
+}
+
+// What is sent from now on goes nowhere; what the peer sent before is still read.
+static void go_deaf(struct session *session) {
+  session->deaf = true;
+  bool queued = is_queued(session);
+  drop_queue(session);
+  if (queued)
+    session->events->drained(session);
+}
+
+static bool append(struct session *session, const void *bytes, size_t length) {
+  size_t queued = session->queue_end - session->queue_start;
+  if (session->queue_size - session->queue_end < length) {
+    size_t size = queued + length;
+    uint8_t *queue = malloc(size);
+    if (!queue)
+      return false;
+    if (queued > 0)
+      memcpy(queue, session->queue + session->queue_start, queued);
+    free(session->queue);
+    session->queue = queue;
+    session->queue_start = 0;
+    session->queue_end = queued;
+    session->queue_size = size;
+  }
+  memcpy(session->queue + session->queue_end, bytes, length);
+  session->queue_end += length;
+  return true;
+}
+
+// Sends head and body now as far as the socket takes them, and queues the rest.
+static void send_or_queue(struct session *session, const uint8_t *head, size_t head_length, const void *body, size_t length) {
+  if (session->deaf || session->ended)
+    return;
+  size_t sent = 0;
+  if (!is_queued(session)) {
+    struct iovec parts[] = {{(void *)head, head_length}, {(void *)body, length}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    ssize_t count = sendmsg(session->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count < 0 && errno != EAGAIN && errno != EINTR) {
+      go_deaf(session);
+      return;
+    }
+    sent = count < 0 ? 0 : (size_t)count;
+    progress += sent;
+    if (sent == head_length + length)
+      return;
+  }
+  bool queued = true;
+  if (sent < head_length)
+    queued = append(session, head + sent, head_length - sent);
+  size_t body_sent = sent > head_length ? sent - head_length : 0;
+  if (queued && body_sent < length)
+    queued = append(session, (const uint8_t *)body + body_sent, length - body_sent);
+  // With no memory for it, the stream of frames is broken for good.
+  if (!queued)
+    go_deaf(session);
+  update_watch(session);
+}
+
+void session_send_frame(struct session *session, const uint8_t *frame, size_t length) {
+  send_or_queue(session, frame, length, NULL, 0);
+}
+
+void session_send_output(struct session *session, uint8_t stream, const uint8_t *bytes, size_t length) {
+  uint8_t head[WIRE_HEADER + 1];
+  wire_put_header(head, (uint32_t)length + 1, HAKO_OUTPUT);
+  head[WIRE_HEADER] = stream;
+  send_or_queue(session, head, sizeof head, bytes, length);
+}
+
+void session_send_failure(struct session *session, const struct failure *failure) {
+  uint8_t frame[sizeof *failure + 64];
+  struct wire_writer writer = wire_begin(frame, sizeof frame, HAKO_FAILED);
+  wire_put_str(&writer, failure->operation);
+  wire_put_i32(&writer, failure->errnum);
+  wire_put_str(&writer, failure->detail);
+  session_send_frame(session, frame, wire_end(&writer));
+}
+
+bool session_is_behind(const struct session *session) {
+  return is_queued(session);
+}
+
+static void flush_queue(struct session *session) {
+  size_t queued = session->queue_end - session->queue_start;
+  ssize_t count = send(session->watch.fd, session->queue + session->queue_start, queued, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (count < 0 && errno != EAGAIN && errno != EINTR)
+    go_deaf(session);
+  if (count <= 0)
+    return;
+  progress += (uint64_t)count;
+  session->queue_start += (size_t)count;
+  if (is_queued(session))
+    return;
+  drop_queue(session);
+  session->events->drained(session);
+}
+
+// ── Coming in ──
+
+void session_refuse(struct session *session, const char *operation, int errnum, const char *why) {
+  struct failure failure;
+  fail(&failure, operation, errnum, why);
+  session_send_failure(session, &failure);
+  session_finish(session);
+}
+
+// Before anything is set aside for it: a type that is none, or a length over its limit.
+static bool begin_payload(struct session *session) {
+  uint8_t type = wire_frame_type(session->header);
+  uint32_t length = wire_frame_length(session->header);
+  bool request = type == HAKO_START || type == HAKO_EXEC;
+  if (type < HAKO_START || type > HAKO_HOLD || (request && session->greeted)) {
+    session_refuse(session, "protocol", 0, "a frame of a type that has no place there");
+    return false;
+  }
+  if (length > (request ? HAKO_MAX_REQUEST : HAKO_MAX_FRAME)) {
+    session_refuse(session, "protocol", 0, "a frame that is too long");
+    return false;
+  }
+  session->payload_length = length;
+  session->payload_got = 0;
+  session->payload = NULL;
+  if (length > 0 && !(session->payload = malloc(length))) {
+    session_refuse(session, "memory", ENOMEM, "no memory for a frame");
+    return false;
+  }
+  return true;
+}
+
+static void end_payload(struct session *session) {
+  uint8_t *payload = session->payload;
+  session->payload = NULL;
+  session->header_got = 0;
+  session->events->frame(session, wire_frame_type(session->header), &payload, session->payload_length);
+  session->greeted = true;
+  free(payload);
+}
+
+// One read(2), and what follows from it. False: nothing more to be had now.
+static bool read_some(struct session *session) {
+  bool in_header = session->header_got < WIRE_HEADER;
+  uint8_t *into = in_header ? session->header + session->header_got : session->payload + session->payload_got;
+  size_t wanted = in_header ? WIRE_HEADER - session->header_got : session->payload_length - session->payload_got;
+  ssize_t count = read(session->watch.fd, into, wanted);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR))
+    return false;
+  if (count <= 0) {
+    session_end(session);
+    return false;
+  }
+  if (in_header) {
+    session->header_got += (uint8_t)count;
+    if (session->header_got < WIRE_HEADER)
+      return true;
+    if (!begin_payload(session))
+      return false;
+  } else {
+    session->payload_got += (uint32_t)count;
+  }
+  if (session->payload_got == session->payload_length)
+    end_payload(session);
+  return true;
+}
+
+// The peer has hung up while its frames are not being read.
+static void hung_up(struct session *session) {
+  // One that decides over a life ends now: that must not wait behind its own stdin.
+  if (session->finishing || session->ends_task || session->ends_container)
+    session_end(session);
+  else
+    go_deaf(session);
+}
+
+static void session_ready(struct watch *watch, uint32_t events) {
+  struct session *session = LOOP_OWNER(watch, struct session, watch);
+  bool reading = watch->interest & EPOLLIN;
+  if (events & EPOLLOUT)
+    flush_queue(session);
+  if (session->finishing && !is_queued(session))
+    session_end(session);
+  else if (!reading && (events & (EPOLLHUP | EPOLLERR)))
+    hung_up(session);
+  for (int i = 0; reading && i < READS_A_TURN && !session->ended && !session->finishing && !session->input_held; i++) {
+    if (!read_some(session))
+      break;
+  }
+  update_watch(session);
+}
+
+void session_hold_input(struct session *session, bool hold) {
+  session->input_held = hold;
+  update_watch(session);
+}
+
+// ── Life ──
+
+struct session *session_open(int fd, const struct session_events *events) {
+  struct session *session = calloc(1, sizeof *session);
+  if (!session) {
+    close_fd(&fd);
+    return NULL;
+  }
+  session->watch = (struct watch){.fd = fd, .ready = session_ready};
+  session->events = events;
+  if (loop_watch(&session->watch, EPOLLIN) < 0) {
+    close_fd(&fd);
+    free(session);
+    return NULL;
+  }
+  session->next = all;
+  all = session;
+  open_count++;
+  return session;
+}
+
+void session_finish(struct session *session) {
+  session->finishing = true;
+  if (is_queued(session))
+    update_watch(session);
+  else
+    session_end(session);
+}
+
+// A socket closed with bytes unread answers the peer's next read with ECONNRESET
+// in place of the end, so what it sent meanwhile (stdin, mostly) is taken first.
+static void discard_input(int fd) {
+  char bytes[4096];
+  for (size_t total = 0; total < MOST_DISCARDED; total += sizeof bytes) {
+    if (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
+      return;
+  }
+}
+
+void session_end(struct session *session) {
+  if (session->ended)
+    return;
+  session->ended = true;
+  any_ended = true;
+  open_count--;
+  discard_input(session->watch.fd);
+  loop_close(&session->watch);
+  drop_queue(session);
+  session->events->ended(session);
+}
+
+void sessions_sweep(void) {
+  if (!any_ended)
+    return;
+  any_ended = false;
+  for (struct session **link = &all; *link;) {
+    struct session *session = *link;
+    if (!session->ended) {
+      link = &session->next;
+      continue;
+    }
+    *link = session->next;
+    free(session->payload);
+    free(session->stdin_data);
+    free(session);
+  }
+}
+
+size_t sessions_open(void) {
+  return open_count;
+}
+
+void sessions_each(void (*visit)(struct session *session)) {
+  for (struct session *session = all; session; session = session->next) {
+    if (!session->ended)
+      visit(session);
+  }
+}
+
+uint64_t sessions_progress(void) {
+  return progress;
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One connection: frames come in whole, frames go out in order. What a frame
+// means is not known here.
+#ifndef HAKO_SESSION_H
+#define HAKO_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/failure.h"
+#include "../common/wire.h"
+#include "loop.h"
+
+struct task;
+struct session;
+
+struct session_events {
+  // A whole frame. `*payload` is freed afterwards unless it was taken (set to
+  // NULL); NULL when the length is 0.
+  void (*frame)(struct session *session, uint8_t type, uint8_t **payload, uint32_t length);
+  // The peer has hung up, or the session was finished: nothing more is sent or
+  // received. Called once, before the memory goes.
+  void (*ended)(struct session *session);
+  // All that was queued has left.
+  void (*drained)(struct session *session);
+};
+
+struct session {
+  struct watch watch;
+  const struct session_events *events;
+  struct session *next;
+
+  // Coming in.
+  uint8_t header[WIRE_HEADER];
+  uint8_t header_got;
+  uint8_t *payload;
+  uint32_t payload_length, payload_got;
+  bool greeted;    // its first frame came
+  bool input_held; // frames are not read for now
+
+  // Going out: bytes that the socket did not take.
+  uint8_t *queue;
+  size_t queue_start, queue_end, queue_size;
+  bool deaf;      // the peer reads no more: what is sent goes nowhere
+  bool finishing; // closes when the queue is empty
+  bool ended;
+
+  // What it is for.
+  struct task *task; // whose output it may get, whose stdin it may feed
+  struct session *task_next;
+  uint32_t attach;     // HAKO_ATTACH_*
+  bool ends_task;      // with its end
+  bool ends_container; // with its end
+
+  // Stdin that the process did not take yet.
+  struct session *stdin_next; // in the line of those who wait
+  uint8_t *stdin_data;
+  uint32_t stdin_length, stdin_written;
+};
+
+// Takes the descriptor (non-blocking). NULL with errno, and the descriptor closed.
+struct session *session_open(int fd, const struct session_events *events);
+
+// A frame that is whole, header and all.
+void session_send_frame(struct session *session, const uint8_t *frame, size_t length);
+
+// HAKO_OUTPUT; `length` < HAKO_MAX_FRAME.
+void session_send_output(struct session *session, uint8_t stream, const uint8_t *bytes, size_t length);
+
+void session_send_failure(struct session *session, const struct failure *failure);
+
+// HAKO_FAILED as the last word.
+void session_refuse(struct session *session, const char *operation, int errnum, const char *why);
+
+// Whether the peer reads more slowly than we send.
+bool session_is_behind(const struct session *session);
+
+// Reads no frames until told otherwise, so that the peer has to wait.
+void session_hold_input(struct session *session, bool hold);
+
+// Nothing more is read; closes once what was queued has left.
+void session_finish(struct session *session);
+
+// At once. The memory stays until sessions_sweep.
+void session_end(struct session *session);
+
+// Frees those that have ended.
+void sessions_sweep(void);
+
+size_t sessions_open(void);
+void sessions_each(void (*visit)(struct session *session));
+
+// Grows with every byte that any peer takes.
+uint64_t sessions_progress(void);
+
+#endif

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "../common/fd.h"
+#include "../common/syscalls.h"
+#include "../protocol.h"
+#include "answers.h"
+#include "control_socket.h"
+#include "exit_record.h"
+#include "supervisor.h"
+#include "title.h"
+
+static void tell_rotation(struct session *session) {
+  uint8_t frame[WIRE_HEADER];
+  wire_put_header(frame, 0, HAKO_LOG_ROTATED);
+  if (session == supervisor.owner || session->ends_container)
+    session_send_frame(session, frame, sizeof frame);
+}
+
+static void logged(struct task *task) {
+  if (sink_take_rotated(task->sink))
+    sessions_each(tell_rotation);
+}
+
+// A process that nobody can watch must not run.
+static void abort_container(struct container *container) {
+  siginfo_t ended;
+  task_close(&supervisor.task);
+  kill(container->init.pid, SIGKILL);
+  RETRY(waitid(P_PID, (id_t)container->init.pid, &ended, WEXITED | __WALL));
+  container_cleanup(container);
+}
+
+static int begin(const struct start_request *request, struct failure *failure) {
+  supervisor.sink = sink_open(&request->sink, HAKO_FD_STATE, failure);
+  if (!supervisor.sink)
+    return -1;
+  if (exit_record_prepare(HAKO_FD_STATE) < 0)
+    return fail(failure, "exit-record", errno, "prepare " HAKO_EXIT_RECORD);
+  // Before the process starts: who is told of it finds the socket.
+  if (control_socket_open(HAKO_FD_STATE, supervisor_connected) < 0)
+    return fail(failure, "control-socket", errno, "bind " HAKO_CONTROL_SOCKET);
+  if (container_start(request, &supervisor.container, failure) < 0)
+    return -1;
+  if (task_watch(&supervisor.task, &supervisor.container.init, request->flags & HAKO_START_STDIN) < 0) {
+    fail(failure, "memory", errno, "the process could not be watched");
+    abort_container(&supervisor.container);
+    return -1;
+  }
+  return 0;
+}
+
+static void undo(void) {
+  control_socket_close(HAKO_FD_STATE);
+  exit_record_abandon(HAKO_FD_STATE);
+  if (supervisor.sink)
+    sink_close(supervisor.sink, true);
+  supervisor.sink = NULL;
+}
+
+static void run(struct session *session, const struct start_request *request) {
+  supervisor.phase = PHASE_RUNNING;
+  supervisor.flags = request->flags;
+  supervisor.task.sink = supervisor.sink;
+  supervisor.task.logged = logged;
+  supervisor.task.ended = supervisor_container_ended;
+  supervisor.task.stdin_once = request->flags & HAKO_START_STDIN_ONCE;
+  exit_record_remove_old(HAKO_FD_STATE);
+  task_join(&supervisor.task, session, request->attach);
+  session->ends_container = !(request->flags & HAKO_START_DETACHED);
+  title_set(request->title);
+  answer_started(session, &supervisor.container.init);
+}
+
+void supervisor_start(struct session *session, void *payload, uint32_t length) {
+  struct start_request request;
+  struct failure failure;
+  bool started = request_decode_start(payload, length, &request, &failure) == 0;
+  if (started) {
+    started = begin(&request, &failure) == 0;
+    if (started)
+      run(session, &request);
+    else
+      undo();
+    request_free(&request.arena);
+  }
+  if (supervisor.extra_fds > 0)
+    sys_close_range(HAKO_FD_EXTRA, HAKO_FD_EXTRA + supervisor.extra_fds - 1, 0);
+  if (started)
+    return;
+  session_send_failure(session, &failure);
+  supervisor_end(1);
+  session_finish(session);
+}

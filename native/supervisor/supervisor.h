@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One container's life: START, execs and sessions while it runs, its end.
+#ifndef HAKO_SUPERVISOR_H
+#define HAKO_SUPERVISOR_H
+
+#include <stdbool.h>
+
+#include "container.h"
+#include "session.h"
+#include "sink.h"
+#include "task.h"
+
+enum phase { PHASE_BORN, PHASE_RUNNING, PHASE_ENDED };
+
+struct supervisor {
+  enum phase phase;
+  uint32_t flags;     // HAKO_START_*
+  uint32_t extra_fds; // that START may name
+  struct session *owner;
+  struct container container;
+  struct sink *sink;
+  struct task task; // the container's first process
+  struct task *execs;
+  uint32_t exec_count;
+};
+
+// There is one; signals and timers have no other way to it.
+extern struct supervisor supervisor;
+
+// Sessions (frames.c).
+int supervisor_own(int fd);
+void supervisor_connected(int fd);
+
+// Whole frames (start.c, exec.c).
+void supervisor_start(struct session *session, void *payload, uint32_t length);
+void supervisor_exec(struct session *session, void *payload, uint32_t length);
+
+// A child was reaped; one that is no task's is an orphan of the container's.
+void supervisor_reaped(pid_t pid, int code, int signal);
+
+// exec.c
+struct task *exec_find(pid_t pid);
+void execs_kill(void);
+
+// The end (ending.c): of the container, or of one that never started.
+void supervisor_terminate(void); // SIGTERM to the supervisor
+void supervisor_container_ended(struct task *task);
+void supervisor_end(int status);
+bool supervisor_is_over(int *status);
+
+#endif
