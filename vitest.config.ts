@@ -13,7 +13,13 @@ const alias = [
 // Two cores: the pure tests share both first; then come those that start real containers, two files at a time.
 const project = (name: string, groupOrder: number, testTimeout: number) => ({
   extends: true as const,
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, sequence: { groupOrder } },
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout,
+    hookTimeout: testTimeout,
+    sequence: { groupOrder },
+  },
 });
 
 export default defineConfig({

@@ -2,10 +2,10 @@
 // Builds the supervisor, the worker and the addon from native/ into build/.
 // Plain JavaScript for any node ≥ 20: npm's `prepare` runs it before anything of ours is compiled.
 import { parseArgs } from 'node:util';
+import { BuildError } from './native/build-error.mjs';
 import { buildFuzzers } from './native/fuzzers.mjs';
 import { buildProducts } from './native/products.mjs';
 import { fuzzToolchain, hostLibc, hostToolchain, sanitizeToolchain, zigToolchain } from './native/toolchain.mjs';
-import { BuildError } from './native/build-error.mjs';
 
 const usage = `usage: build-native.mjs [--sanitize | --fuzz | --target <x64|arm64>[-<gnu|musl>]] [--release] [--only NAME[,NAME]] [--verbose]
   (no option)   for this machine, with its own compiler     → build/native/linux-<arch>-<libc>/
@@ -30,7 +30,10 @@ const { values: options } = parseArgs({
 
 function targetsOf(name) {
   const match = /^(x64|arm64)(?:-(gnu|musl))?$/.exec(name);
-  if (match === null) throw new BuildError(`--target ${name}: write x64 or arm64, with -gnu or -musl after it if only one libc is wanted.`);
+  if (match === null)
+    throw new BuildError(
+      `--target ${name}: write x64 or arm64, with -gnu or -musl after it if only one libc is wanted.`,
+    );
   const [, arch, libc] = match;
   return (libc === undefined ? ['gnu', 'musl'] : [libc]).map((one) => ({ arch, libc: one }));
 }
@@ -44,11 +47,17 @@ async function main() {
     out: options.out,
   };
   if (options.fuzz) return buildFuzzers(fuzzToolchain(), common);
-  if (options.sanitize) return buildProducts(sanitizeToolchain(), { out: 'build/native-sanitize', ...common, out: options.out ?? 'build/native-sanitize' });
+  if (options.sanitize)
+    return buildProducts(sanitizeToolchain(), {
+      ...common,
+      out: options.out ?? 'build/native-sanitize',
+    });
   const out = options.out ?? 'build/native';
   if (options.target.length === 0) {
     if (process.platform !== 'linux') {
-      console.log('hako: not Linux: the native parts are left out; the TypeScript builds and type-checks without them.');
+      console.log(
+        'hako: not Linux: the native parts are left out; the TypeScript builds and type-checks without them.',
+      );
       return;
     }
     return buildProducts(hostToolchain(hostLibc()), { ...common, out });

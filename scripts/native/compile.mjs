@@ -2,7 +2,17 @@
 // Everything is written under a temporary name and renamed, since several builds may run in one tree.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +36,11 @@ function run(argv, { verbose }) {
     execFile(argv[0], argv.slice(1), { cwd: root, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       const said = `${stdout}${stderr}`.trim();
       if (error !== null) {
-        reject(new BuildError(`${argv[0]} failed (${error.code}): ${argv.at(-1)}\n${said}${verbose ? '' : `\n(${argv.join(' ')})`}`));
+        reject(
+          new BuildError(
+            `${argv[0]} failed (${error.code}): ${argv.at(-1)}\n${said}${verbose ? '' : `\n(${argv.join(' ')})`}`,
+          ),
+        );
         return;
       }
       if (said !== '') console.error(said);
@@ -42,19 +56,23 @@ function modified(path) {
 function dependenciesOf(depFile) {
   if (!existsSync(depFile)) return undefined;
   const text = readFileSync(depFile, 'utf8').replaceAll('\\\n', ' ');
-  return text.slice(text.indexOf(':') + 1).split(/\s+/).filter((name) => name !== '');
+  return text
+    .slice(text.indexOf(':') + 1)
+    .split(/\s+/)
+    .filter((name) => name !== '');
 }
 
 /** Makes `output` by `command` unless it is newer than all `inputs` and was made by the same command. */
 async function make(output, inputs, command, options) {
   const stamp = join(root, 'build/obj/commands', relative(root, output));
-  const hash = createHash('sha256').update(JSON.stringify(command('OUT', 'DEP'))).digest('hex');
+  const hash = createHash('sha256')
+    .update(JSON.stringify(command('OUT', 'DEP')))
+    .digest('hex');
   const upToDate =
     existsSync(output) &&
     existsSync(stamp) &&
     readFileSync(stamp, 'utf8') === hash &&
-    inputs !== undefined &&
-    inputs.every((input) => modified(resolve(root, input)) <= modified(output));
+    inputs?.every((input) => modified(resolve(root, input)) <= modified(output));
   if (upToDate) return false;
   mkdirSync(dirname(output), { recursive: true });
   const temporary = join(dirname(output), `.${process.pid}.${basename(output)}`);
@@ -94,7 +112,20 @@ export function compile(name, compiler, sources, options) {
     const output = join(root, 'build/obj', name, `${source}.o`);
     const isCxx = source.endsWith('.cc');
     const [driver, flags] = isCxx ? [compiler.cxx, compiler.cxxflags] : [compiler.cc, compiler.cflags];
-    const command = (out, dep) => [...driver, ...flags, `-ffile-prefix-map=${root}=.`, '-Inative', ...(options.includes ?? []), '-MMD', '-MF', dep, '-c', '-o', out, source];
+    const command = (out, dep) => [
+      ...driver,
+      ...flags,
+      `-ffile-prefix-map=${root}=.`,
+      '-Inative',
+      ...(options.includes ?? []),
+      '-MMD',
+      '-MF',
+      dep,
+      '-c',
+      '-o',
+      out,
+      source,
+    ];
     await make(output, dependenciesOf(`${output}.d`), command, options);
     return output;
   });

@@ -1,8 +1,8 @@
 // The three native parts: which sources each is made of.
 import { linkSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { archive, compile, linkTo, root, sourcesIn } from './compile.mjs';
 import { BuildError } from './build-error.mjs';
+import { archive, compile, linkTo, root, sourcesIn } from './compile.mjs';
 
 export const productNames = ['hako-supervisor', 'hako-worker', 'hako.node'];
 
@@ -12,7 +12,8 @@ const napiIncludes = ['-isystem', 'node_modules/node-api-headers/include', '-isy
 
 function requireSources(directory, extension, product) {
   const sources = sourcesIn(directory, extension);
-  if (sources.length === 0) throw new BuildError(`${product} has no sources yet: there is no ${directory}/*${extension}.`);
+  if (sources.length === 0)
+    throw new BuildError(`${product} has no sources yet: there is no ${directory}/*${extension}.`);
   return sources;
 }
 
@@ -22,14 +23,30 @@ async function buildProgram(product, toolchain, options) {
   const own = await compile(name, toolchain.program, requireSources(directory, '.c', product), options);
   const common = await compile(name, toolchain.program, sourcesIn('native/common', '.c'), options);
   const inputs = common.length === 0 ? own : [...own, await archive(`${name}/common.a`, toolchain.ar, common, options)];
-  return linkTo(join(options.out, `linux-${toolchain.arch}`, product), toolchain.program.cc, toolchain.program.ldflags, inputs, options);
+  return linkTo(
+    join(options.out, `linux-${toolchain.arch}`, product),
+    toolchain.program.cc,
+    toolchain.program.ldflags,
+    inputs,
+    options,
+  );
 }
 
 async function buildAddon(toolchain, options) {
   const name = `${toolchain.name}-pic`;
   const withHeaders = { ...options, includes: napiIncludes };
-  const own = await compile(name, toolchain.addon, [...requireSources('native/addon', '.cc', 'hako.node'), ...sourcesIn('native/addon', '.c')], withHeaders);
-  const common = await compile(name, toolchain.addon, shared.flatMap((directory) => sourcesIn(directory, '.c')), options);
+  const own = await compile(
+    name,
+    toolchain.addon,
+    [...requireSources('native/addon', '.cc', 'hako.node'), ...sourcesIn('native/addon', '.c')],
+    withHeaders,
+  );
+  const common = await compile(
+    name,
+    toolchain.addon,
+    shared.flatMap((directory) => sourcesIn(directory, '.c')),
+    options,
+  );
   const inputs = common.length === 0 ? own : [...own, await archive(`${name}/common.a`, toolchain.ar, common, options)];
   const output = join(options.out, `linux-${toolchain.arch}-${toolchain.libc}`, 'hako.node');
   return linkTo(output, toolchain.addon.cxx, toolchain.addon.ldflags, inputs, options);

@@ -14,10 +14,25 @@ const glibcFloor = '2.28';
 const werror = process.env.npm_lifecycle_event === 'prepare' && process.env.CI === undefined ? [] : ['-Werror'];
 
 const warnings = ['-Wall', '-Wextra', ...werror];
-const common = ['-O2', '-g', '-D_FILE_OFFSET_BITS=64', '-ffunction-sections', '-fdata-sections', '-fvisibility=hidden', ...warnings];
+const common = [
+  '-O2',
+  '-g',
+  '-D_FILE_OFFSET_BITS=64',
+  '-ffunction-sections',
+  '-fdata-sections',
+  '-fvisibility=hidden',
+  ...warnings,
+];
 // Written as an empty definition so that a file's own `#define _GNU_SOURCE` is no redefinition.
 const c11 = ['-std=gnu11', '-D_GNU_SOURCE='];
-const cxx17 = ['-std=c++17', '-fno-exceptions', '-fno-rtti', '-DNAPI_DISABLE_CPP_EXCEPTIONS', '-DNODE_ADDON_API_DISABLE_DEPRECATED', '-DNAPI_VERSION=9'];
+const cxx17 = [
+  '-std=c++17',
+  '-fno-exceptions',
+  '-fno-rtti',
+  '-DNAPI_DISABLE_CPP_EXCEPTIONS',
+  '-DNODE_ADDON_API_DISABLE_DEPRECATED',
+  '-DNAPI_VERSION=9',
+];
 const link = ['-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,noexecstack', '-Wl,--gc-sections'];
 
 function hardening(arch) {
@@ -31,7 +46,9 @@ function hardening(arch) {
 }
 
 function find(program) {
-  return (process.env.PATH ?? '').split(delimiter).some((directory) => directory !== '' && existsSync(join(directory, program)));
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .some((directory) => directory !== '' && existsSync(join(directory, program)));
 }
 
 function ask(command, args) {
@@ -44,7 +61,8 @@ function ask(command, args) {
 
 function nativeArch() {
   const arch = hostArch();
-  if (!(arch in zigArch)) throw new BuildError(`there are no native parts for the processor '${arch}'; hako runs on x64 and arm64.`);
+  if (!(arch in zigArch))
+    throw new BuildError(`there are no native parts for the processor '${arch}'; hako runs on x64 and arm64.`);
   return arch;
 }
 
@@ -81,7 +99,10 @@ export function hostToolchain(libc) {
 // musl-gcc hides the system's include directories, and the kernel's headers are among them.
 function kernelHeaders(cc) {
   const triplet = ask(cc, ['-print-multiarch']);
-  return ['/usr/include', ...(triplet ? [`/usr/include/${triplet}`] : [])].flatMap((directory) => ['-idirafter', directory]);
+  return ['/usr/include', ...(triplet ? [`/usr/include/${triplet}`] : [])].flatMap((directory) => [
+    '-idirafter',
+    directory,
+  ]);
 }
 
 function addonWith(cc, cxx, arch, staticRuntime) {
@@ -99,7 +120,9 @@ function addonWith(cc, cxx, arch, staticRuntime) {
 export function zigToolchain({ arch, libc }) {
   const zig = find('zig') ? ['zig'] : ['python3', '-m', 'ziglang'];
   if (ask(zig[0], [...zig.slice(1), 'version']) === undefined) {
-    throw new BuildError(`zig is needed for --target ${arch}; install it with \`pip install ziglang\` (add --break-system-packages on Debian) and run this again.`);
+    throw new BuildError(
+      `zig is needed for --target ${arch}; install it with \`pip install ziglang\` (add --break-system-packages on Debian) and run this again.`,
+    );
   }
   const target = (abi) => ['-target', `${zigArch[arch]}-linux-${abi}`];
   const cc = (abi) => [...zig, 'cc', ...target(abi)];
@@ -152,7 +175,9 @@ export function sanitizeToolchain() {
       },
     };
   }
-  throw new BuildError('gcc with libasan, or clang with compiler-rt, is needed for --sanitize; install one (Debian, Ubuntu: apt-get install gcc g++ libgcc-12-dev) and run this again.');
+  throw new BuildError(
+    'gcc with libasan, or clang with compiler-rt, is needed for --sanitize; install one (Debian, Ubuntu: apt-get install gcc g++ libgcc-12-dev) and run this again.',
+  );
 }
 
 /** libFuzzer comes with clang only. */
@@ -160,7 +185,9 @@ export function fuzzToolchain() {
   const arch = nativeArch();
   const runtime = find('clang') ? ask('clang', [`-print-file-name=libclang_rt.fuzzer-${zigArch[arch]}.a`]) : undefined;
   if (runtime === undefined || !existsSync(runtime)) {
-    throw new BuildError('clang with libFuzzer is needed for --fuzz; install it (Debian, Ubuntu: apt-get install clang libclang-rt-14-dev) and run this again.');
+    throw new BuildError(
+      'clang with libFuzzer is needed for --fuzz; install it (Debian, Ubuntu: apt-get install clang libclang-rt-14-dev) and run this again.',
+    );
   }
   const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer'];
   const base = [...common.filter((flag) => flag !== '-O2'), '-O1', ...c11];

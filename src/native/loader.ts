@@ -47,18 +47,28 @@ export function locateNative(nativeDirectory?: string, environment: LoaderEnviro
   const target = `linux-${environment.arch}-${environment.libc}`;
   const named = nativeDirectory ?? environment.variable;
   if (named !== undefined) {
-    const source = nativeDirectory === undefined ? 'the environment variable HAKO_NATIVE_DIR' : "the option 'nativeDirectory'";
-    return requireAll(resolve(named), `${source} names it`, `Put hako.node, hako-supervisor and hako-worker for ${target} there, or leave it out.`);
+    const source =
+      nativeDirectory === undefined ? 'the environment variable HAKO_NATIVE_DIR' : "the option 'nativeDirectory'";
+    return requireAll(
+      resolve(named),
+      `${source} names it`,
+      `Put hako.node, hako-supervisor and hako-worker for ${target} there, or leave it out.`,
+    );
   }
   if (environment.arch !== 'x64' && environment.arch !== 'arm64') {
-    throw new HakoError('HOST_UNSUPPORTED', `There are no native parts of hako for the processor '${environment.arch}'; it runs on x64 and arm64.`);
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `There are no native parts of hako for the processor '${environment.arch}'; it runs on x64 and arm64.`,
+    );
   }
   const packageName = `@libhako/${target}`;
   const installed = environment.resolvePackage(packageName);
-  if (installed !== undefined) return requireAll(installed, `it is the package ${packageName}`, 'Remove node_modules and install again.');
+  if (installed !== undefined)
+    return requireAll(installed, `it is the package ${packageName}`, 'Remove node_modules and install again.');
 
   const built = join(environment.buildDirectory, target);
-  if (existsSync(built)) return requireAll(built, 'it is what this clone builds', 'Run `npm run build:native`, which says what is missing.');
+  if (existsSync(built))
+    return requireAll(built, 'it is what this clone builds', 'Run `npm run build:native`, which says what is missing.');
   throw new HakoError(
     'NATIVE_NOT_FOUND',
     `The native parts of hako are missing: neither the optional package '${packageName}' nor '${built}' is there. ` +
@@ -76,7 +86,11 @@ function requireAll(directory: string, why: string, remedy: string): NativeFiles
   };
   const missing = [files.addon, files.supervisor, files.worker].find((path) => !existsSync(path));
   if (missing !== undefined) {
-    throw new HakoError('NATIVE_NOT_FOUND', `'${missing}' is missing, and hako looks in that directory because ${why}. ${remedy}`, { path: missing });
+    throw new HakoError(
+      'NATIVE_NOT_FOUND',
+      `'${missing}' is missing, and hako looks in that directory because ${why}. ${remedy}`,
+      { path: missing },
+    );
   }
   return files;
 }

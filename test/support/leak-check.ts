@@ -24,12 +24,15 @@ export default function setup(): (() => Promise<void>) | undefined {
       await delay(200);
       leaks = difference(before, takeSnapshot());
     }
-    if (leaks.length > 0) throw new Error(`the tests left this behind:\n${leaks.map((leak) => `  ${leak}`).join('\n')}`);
+    if (leaks.length > 0)
+      throw new Error(`the tests left this behind:\n${leaks.map((leak) => `  ${leak}`).join('\n')}`);
   };
 }
 
 export function difference(before: Snapshot, after: Snapshot): string[] {
-  return Object.entries(after).flatMap(([kind, things]) => [...things].filter((thing) => before[kind]?.has(thing) !== true).map((thing) => `${kind}: ${thing}`));
+  return Object.entries(after).flatMap(([kind, things]) =>
+    [...things].filter((thing) => before[kind]?.has(thing) !== true).map((thing) => `${kind}: ${thing}`),
+  );
 }
 
 export function takeSnapshot(): Snapshot {
@@ -40,7 +43,11 @@ export function takeSnapshot(): Snapshot {
     'network interface': new Set(names('/sys/class/net')),
     'network namespace': new Set(names('/run/netns')),
     'nft table': new Set(nftTables()),
-    file: new Set(names('/tmp').filter((name) => name.startsWith('hako-')).map((name) => `/tmp/${name}`)),
+    file: new Set(
+      names('/tmp')
+        .filter((name) => name.startsWith('hako-'))
+        .map((name) => `/tmp/${name}`),
+    ),
   };
 }
 
@@ -109,7 +116,9 @@ function nftTables(): string[] {
   const nft = findTool('nft');
   if (nft === undefined || process.getuid?.() !== 0) return [];
   try {
-    return execFileSync(nft, ['list', 'tables'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n').filter((line) => line !== '');
+    return execFileSync(nft, ['list', 'tables'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .split('\n')
+      .filter((line) => line !== '');
   } catch {
     return [];
   }
