@@ -10,5 +10,8 @@ export function goJson(object: Readonly<Record<string, string>>): string {
 }
 
 function goString(text: string): string {
-  return JSON.stringify(text.toWellFormed()).replace(htmlAndSeparators, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(text.toWellFormed()).replace(
+    htmlAndSeparators,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

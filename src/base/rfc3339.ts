@@ -2,7 +2,8 @@ import { HakoError } from './errors.ts';
 
 const nanosecondsPerMillisecond = 1_000_000n;
 const nanosecondsPerSecond = 1_000_000_000n;
-const pattern = /^(?<date>\d{4}-\d\d-\d\d)[Tt ](?<time>\d\d:\d\d:\d\d)(?:\.(?<fraction>\d{1,9})\d*)?(?<zone>[Zz]|[+-]\d\d:\d\d)$/;
+const pattern =
+  /^(?<date>\d{4}-\d\d-\d\d)[Tt ](?<time>\d\d:\d\d:\d\d)(?:\.(?<fraction>\d{1,9})\d*)?(?<zone>[Zz]|[+-]\d\d:\d\d)$/;
 
 /** Nanoseconds since the epoch of an RFC 3339 time with any number of fractional digits; null when it is none. */
 export function parseRfc3339(text: string): bigint | null {
@@ -22,7 +23,11 @@ export function formatRfc3339(nanoseconds: bigint, digits: 'fixed' | 'short' = '
   const fraction = ((nanoseconds % nanosecondsPerSecond) + nanosecondsPerSecond) % nanosecondsPerSecond;
   const seconds = (nanoseconds - fraction) / nanosecondsPerSecond;
   const date = new Date(Number(seconds) * 1000);
-  if (Number.isNaN(date.getTime())) throw new HakoError('INVALID_OPTION', `${nanoseconds} ns since the epoch is no time that can be written; give one between the years 0 and 9999.`);
+  if (Number.isNaN(date.getTime()))
+    throw new HakoError(
+      'INVALID_OPTION',
+      `${nanoseconds} ns since the epoch is no time that can be written; give one between the years 0 and 9999.`,
+    );
   const padded = fraction.toString().padStart(9, '0');
   const shown = digits === 'fixed' ? padded : padded.replace(/0+$/, '');
   return `${date.toISOString().slice(0, 19)}${shown === '' ? '' : `.${shown}`}Z`;

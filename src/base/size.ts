@@ -19,7 +19,10 @@ const pattern = /^(?<number>\d+(?:\.\d*)?|\.\d+) ?(?:(?<prefix>[kmgtp])(?:i?b)?|
 export function parseSize(value: number | string, option: string, units: SizeUnits = 'binary'): number {
   const bytes = typeof value === 'number' ? value : parseText(value, units);
   if (bytes === null || !Number.isSafeInteger(bytes) || bytes < 0 || Object.is(bytes, -0)) {
-    throw new HakoError('INVALID_OPTION', `${option}: invalid size: '${String(value).slice(0, 100)}'; write a whole number of bytes, or one with a unit, such as '512k', '10m' or '1.5g'.`);
+    throw new HakoError(
+      'INVALID_OPTION',
+      `${option}: invalid size: '${String(value).slice(0, 100)}'; write a whole number of bytes, or one with a unit, such as '512k', '10m' or '1.5g'.`,
+    );
   }
   return bytes;
 }

@@ -17,7 +17,7 @@ export interface LogEntry {
 export interface LogQuery {
   /** Goes on with what is still to be written, until the container has ended. */
   readonly follow?: boolean;
-  /** Only the last so many lines. */
+  /** Only the last so many lines of those that the query is for; the pieces of a long line count as one. */
   readonly tail?: number;
   /** Nanoseconds since the epoch, inclusive. */
   readonly since?: bigint;
@@ -34,6 +34,7 @@ export interface LogContainerInfo {
   readonly command: string;
   readonly imageId: string;
   readonly imageName: string;
+  /** Of the host, not of the container. */
   readonly hostname: string;
   readonly createdAt: Date;
   readonly labels: Readonly<Record<string, string>>;
@@ -74,7 +75,7 @@ export interface LogDriver extends AsyncDisposable {
   open(container: LogContainerInfo, options?: OperationOptions): Promise<LogSink>;
   /** `ended` resolves when the container's last byte has been written: the end of a followed log. */
   read?(container: LogContainerInfo, query: LogQuery, ended: Promise<void>, options?: OperationOptions): AsyncIterable<LogEntry>;
-  /** The supervisor has rotated a file (only of sinks that ask for compression). */
+  /** The supervisor has rotated a file (only of sinks that ask for compression). Resolves when the work is done. */
   rotated?(container: LogContainerInfo): Promise<void>;
   /** The path that `inspect` shows as LogPath, when the driver has one that users may rely on. */
   path?(container: LogContainerInfo): string;

@@ -14,6 +14,11 @@ export interface NativeServices {
   /** Copies a tree with everything: ids, modes, times, xattrs, hard links, holes, devices; by reflink where it can. */
   copyTree(from: string, to: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<void>;
   usage(path: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<{ readonly bytes: number; readonly inodes: number }>;
+  /**
+   * Takes flock(2) LOCK_EX of a file, made when absent. Null: somebody else has it, and `wait` was not asked for.
+   * Disposing of the lock, or the end of this process, gives it back.
+   */
+  lock(path: string, options?: OperationOptions & { readonly wait?: boolean }): Promise<AsyncDisposable | null>;
   /** syncfs(2) of the filesystem that the directory lies on. */
   syncFilesystem(directory: string): Promise<void>;
   /** Mounts on the host (needs the right to); for callers who ask for a host mount. */

@@ -22,7 +22,10 @@ export interface LogAttributeSelection {
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` when a pattern is not RE2.
  * @public
  */
-export function selectLogAttributes(container: Pick<LogContainerInfo, 'labels' | 'env'>, selection: LogAttributeSelection): Record<string, string> {
+export function selectLogAttributes(
+  container: Pick<LogContainerInfo, 'labels' | 'env'>,
+  selection: LogAttributeSelection,
+): Record<string, string> {
   const variables = container.env.flatMap((line): [string, string][] => {
     const equals = line.indexOf('=');
     return equals < 0 ? [] : [[line.slice(0, equals), line.slice(equals + 1)]];
@@ -34,7 +37,11 @@ export function selectLogAttributes(container: Pick<LogContainerInfo, 'labels' |
   ]);
 }
 
-function select(entries: readonly [string, string][], names: readonly string[] | undefined, pattern: string | undefined): [string, string][] {
+function select(
+  entries: readonly [string, string][],
+  names: readonly string[] | undefined,
+  pattern: string | undefined,
+): [string, string][] {
   const wanted = new Set(names);
   const regex = pattern === undefined || pattern === '' ? null : compileRe2(pattern);
   return entries.filter(([name]) => wanted.has(name) || regex?.test(name) === true);
@@ -50,6 +57,10 @@ export function compileRe2(pattern: string): { test(text: string): boolean } {
   try {
     return RE2JS.compile(pattern);
   } catch (error) {
-    throw new HakoError('INVALID_OPTION', `'${pattern.slice(0, 100)}' is not a regular expression of RE2: ${error instanceof Error ? error.message : String(error)}.`, { cause: error });
+    throw new HakoError(
+      'INVALID_OPTION',
+      `'${pattern.slice(0, 100)}' is not a regular expression of RE2: ${error instanceof Error ? error.message : String(error)}.`,
+      { cause: error },
+    );
   }
 }

@@ -10,11 +10,20 @@ interface TagFunction {
 
 const maxPadding = 1024;
 
-function define<const P extends TagFunction['parameters']>(parameters: P, call: (...values: { -readonly [K in keyof P]: ValueOf<P[K]> }) => TagValue): TagFunction {
+function define<const P extends TagFunction['parameters']>(
+  parameters: P,
+  call: (...values: { -readonly [K in keyof P]: ValueOf<P[K]> }) => TagValue,
+): TagFunction {
   return { parameters, call: call as TagFunction['call'] };
 }
 
-type ValueOf<P> = P extends 'text' ? string : P extends 'number' ? number : P extends 'list' ? readonly string[] : TagValue;
+type ValueOf<P> = P extends 'text'
+  ? string
+  : P extends 'number'
+    ? number
+    : P extends 'list'
+      ? readonly string[]
+      : TagValue;
 
 /** Docker's functions of a tag template. */
 const functions: Readonly<Record<string, TagFunction>> = {
@@ -24,7 +33,9 @@ const functions: Readonly<Record<string, TagFunction>> = {
   title: define(['text'], (text) => text.replace(/(?<![\p{L}\p{N}_'])\p{L}/gu, (letter) => letter.toUpperCase())),
   lower: define(['text'], (text) => text.toLowerCase()),
   upper: define(['text'], (text) => text.toUpperCase()),
-  pad: define(['text', 'number', 'number'], (text, before, after) => (text === '' ? '' : ' '.repeat(inRange(before)) + text + ' '.repeat(inRange(after)))),
+  pad: define(['text', 'number', 'number'], (text, before, after) =>
+    text === '' ? '' : ' '.repeat(inRange(before)) + text + ' '.repeat(inRange(after)),
+  ),
   truncate: define(['text', 'number'], (text, length) => firstBytes(text, inRange(length))),
 };
 
@@ -33,10 +44,16 @@ export const tagFunctionNames: readonly string[] = Object.keys(functions);
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` when the values do not fit the function. */
 export function callTagFunction(name: string, values: readonly TagValue[]): TagValue {
   const definition = functions[name];
-  if (definition === undefined) throw new HakoError('INVALID_OPTION', `function '${name}' is not known (known: ${tagFunctionNames.join(', ')})`);
-  const fits = values.length === definition.parameters.length && definition.parameters.every((parameter, index) => parameter === 'any' || parameter === typeOf(values[index]));
+  if (definition === undefined)
+    throw new HakoError('INVALID_OPTION', `function '${name}' is not known (known: ${tagFunctionNames.join(', ')})`);
+  const fits =
+    values.length === definition.parameters.length &&
+    definition.parameters.every((parameter, index) => parameter === 'any' || parameter === typeOf(values[index]));
   if (!fits) {
-    throw new HakoError('INVALID_OPTION', `${name} takes (${definition.parameters.join(', ')}), not (${values.map(typeOf).join(', ')})`);
+    throw new HakoError(
+      'INVALID_OPTION',
+      `${name} takes (${definition.parameters.join(', ')}), not (${values.map(typeOf).join(', ')})`,
+    );
   }
   return definition.call(...(values as never[]));
 }
@@ -47,7 +64,8 @@ function typeOf(value: TagValue | undefined): string {
 }
 
 function inRange(count: number): number {
-  if (count < 0 || count > maxPadding) throw new HakoError('INVALID_OPTION', `${count} is not between 0 and ${maxPadding}`);
+  if (count < 0 || count > maxPadding)
+    throw new HakoError('INVALID_OPTION', `${count} is not between 0 and ${maxPadding}`);
   return count;
 }
 

@@ -1,6 +1,6 @@
 import { HakoError } from '../base/errors.ts';
 import type { LogContainerInfo } from '../contracts/log-driver.ts';
-import { callTagFunction, tagFunctionNames, type TagValue } from './tag-functions.ts';
+import { callTagFunction, type TagValue, tagFunctionNames } from './tag-functions.ts';
 import { splitTemplate, type TagToken } from './tag-tokens.ts';
 
 const shortIdLength = 12;
@@ -35,7 +35,9 @@ export class TagTemplate {
 
   /** @throws HakoError `HAKO_ERR_INVALID_OPTION`, naming what is not understood and what there is instead. */
   constructor(template: string) {
-    this.#pieces = explain(template, () => splitTemplate(template).map((piece) => (typeof piece === 'string' ? piece : new ActionParser(piece).parse())));
+    this.#pieces = explain(template, () =>
+      splitTemplate(template).map((piece) => (typeof piece === 'string' ? piece : new ActionParser(piece).parse())),
+    );
     this.#template = template;
   }
 
@@ -43,7 +45,9 @@ export class TagTemplate {
 
   /** @throws HakoError `HAKO_ERR_INVALID_OPTION` when a value does not fit the function that it is given to. */
   render(info: LogContainerInfo): string {
-    return explain(this.#template, () => this.#pieces.map((piece) => (typeof piece === 'string' ? piece : print(evaluate(piece, info)))).join(''));
+    return explain(this.#template, () =>
+      this.#pieces.map((piece) => (typeof piece === 'string' ? piece : print(evaluate(piece, info)))).join(''),
+    );
   }
 }
 
@@ -52,7 +56,9 @@ function explain<T>(template: string, work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof HakoError)) throw error;
-    throw new HakoError('INVALID_OPTION', `The log tag '${template.slice(0, 200)}' cannot be used: ${error.message}.`, { cause: error });
+    throw new HakoError('INVALID_OPTION', `The log tag '${template.slice(0, 200)}' cannot be used: ${error.message}.`, {
+      cause: error,
+    });
   }
 }
 
@@ -86,7 +92,8 @@ class ActionParser {
 
   parse(): Expression {
     const expression = this.#pipeline();
-    if (this.#next < this.#tokens.length) throw new HakoError('INVALID_OPTION', 'a parenthesis is closed that was not opened');
+    if (this.#next < this.#tokens.length)
+      throw new HakoError('INVALID_OPTION', 'a parenthesis is closed that was not opened');
     return expression;
   }
 
@@ -105,13 +112,20 @@ class ActionParser {
     }
     if (piped !== null) throw new HakoError('INVALID_OPTION', "a function must follow '|'");
     const operand = this.#operand();
-    if (operand === null) throw new HakoError('INVALID_OPTION', `a field (${Object.keys(fields).map((name) => `.${name}`).join(' ')}) or a function (${tagFunctionNames.join(' ')}) is missing`);
+    if (operand === null)
+      throw new HakoError(
+        'INVALID_OPTION',
+        `a field (${Object.keys(fields)
+          .map((name) => `.${name}`)
+          .join(' ')}) or a function (${tagFunctionNames.join(' ')}) is missing`,
+      );
     if (this.#operand() !== null) throw new HakoError('INVALID_OPTION', 'only a function takes parameters');
     return operand;
   }
 
   #call(name: string, piped: Expression | null): Expression {
-    if (!tagFunctionNames.includes(name)) throw new HakoError('INVALID_OPTION', `function '${name}' is not known (known: ${tagFunctionNames.join(', ')})`);
+    if (!tagFunctionNames.includes(name))
+      throw new HakoError('INVALID_OPTION', `function '${name}' is not known (known: ${tagFunctionNames.join(', ')})`);
     const parameters: Expression[] = [];
     for (let operand = this.#operand(); operand !== null; operand = this.#operand()) parameters.push(operand);
     if (piped !== null) parameters.push(piped);
@@ -122,7 +136,13 @@ class ActionParser {
     const token = this.#tokens[this.#next];
     switch (token?.kind) {
       case 'field':
-        if (!Object.hasOwn(fields, token.value)) throw new HakoError('INVALID_OPTION', `field '.${token.value}' is not known (known: ${Object.keys(fields).map((name) => `.${name}`).join(', ')})`);
+        if (!Object.hasOwn(fields, token.value))
+          throw new HakoError(
+            'INVALID_OPTION',
+            `field '.${token.value}' is not known (known: ${Object.keys(fields)
+              .map((name) => `.${name}`)
+              .join(', ')})`,
+          );
         this.#next++;
         return { kind: 'field', name: token.value };
       case 'text':
@@ -132,14 +152,18 @@ class ActionParser {
       case '(':
         return this.#parenthesis();
       case 'name':
-        throw new HakoError('INVALID_OPTION', `'${token.value}' is not understood as a parameter; put a function that is one in parentheses`);
+        throw new HakoError(
+          'INVALID_OPTION',
+          `'${token.value}' is not understood as a parameter; put a function that is one in parentheses`,
+        );
       default:
         return null;
     }
   }
 
   #parenthesis(): Expression {
-    if (++this.#depth > maxDepth) throw new HakoError('INVALID_OPTION', `parentheses are nested more than ${maxDepth} deep`);
+    if (++this.#depth > maxDepth)
+      throw new HakoError('INVALID_OPTION', `parentheses are nested more than ${maxDepth} deep`);
     this.#next++;
     const expression = this.#pipeline();
     if (!this.#accept(')')) throw new HakoError('INVALID_OPTION', 'a parenthesis is not closed');

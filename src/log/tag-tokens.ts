@@ -14,7 +14,8 @@ const patterns = {
   open: /\{\{(?<trim>-(?=\s))?/y,
   comment: /\/\*[\s\S]*?\*\//y,
   close: /(?<trim>\s+-)?\}\}|\s+\}\}/y,
-  operand: /\s*(?:\.(?<field>[A-Za-z_]\w*)|(?<name>[A-Za-z_]\w*)|(?<number>[+-]?\d{1,9})|`(?<raw>[^`]*)`|(?<quoted>"(?:[^"\\\n]|\\.)*"))(?=[\s|()}]|$)/y,
+  operand:
+    /\s*(?:\.(?<field>[A-Za-z_]\w*)|(?<name>[A-Za-z_]\w*)|(?<number>[+-]?\d{1,9})|`(?<raw>[^`]*)`|(?<quoted>"(?:[^"\\\n]|\\.)*"))(?=[\s|()}]|$)/y,
   sign: /\s*(?<sign>[|()])/y,
 };
 
@@ -48,7 +49,12 @@ export function splitTemplate(template: string): TagPiece[] {
       const token = match('operand') ?? match('sign');
       if (token === null) {
         const rest = template.slice(position).trim();
-        throw new HakoError('INVALID_OPTION', rest === '' ? `'{{' is not closed by '}}'` : `'${rest.slice(0, 50)}' is not understood; fields, functions, texts, whole numbers, '|' and parentheses are`);
+        throw new HakoError(
+          'INVALID_OPTION',
+          rest === ''
+            ? `'{{' is not closed by '}}'`
+            : `'${rest.slice(0, 50)}' is not understood; fields, functions, texts, whole numbers, '|' and parentheses are`,
+        );
       }
       tokens.push(toToken(token));
     }
@@ -58,7 +64,8 @@ export function splitTemplate(template: string): TagPiece[] {
     match('open');
     const isComment = match('comment') !== null;
     const tokens = takeAction();
-    if (isComment && tokens.length > 0) throw new HakoError('INVALID_OPTION', `a comment stands alone between '{{' and '}}'`);
+    if (isComment && tokens.length > 0)
+      throw new HakoError('INVALID_OPTION', `a comment stands alone between '{{' and '}}'`);
     if (!isComment) pieces.push(tokens);
   }
   takeText(template.length, false);
@@ -78,6 +85,9 @@ function unquote(quoted: string): string {
   try {
     return JSON.parse(quoted) as string;
   } catch {
-    throw new HakoError('INVALID_OPTION', `${quoted} has an escape that is not understood; \\", \\\\, \\n, \\t and \\u0000 are`);
+    throw new HakoError(
+      'INVALID_OPTION',
+      `${quoted} has an escape that is not understood; \\", \\\\, \\n, \\t and \\u0000 are`,
+    );
   }
 }

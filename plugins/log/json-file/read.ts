@@ -1,0 +1,173 @@
+import type { LogEntry, LogQuery } from 'libhako/plugin';
+import { FileWatch } from './file-watch.ts';
+import { LogChain } from './log-chain.ts';
+import type { LogCursor } from './log-cursor.ts';
+import { findTail } from './tail.ts';
+
+export interface LogSource {
+  readonly path: string;
+  readonly maxFiles: number;
+  warn(message: string): void;
+}
+
+/** How long after `until` a followed log is still read: a record's time is taken before it is written. Milliseconds. */
+const untilGrace = 100;
+const longestTimer = 2 ** 31 - 1;
+
+/** The records that a query is for, in the batches in which they were read. */
+export async function* readLog(
+  source: LogSource,
+  query: LogQuery,
+  ended: Promise<void>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly LogEntry[]> {
+  signal?.throwIfAborted();
+  const chain = await LogChain.open(source.path, source.maxFiles, source.warn);
+  try {
+    const skipLines = await startOf(chain, query, signal);
+    const batches = query.follow === true ? follow(chain, source, query, ended, signal) : readToEnd(chain, query.since);
+    yield* select(batches, query, skipLines, signal);
+  } finally {
+    await chain[Symbol.asyncDispose]();
+  }
+}
+
+async function startOf(chain: LogChain, query: LogQuery, signal: AbortSignal | undefined): Promise<number> {
+  if (query.tail === undefined) return 0;
+  const { file, offset, skipLines } = await findTail(chain.files, query.tail, (entry) => matches(entry, query), signal);
+  await chain.startAt(file, offset);
+  return skipLines;
+}
+
+/** What is there when the reading begins; what is written meanwhile is not waited for. */
+async function* readToEnd(chain: LogChain, since: bigint | undefined): AsyncGenerator<readonly LogEntry[]> {
+  for (let cursor = chain.current; cursor !== undefined; cursor = chain.current) {
+    if (!(await isOlder(cursor, since))) {
+      yield* cursor.read(cursor.file.size);
+      yield cursor.finish();
+    }
+    await chain.next();
+  }
+}
+
+async function* follow(
+  chain: LogChain,
+  source: LogSource,
+  query: LogQuery,
+  ended: Promise<void>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly LogEntry[]> {
+  using watch = new FileWatch(source.path, () => {
+    // What goes wrong here goes wrong again where it is waited for.
+    chain.refresh().catch(() => {});
+  });
+  using end = new End(ended, query.until, signal, () => watch.notify());
+  for (;;) {
+    // Both are asked before the file is read: nothing can come after what is read then.
+    const isEnd = end.reached;
+    await chain.refresh();
+    const isComplete = chain.isCurrentComplete;
+    const cursor = chain.current;
+    if (cursor !== undefined && !(isComplete && (await isOlder(cursor, query.since)))) yield* cursor.read();
+    signal?.throwIfAborted();
+    if (isComplete) {
+      yield cursor?.finish() ?? [];
+      await chain.next();
+    } else if (isEnd) {
+      yield cursor?.finish() ?? [];
+      end.throwIfFailed();
+      return;
+    } else {
+      await watch.wait();
+      signal?.throwIfAborted();
+    }
+  }
+}
+
+async function isOlder(cursor: LogCursor, since: bigint | undefined): Promise<boolean> {
+  if (since === undefined) return false;
+  const last = await cursor.file.lastTime();
+  return last !== null && last < since;
+}
+
+/** What ends a followed log: the container's end, the clock, or the caller. */
+class End implements Disposable {
+  reached = false;
+  #failure: { readonly error: unknown } | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #until: bigint | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #notify: () => void;
+
+  constructor(ended: Promise<void>, until: bigint | undefined, signal: AbortSignal | undefined, notify: () => void) {
+    this.#until = until;
+    this.#signal = signal;
+    this.#notify = notify;
+    ended.then(this.#reach, (error: unknown) => {
+      this.#failure = { error };
+      this.#reach();
+    });
+    signal?.addEventListener('abort', notify);
+    this.#checkClock();
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  #reach = (): void => {
+    this.reached = true;
+    this.#notify();
+  };
+
+  #checkClock(): void {
+    if (this.#until === undefined) return;
+    const left = Number(this.#until / 1_000_000n) + untilGrace - Date.now();
+    if (left < 0) this.#reach();
+    else this.#timer = setTimeout(() => this.#checkClock(), Math.min(left + 1, longestTimer));
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#notify);
+  }
+}
+
+/**
+ * The records that the query is for, without the first `skipLines` lines. As in Docker the times bound a stretch of
+ * the log, from the first record at `since` to the one before the first after `until`: a clock that was put back in
+ * between tears no hole into it.
+ */
+async function* select(
+  batches: AsyncGenerator<readonly LogEntry[]>,
+  query: LogQuery,
+  skipLines: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly LogEntry[]> {
+  const { since, until, stdout = true, stderr = true } = query;
+  let toSkip = skipLines;
+  let isSince = since === undefined;
+  for await (const batch of batches) {
+    signal?.throwIfAborted();
+    const selected: LogEntry[] = [];
+    for (const entry of batch) {
+      if (toSkip > 0) {
+        if (!entry.partial && matches(entry, query)) toSkip--;
+        continue;
+      }
+      isSince ||= since === undefined || entry.time >= since;
+      if (!isSince) continue;
+      if (until !== undefined && entry.time > until) {
+        yield selected;
+        return;
+      }
+      if (entry.stream === 'stdout' ? stdout : stderr) selected.push(entry);
+    }
+    if (selected.length > 0) yield selected;
+  }
+}
+
+/** Whether a record can be one of the last lines. `since` need not be asked: it bounds the same end as a tail does. */
+function matches(entry: LogEntry, { until, stdout = true, stderr = true }: LogQuery): boolean {
+  return (until === undefined || entry.time <= until) && (entry.stream === 'stdout' ? stdout : stderr);
+}
