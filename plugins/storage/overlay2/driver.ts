@@ -1,0 +1,153 @@
+import { chmodSync, chownSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type ActiveKey,
+  type CommittedName,
+  HakoError,
+  type Mount,
+  type OperationOptions,
+  type PluginContext,
+  type SnapshotInfo,
+  type SnapshotRecord,
+  SnapshotStore,
+  type SnapshotUsage,
+  type StorageDriver,
+  type UnpackTarget,
+} from 'libhako/plugin';
+import { overlayMount } from './mounts.ts';
+import type { Overlay2Options } from './options.ts';
+
+/** OVL_MAX_STACK of the kernel. */
+const maxLowerLayers = 500;
+
+/**
+ * A snapshot's directory holds `diff` (its own files), and while it is active `work` (overlayfs's own) and `merged`
+ * (where a host mount goes, if anybody asks for one).
+ */
+export class Overlay2Driver implements StorageDriver {
+  readonly capabilities = new Set<never>();
+  readonly #context: PluginContext;
+  readonly #store: SnapshotStore;
+  readonly #options: Overlay2Options;
+  readonly #userxattr: boolean;
+
+  constructor(context: PluginContext, options: Overlay2Options) {
+    this.#context = context;
+    this.#store = SnapshotStore.open(context);
+    this.#options = options;
+    this.#userxattr = options.userxattr ?? context.host.uid !== 0;
+  }
+
+  async prepare(key: ActiveKey, parent: CommittedName | null, options: OperationOptions = {}): Promise<readonly Mount[]> {
+    options.signal?.throwIfAborted();
+    const record = await this.#store.create(key, 'active', parent, (directory, chain) => {
+      checkDepth(chain);
+      const diff = join(directory, 'diff');
+      mkdirSync(diff, 0o755);
+      if (chain[0] !== undefined) copyRootAttributes(join(chain[0].directory, 'diff'), diff);
+      mkdirSync(join(directory, 'work'), 0o700);
+      mkdirSync(join(directory, 'merged'), 0o700);
+    });
+    return this.#mountsOf(record);
+  }
+
+  async view(key: ActiveKey, parent: CommittedName, options: OperationOptions = {}): Promise<readonly Mount[]> {
+    options.signal?.throwIfAborted();
+    const record = await this.#store.create(key, 'view', parent, (directory, chain) => {
+      checkDepth(chain);
+      mkdirSync(join(directory, 'merged'), 0o700);
+    });
+    return this.#mountsOf(record);
+  }
+
+  async mounts(key: ActiveKey): Promise<readonly Mount[]> {
+    return this.#mountsOf(this.#active(key));
+  }
+
+  async unpackTarget(key: ActiveKey): Promise<UnpackTarget> {
+    return { directory: join(this.#active(key).directory, 'diff'), whiteouts: this.#userxattr ? 'overlay-userxattr' : 'overlay' };
+  }
+
+  async commit(name: CommittedName, key: ActiveKey, options: OperationOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    await this.#store.commit(name, key, (directory) => {
+      for (const leftover of ['merged', 'work']) removeIfEmpty(join(directory, leftover));
+    });
+  }
+
+  async remove(name: ActiveKey | CommittedName): Promise<void> {
+    this.#store.remove(name);
+  }
+
+  async stat(name: ActiveKey | CommittedName): Promise<SnapshotInfo> {
+    const { kind, parent, createdAt } = this.#store.get(name);
+    return { name, kind, parent, createdAt };
+  }
+
+  async usage(name: ActiveKey | CommittedName, options: OperationOptions = {}): Promise<SnapshotUsage> {
+    const { kind, directory } = this.#store.get(name);
+    return kind === 'view' ? { bytes: 0, inodes: 0 } : this.#context.native.usage(join(directory, 'diff'), null, options);
+  }
+
+  async *list(): AsyncGenerator<SnapshotInfo> {
+    yield* this.#store.list((message, cause) => this.#context.warn(message, cause));
+  }
+
+  async describe(key: ActiveKey): Promise<Readonly<Record<string, string>>> {
+    const record = this.#active(key);
+    const lower = this.#lowerDirectories(record).join(':');
+    return {
+      ...(lower === '' ? {} : { LowerDir: lower }),
+      MergedDir: join(record.directory, 'merged'),
+      ...(record.kind === 'view' ? {} : { UpperDir: join(record.directory, 'diff'), WorkDir: join(record.directory, 'work') }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  #active(key: ActiveKey): SnapshotRecord {
+    const record = this.#store.get(key);
+    if (record.kind === 'committed') throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot '${key}' is committed, so it has no mounts of its own. Make a view of it.`);
+    return record;
+  }
+
+  #mountsOf(record: SnapshotRecord): readonly Mount[] {
+    return [
+      overlayMount({
+        lower: this.#lowerDirectories(record),
+        upper: record.kind === 'view' ? null : { diff: join(record.directory, 'diff'), work: join(record.directory, 'work') },
+        userxattr: this.#userxattr,
+        mountOptions: this.#options.mountOptions ?? [],
+      }),
+    ];
+  }
+
+  #lowerDirectories(record: SnapshotRecord): readonly string[] {
+    return this.#store.chain(record.parent).map(({ directory }) => join(directory, 'diff'));
+  }
+}
+
+function checkDepth(chain: readonly SnapshotRecord[]): void {
+  if (chain.length > maxLowerLayers) {
+    throw new HakoError('INVALID_IMAGE', `The image has ${chain.length} layers; overlayfs can stack ${maxLowerLayers}. Rebuild it with fewer, or use the storage driver 'vfs'.`);
+  }
+}
+
+/** The root of an overlay looks like its uppermost directory, so that one must look like the image's own root. */
+function copyRootAttributes(from: string, to: string): void {
+  const wanted = statSync(from);
+  const made = statSync(to);
+  if (wanted.uid !== made.uid || wanted.gid !== made.gid) chownSync(to, wanted.uid, wanted.gid);
+  if (wanted.mode !== made.mode) chmodSync(to, wanted.mode & 0o7777);
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    // What was mounted once leaves things in `work`. They do no harm there.
+    if (!(error instanceof Error && 'code' in error && ['ENOTEMPTY', 'ENOENT', 'EEXIST'].includes(String(error.code)))) throw error;
+  }
+}

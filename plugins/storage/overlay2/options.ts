@@ -1,0 +1,20 @@
+import { z } from 'zod';
+
+/** Those that belong to the driver: with them, `mountOptions` could point a container's root anywhere. */
+const ownOptions = /^(?:lowerdir|datadir|upperdir|workdir|override_creds)/;
+const mountOption = z
+  .string()
+  .regex(/^[a-z_]+(?:=[A-Za-z0-9_.-]+)?$/, "must be an option of overlayfs, as 'metacopy=on' or 'volatile'")
+  .refine((option) => !ownOptions.test(option), 'is set by the driver itself');
+
+export const overlay2Options = z.object({
+  /** Further options for overlayfs (Documentation/filesystems/overlayfs.rst): `metacopy=on`, `volatile`, `xino=off` … */
+  mountOptions: z.array(mountOption).max(32).optional(),
+  /**
+   * Whether overlayfs keeps its notes in `user.overlay.*` attributes instead of `trusted.overlay.*`. Needed where it is
+   * mounted inside a user namespace; on by default for an ordinary user. One root must keep to one choice.
+   */
+  userxattr: z.boolean().optional(),
+});
+
+export type Overlay2Options = z.output<typeof overlay2Options>;

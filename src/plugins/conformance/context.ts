@@ -1,0 +1,78 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { HostInfo } from '../../contracts/host-info.ts';
+import type { NativeServices } from '../../contracts/native-services.ts';
+import type { PluginContext } from '../../contracts/plugin-definition.ts';
+
+const run = promisify(execFile);
+const supported = { supported: true } as const;
+
+/** A plugin's context for tests, with a directory of its own, and what it was warned of. */
+export interface TestContext extends PluginContext, Disposable {
+  readonly warnings: readonly string[];
+}
+
+/** @param native - the services to give; by default the same work done by cp(1), rm(1), du(1), flock(1) and sync(1). */
+export function testContext(native: NativeServices = commandLineServices): TestContext {
+  const directory = mkdtempSync(join(tmpdir(), 'hako-conformance-'));
+  return { ...contextOn(directory, native), [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** Another context on a directory that there is already, as another process would have. */
+export function contextOn(directory: string, native: NativeServices = commandLineServices): TestContext {
+  const warnings: string[] = [];
+  return {
+    directory,
+    host: testHost(),
+    native,
+    signal: new AbortController().signal,
+    warnings,
+    warn: (message) => void warnings.push(message),
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+function testHost(): HostInfo {
+  const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()];
+  return {
+    kernel: 'test',
+    architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
+    uid,
+    gid,
+    capabilities: [],
+    cgroup: { layout: 'none', controllers: {}, files: [], unifiedMount: null, unifiedParent: null, missing: {} },
+    userNamespaces: supported,
+    rootlessOverlay: supported,
+    overlay: supported,
+    seccomp: supported,
+    apparmor: { supported: false, reason: 'not asked for in tests' },
+    timeNamespaces: supported,
+    cgroupNamespaces: supported,
+    raiseLimits: supported,
+    sideChannels: [],
+    idRanges: { supported: false, reason: 'not asked for in tests' },
+  };
+}
+
+const commandLineServices: NativeServices = {
+  removeTree: async (path) => void (await run('rm', ['-rf', '--', path])),
+  copyTree: async (from, to, _idMappings, options) => void (await run('cp', ['-a', '--reflink=auto', '--', from, to], { signal: options?.signal })),
+  usage: async (path) => {
+    const [bytes, inodes] = await Promise.all([run('du', ['-s', '--block-size=1', '--', path]), run('du', ['-s', '--inodes', '--', path])]);
+    return { bytes: Number.parseInt(bytes.stdout, 10), inodes: Number.parseInt(inodes.stdout, 10) };
+  },
+  lock: async (path, options) => {
+    const holder = spawn('flock', [...(options?.wait === true ? [] : ['-n']), path, 'sh', '-c', 'echo locked && read _'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = once(holder, 'close');
+    const taken = await Promise.race([once(holder.stdout, 'data').then(() => true), ended.then(() => false)]);
+    if (!taken) return null;
+    return { [Symbol.asyncDispose]: async () => void (holder.stdin.end(), await ended) };
+  },
+  syncFilesystem: async (directory) => void (await run('sync', ['-f', directory])),
+  mount: () => Promise.reject(new Error('the conformance kit makes no host mounts')),
+  unmount: () => Promise.reject(new Error('the conformance kit makes no host mounts')),
+};

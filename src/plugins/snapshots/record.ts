@@ -1,0 +1,72 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { hasErrno } from '../../base/errno.ts';
+import { HakoError } from '../../base/errors.ts';
+import type { ActiveKey, CommittedName } from '../../contracts/storage-driver.ts';
+import { directoryName } from './names.ts';
+
+const fileName = 'snapshot.json';
+
+const schema = z.object({
+  /** Tells this snapshot from another that had or will have its name. */
+  id: z.string().regex(/^[0-9a-f]{24}$/),
+  key: z.string().transform((key) => key as ActiveKey),
+  kind: z.enum(['active', 'view']),
+  parent: z.string().nullable().transform((parent) => parent as CommittedName | null),
+  createdAt: z.iso.datetime(),
+  /** Set just before the directory gets this name. Until it has it, the snapshot is not committed. */
+  committedAs: z.string().optional().transform((name) => name as CommittedName | undefined),
+});
+
+export type StoredSnapshot = z.input<typeof schema>;
+
+/**
+ * A snapshot as the store knows it.
+ *
+ * @public
+ */
+export interface SnapshotRecord {
+  readonly id: string;
+  readonly name: ActiveKey | CommittedName;
+  readonly kind: 'active' | 'view' | 'committed';
+  readonly parent: CommittedName | null;
+  readonly createdAt: Date;
+  /** The snapshot's own directory, in which the driver keeps what it likes. */
+  readonly directory: string;
+}
+
+/**
+ * @returns null when the directory is not there
+ * @throws HakoError `HAKO_ERR_STATE_CORRUPT` when its record cannot be read, as after a power cut.
+ */
+export function readRecord(directory: string, baseName: string): SnapshotRecord | null {
+  const path = join(directory, baseName);
+  let text: string;
+  try {
+    text = readFileSync(join(path, fileName), 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  }
+  try {
+    const { committedAs, key, kind, ...stored } = schema.parse(JSON.parse(text));
+    const committed = committedAs !== undefined && directoryName(committedAs) === baseName;
+    if (!committed && directoryName(key) !== baseName) throw new Error(`it is the record of '${key}'`);
+    return { id: stored.id, name: committed ? committedAs : key, kind: committed ? 'committed' : kind, parent: stored.parent, createdAt: new Date(stored.createdAt), directory: path };
+  } catch (cause) {
+    throw new HakoError('STATE_CORRUPT', `The record of the snapshot at ${path} cannot be read. Remove the snapshot, then import its image or create its container again.`, { cause, path });
+  }
+}
+
+export function writeRecord(directory: string, record: StoredSnapshot): void {
+  writeFileSync(join(directory, fileName), JSON.stringify(record), { mode: 0o600 });
+}
+
+/** Replaces the record so that a reader sees the old one or the new one, never half of it. */
+export function replaceRecord(directory: string, record: StoredSnapshot): void {
+  const path = join(directory, fileName);
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+  renameSync(temporary, path);
+}

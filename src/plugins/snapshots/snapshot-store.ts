@@ -1,0 +1,260 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrno } from '../../base/errno.ts';
+import { HakoError } from '../../base/errors.ts';
+import type { PluginContext } from '../../contracts/plugin-definition.ts';
+import type { ActiveKey, CommittedName, SnapshotInfo } from '../../contracts/storage-driver.ts';
+import { ChildMarkers } from './children.ts';
+import { directoryName } from './names.ts';
+import { readRecord, replaceRecord, type SnapshotRecord, writeRecord } from './record.ts';
+import { Trash } from './trash.ts';
+
+const stagingName = '.tmp';
+
+/** @public */
+export type Populate = (directory: string, chain: readonly SnapshotRecord[]) => void | Promise<void>;
+
+/**
+ * The part of a storage driver that is the same for every driver that keeps snapshots as directories: names,
+ * parents, and the promise that each operation happens or leaves no trace, over `kill -9` and with any number of
+ * processes on one directory. What a snapshot's directory holds is the driver's own affair.
+ *
+ * There is no lock and no index: a snapshot exists when its directory has its name, and rename(2) gives it that.
+ *
+ * @public
+ */
+export class SnapshotStore implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #native: PluginContext['native'];
+  readonly #trash: Trash;
+  /** Committed snapshots never change; their ids tell one from a later one of the same name. */
+  readonly #committed = new Map<string, SnapshotRecord>();
+
+  private constructor(context: PluginContext) {
+    this.#directory = context.directory;
+    this.#native = context.native;
+    this.#trash = new Trash(context);
+  }
+
+  /** Makes the store's directories, and clears what killed processes left. */
+  static open(context: PluginContext): SnapshotStore {
+    const store = new SnapshotStore(context);
+    mkdirSync(join(context.directory, stagingName), { recursive: true, mode: 0o700 });
+    store.#trash.open();
+    store.#trash.takeAbandoned(join(context.directory, stagingName));
+    return store;
+  }
+
+  /**
+   * Makes a snapshot. `populate` fills its directory, which gets its name only when that has succeeded; it is told
+   * the parent and all below it, the highest first.
+   *
+   * @throws HakoError `HAKO_ERR_SNAPSHOT_EXISTS`, `HAKO_ERR_SNAPSHOT_NOT_FOUND` (the parent)
+   */
+  async create(key: ActiveKey, kind: 'active' | 'view', parent: CommittedName | null, populate: Populate): Promise<SnapshotRecord> {
+    const name = directoryName(key);
+    if (this.#exists(name)) throw exists(key);
+    const id = randomBytes(12).toString('hex');
+    const staging = join(this.#directory, stagingName, id);
+    const createdAt = new Date();
+    let chain: readonly SnapshotRecord[] = [];
+    mkdirSync(staging, { mode: 0o700 });
+    try {
+      chain = this.#attach(id, name, parent);
+      writeRecord(staging, { id, key, kind, parent, createdAt: createdAt.toISOString() });
+      const population = populate(staging, chain);
+      if (population !== undefined) await population;
+      this.#rename(staging, name, key);
+    } catch (error) {
+      this.#trash.take(staging);
+      if (chain[0] !== undefined) childrenOf(chain[0]).drop(id, 'key');
+      throw error;
+    }
+    return { id, name: key, kind, parent, createdAt, directory: join(this.#directory, name) };
+  }
+
+  /**
+   * Commits an active snapshot, after everything below the store's directory has been written to disk.
+   *
+   * @param settle - removes from the directory what a committed snapshot does not need.
+   * @throws HakoError `HAKO_ERR_SNAPSHOT_EXISTS`, `HAKO_ERR_SNAPSHOT_NOT_FOUND` (also for a view: it cannot be committed)
+   */
+  async commit(name: CommittedName, key: ActiveKey, settle: (directory: string) => void = () => undefined): Promise<void> {
+    const target = directoryName(name);
+    const record = this.get(key);
+    if (record.kind !== 'active') throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot '${key}' is ${record.kind === 'view' ? 'a view' : 'committed already'}; only an active one can be committed.`);
+    if (target === directoryName(key) || this.#exists(target)) throw exists(name);
+    settle(record.directory);
+    childrenOf(record).allow();
+    replaceRecord(record.directory, { id: record.id, key, kind: 'active', parent: record.parent, createdAt: record.createdAt.toISOString(), committedAs: name });
+    await this.#native.syncFilesystem(this.#directory);
+    const parent = record.parent === null ? null : this.getCommitted(record.parent);
+    if (parent !== null) childrenOf(parent).add(record.id, target, 'committed');
+    try {
+      this.#rename(record.directory, target, name);
+    } catch (error) {
+      if (parent !== null) childrenOf(parent).drop(record.id, 'committed');
+      if (hasErrno(error, 'ENOENT')) throw notFound(key);
+      throw error;
+    }
+    if (parent !== null) childrenOf(parent).drop(record.id, 'key');
+    syncDirectory(this.#directory);
+  }
+
+  /**
+   * Removes a snapshot: it is gone when this returns; its files follow in the background.
+   *
+   * @throws HakoError `HAKO_ERR_SNAPSHOT_HAS_CHILDREN`, `HAKO_ERR_SNAPSHOT_NOT_FOUND`
+   */
+  remove(name: ActiveKey | CommittedName): void {
+    const baseName = directoryName(name);
+    const record = this.#readForRemoval(name, baseName);
+    const children = record === null ? ChildMarkers.find(join(this.#directory, baseName)) : record.kind === 'committed' ? childrenOf(record) : null;
+    if (children !== null && !children.forbid((id, names) => this.#isAlive(id, names))) {
+      throw new HakoError('SNAPSHOT_HAS_CHILDREN', `The snapshot '${name}' has others on top of it. Remove those first.`);
+    }
+    this.#committed.delete(baseName);
+    if (!this.#trash.take(join(this.#directory, baseName)) && record?.kind !== 'committed') throw notFound(name);
+    if (record !== null && record.parent !== null) this.#forget(record.id, record.parent);
+  }
+
+  /** @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND`, `HAKO_ERR_STATE_CORRUPT` */
+  get(name: ActiveKey | CommittedName): SnapshotRecord {
+    const record = this.#read(directoryName(name));
+    if (record === null || record.name !== name) throw notFound(name);
+    return record;
+  }
+
+  /** @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND` also when it is there but not committed: it cannot be a parent then. */
+  getCommitted(name: CommittedName): SnapshotRecord {
+    const cached = this.#committed.get(directoryName(name));
+    if (cached !== undefined) return cached;
+    const record = this.get(name);
+    if (record.kind !== 'committed') throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot '${name}' is not committed, so nothing can be based on it. Commit it first.`);
+    this.#committed.set(directoryName(name), record);
+    return record;
+  }
+
+  /** A committed snapshot and all below it, the highest first. */
+  chain(name: CommittedName | null): readonly SnapshotRecord[] {
+    const records: SnapshotRecord[] = [];
+    for (let next = name; next !== null; ) {
+      const record = this.getCommitted(next);
+      records.push(record);
+      next = record.parent;
+    }
+    return records;
+  }
+
+  /** Those that cannot be read are reported as a warning and passed over. */
+  *list(warn: PluginContext['warn']): Generator<SnapshotInfo> {
+    for (const baseName of readdirSync(this.#directory)) {
+      if (baseName.startsWith('.')) continue;
+      try {
+        const record = this.#read(baseName);
+        if (record !== null) yield { name: record.name, kind: record.kind, parent: record.parent, createdAt: record.createdAt };
+      } catch (error) {
+        warn(`The snapshot at ${join(this.#directory, baseName)} is left out, because its record cannot be read.`, error);
+      }
+    }
+  }
+
+  /** Waits for the files of removed snapshots to be gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#trash[Symbol.asyncDispose]();
+  }
+
+  /** null also when its removal has begun and was cut short: it can have no children any more, so it is as good as gone. */
+  #read(baseName: string): SnapshotRecord | null {
+    const record = readRecord(this.#directory, baseName);
+    return record?.kind === 'committed' && !childrenOf(record).allowed() ? null : record;
+  }
+
+  /** @returns null when the snapshot is there but its record is unreadable: it can still be removed */
+  #readForRemoval(name: ActiveKey | CommittedName, baseName: string): SnapshotRecord | null {
+    try {
+      const record = this.#read(baseName);
+      if (record === null || record.name !== name) {
+        this.#finishRemoval(baseName);
+        throw notFound(name);
+      }
+      return record;
+    } catch (error) {
+      if (error instanceof HakoError && error.code === 'HAKO_ERR_STATE_CORRUPT') return null;
+      throw error;
+    }
+  }
+
+  #exists(baseName: string): boolean {
+    if (!existsSync(join(this.#directory, baseName))) return false;
+    return !this.#finishRemoval(baseName);
+  }
+
+  /** Takes away a committed snapshot whose removal was cut short. */
+  #finishRemoval(baseName: string): boolean {
+    const record = readRecord(this.#directory, baseName);
+    if (record?.kind !== 'committed' || childrenOf(record).allowed()) return false;
+    this.#trash.take(record.directory);
+    return true;
+  }
+
+  #rename(from: string, baseName: string, name: ActiveKey | CommittedName): void {
+    try {
+      renameSync(from, join(this.#directory, baseName));
+    } catch (error) {
+      if (hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw exists(name);
+      throw error;
+    }
+  }
+
+  #isAlive(id: string, names: readonly string[]): boolean {
+    if (existsSync(join(this.#directory, stagingName, id))) return true;
+    return names.some((baseName) => {
+      try {
+        return readRecord(this.#directory, baseName)?.id === id;
+      } catch {
+        return true; // Unreadable, but there: what is on top of it must not lose its ground.
+      }
+    });
+  }
+
+  #forget(id: string, parent: CommittedName): void {
+    const record = readRecord(this.#directory, directoryName(parent));
+    if (record === null) return;
+    childrenOf(record).drop(id, 'key');
+    childrenOf(record).drop(id, 'committed');
+  }
+
+  /** Leaves a child's marker with its parent. What is cached of the parent may be of an earlier one of that name. */
+  #attach(id: string, baseName: string, parent: CommittedName | null): readonly SnapshotRecord[] {
+    if (parent === null) return [];
+    for (const attempt of ['cached', 'fresh']) {
+      if (attempt === 'fresh') this.#committed.clear();
+      const chain = this.chain(parent);
+      if (chain[0] !== undefined && childrenOf(chain[0]).add(id, baseName, 'key')) return chain;
+    }
+    throw notFound(parent);
+  }
+}
+
+function childrenOf(record: SnapshotRecord): ChildMarkers {
+  return new ChildMarkers(record.directory, record.id);
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function exists(name: string): HakoError {
+  return new HakoError('SNAPSHOT_EXISTS', `There is a snapshot '${name}' already.`);
+}
+
+function notFound(name: string): HakoError {
+  return new HakoError('SNAPSHOT_NOT_FOUND', `There is no snapshot '${name}'.`);
+}

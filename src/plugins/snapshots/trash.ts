@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrno } from '../../base/errno.ts';
+import type { PluginContext } from '../../contracts/plugin-definition.ts';
+
+/** Far longer than it takes to fill a directory of overlay2, and to copy one for vfs its directory's time is renewed by each entry. */
+const abandonedAfter = 60 * 60 * 1000;
+
+/**
+ * Where directories go to be removed. Taking one is a rename(2), so the caller has its answer at once; the tree is
+ * removed in the background, and by the next process when this one is killed.
+ */
+export class Trash implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #context: PluginContext;
+  readonly #removals = new Set<Promise<void>>();
+
+  constructor(context: PluginContext) {
+    this.#directory = join(context.directory, '.trash');
+    this.#context = context;
+  }
+
+  /** Makes the directory, and goes on with what killed processes left in it. */
+  open(): void {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(this.#directory)) this.#removeLater(join(this.#directory, name));
+  }
+
+  /** @returns false when there is no such directory */
+  take(path: string): boolean {
+    const target = join(this.#directory, randomBytes(12).toString('hex'));
+    try {
+      renameSync(path, target);
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return false;
+      throw error;
+    }
+    this.#removeLater(target);
+    return true;
+  }
+
+  /** Takes what lies in `directory` and has not been touched for an hour. */
+  takeAbandoned(directory: string): void {
+    for (const name of readdirSync(directory)) {
+      const path = join(directory, name);
+      const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+      if (modified !== undefined && Date.now() - modified > abandonedAfter) this.take(path);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  #removeLater(path: string): void {
+    const removal = this.#context.native
+      .removeTree(path, null)
+      .catch((error: unknown) => this.#context.warn(`The removed snapshot at ${path} still takes up space; the next start of hako tries again.`, error))
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+}
