@@ -36,11 +36,7 @@ function run(argv, { verbose }) {
     execFile(argv[0], argv.slice(1), { cwd: root, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       const said = `${stdout}${stderr}`.trim();
       if (error !== null) {
-        reject(
-          new BuildError(
-            `${argv[0]} failed (${error.code}): ${argv.at(-1)}\n${said}${verbose ? '' : `\n(${argv.join(' ')})`}`,
-          ),
-        );
+        reject(new BuildError(`${argv[0]} failed (${error.code}): ${argv.at(-1)}\n${said}`));
         return;
       }
       if (said !== '') console.error(said);
