@@ -170,8 +170,8 @@ static bool begin_payload(struct session *session) {
   }
   session->payload_length = length;
   session->payload_got = 0;
-  session->payload = NULL;
-  if (length > 0 && !(session->payload = malloc(length))) {
+  session->payload = malloc(length + 1); // never NULL for want of length
+  if (!session->payload) {
     session_refuse(session, "memory", ENOMEM, "no memory for a frame");
     return false;
   }

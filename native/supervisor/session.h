@@ -17,8 +17,7 @@ struct task;
 struct session;
 
 struct session_events {
-  // A whole frame. `*payload` is freed afterwards unless it was taken (set to
-  // NULL); NULL when the length is 0.
+  // A whole frame. `*payload` is freed afterwards unless it was taken (set to NULL).
   void (*frame)(struct session *session, uint8_t type, uint8_t **payload, uint32_t length);
   // The peer has hung up, or the session was finished: nothing more is sent or
   // received. Called once, before the memory goes.
