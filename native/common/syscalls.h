@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -44,6 +45,9 @@
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4
+#endif
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
 #endif
@@ -55,6 +59,10 @@
 #endif
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
 #endif
 
 enum fsconfig_command_number {
@@ -91,6 +99,11 @@ static inline pid_t sys_clone3(struct clone_arguments *arguments) {
 static inline int sys_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
   struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+// Since Linux 6.6: a chmod that never follows a symlink. ENOSYS before.
+static inline int sys_fchmodat2(int directory, const char *name, uint32_t mode, int flags) {
+  return (int)syscall(SYS_fchmodat2, directory, name, mode, flags);
 }
 
 static inline int sys_fsopen(const char *type) {
@@ -132,6 +145,11 @@ static inline int sys_pidfd_send_signal(int pidfd, int signal) {
 
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags) {
   return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+// glibc's takes an enum, musl's an int.
+static inline int sys_setrlimit(unsigned resource, const struct rlimit *limit) {
+  return (int)syscall(SYS_prlimit64, 0, resource, limit, NULL);
 }
 
 static inline int sys_seccomp(unsigned operation, unsigned flags, const void *arguments) {

@@ -31,8 +31,8 @@ struct namespace_join {
 
 struct idmap {
   uint8_t method; // enum hako_idmap_method
-  const char *uid_map;
-  const char *gid_map;
+  char *uid_map;
+  char *gid_map;
   bool deny_setgroups;
   const char *newuidmap;
   const char *newgidmap;

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The container's cgroups: made and filled before its first process, joined by
+// it, and removed after it. Versions 1 and 2 side by side.
+#ifndef HAKO_CGROUP_H
+#define HAKO_CGROUP_H
+
+#include "container.h"
+
+// All steps but JOIN, in order. `into` gets the directory of HAKO_CGROUP_INTO,
+// or -1. On failure the directories that were made are gone again.
+int cgroup_prepare(const struct start_request *request, struct container *container, int *into,
+                   struct failure *failure);
+
+// The JOIN steps, for a process that exists.
+int cgroup_join_steps(const struct start_request *request, pid_t pid, struct failure *failure);
+
+int cgroup_join(const char *directory, pid_t pid, struct failure *failure);
+
+// A version 2 directory, to be born into; -1 when it is of version 1 (or is not there).
+int cgroup_open_v2(const char *directory);
+
+// Kills what is in the directories that were made and removes them, the last one
+// first. One that is the parent of another that was made is only removed, and
+// only if it is empty: others may have theirs in it. False: something is left.
+bool cgroup_remove(struct container *container);
+
+// The count of OOM kills, by START's oom file and key.
+uint64_t cgroup_oom_count(const struct container *container);
+
+// cgroup_devices.c: attaches a program that decides about devices (version 2).
+int cgroup_attach_devices(const char *directory, struct wire_bytes program, struct failure *failure);
+
+// cgroup_remove.c: everything in and below a directory that is ours alone.
+bool cgroup_remove_tree(const char *directory);
+
+#endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "child.h"
+
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "../common/fd.h"
+#include "../common/syscalls.h"
+#include "credentials.h"
+#include "host_proc.h"
+#include "program.h"
+#include "setup.h"
+#include "spawn.h"
+
+int host_open(struct host *host, struct failure *failure) {
+  *host = (struct host){.proc = host_proc_open("child", failure), .null = -1};
+  if (host->proc < 0)
+    return -1;
+  host->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  struct stat status;
+  if (host->null >= 0 && fstat(host->null, &status) == 0 && S_ISCHR(status.st_mode) &&
+      status.st_rdev == makedev(1, 3))
+    return 0;
+  fail(failure, "stdio", errno, "the host's /dev/null can't be opened, or is not the null device");
+  host_close(host);
+  return -1;
+}
+
+void host_close(struct host *host) {
+  close_fd(&host->proc);
+  close_fd(&host->null);
+}
+
+// For ps(1), and for whoever finds a start that hangs.
+static void stage(const char *name) {
+  prctl(PR_SET_NAME, name);
+}
+
+// The supervisor's session keyring would come along, and with it the embedder's keys.
+static int leave_keyring(struct failure *failure) {
+  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS)
+    return 0;
+  return fail(failure, "keyring", errno, "no session keyring of its own",
+              errno == EDQUOT ? ": raise kernel.keys.maxkeys" : "");
+}
+
+static int name_host(const struct start_request *request, struct failure *failure) {
+  if (*request->hostname && sethostname(request->hostname, strlen(request->hostname)) < 0)
+    return fail(failure, "hostname", errno, request->hostname);
+  if (*request->domainname && setdomainname(request->domainname, strlen(request->domainname)) < 0)
+    return fail(failure, "hostname", errno, "domain name ", request->domainname);
+  return 0;
+}
+
+// A time namespace can't be entered by a process that shares its memory, so the
+// intermediate that entered the others has left it.
+static int join_time(const struct start_request *request, struct failure *failure) {
+  for (uint32_t i = 0; i < request->join_count; i++)
+    if (request->joins[i].type == CLONE_NEWTIME && setns(request->joins[i].fd, CLONE_NEWTIME) < 0)
+      return fail(failure, "namespace", errno, "cannot join a time namespace");
+  return 0;
+}
+
+static bool joins_user(const struct start_request *request) {
+  for (uint32_t i = 0; i < request->join_count; i++)
+    if (request->joins[i].type == CLONE_NEWUSER)
+      return true;
+  return false;
+}
+
+static int enter_user_namespace(const struct start_request *request, const struct handshake *handshake,
+                                struct failure *failure) {
+  bool made = request->unshare & CLONE_NEWUSER;
+  if (made) {
+    // Until its maps are written, nothing may be done in it.
+    if (!handshake_wait(handshake))
+      _exit(1);
+    // From here on the process is as dumpable as the ones that never needed to be.
+    prctl(PR_SET_DUMPABLE, 0);
+  }
+  return made || joins_user(request) ? credentials_become_root(failure) : 0;
+}
+
+static int prepare_start(struct setup *setup) {
+  const struct start_request *request = setup->request;
+  stage("hako:namespaces");
+  // First, because procfs lets an ordinary user write this only while the process is dumpable.
+  if (request->join_count == 0 && request->process.oom_score_adj != INT32_MIN &&
+      set_oom_score(request->process.oom_score_adj, setup->failure) < 0)
+    return -1;
+  if (enter_user_namespace(request, setup->handshake, setup->failure) < 0 ||
+      join_time(request, setup->failure) < 0 || name_host(request, setup->failure) < 0 ||
+      leave_keyring(setup->failure) < 0)
+    return -1;
+  umask(0);
+  setup->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (setup->root < 0)
+    return fail(setup->failure, "mount", errno, "/");
+  stage("hako:mounts");
+  if (setup_run(setup) < 0)
+    return -1;
+  // Init's child is not moved with it, and a cgroup namespace needs the place first.
+  bool needs_place = (request->unshare & CLONE_NEWCGROUP) || (request->process.flags & HAKO_PROCESS_INIT);
+  return needs_place ? setup_join_cgroups(setup) : 0;
+}
+
+void child_start(const struct start_request *request, const struct handshake *handshake, const struct host *host) {
+  struct failure *failure = &handshake->report->failure;
+  int supervisor = handshake->supervisor;
+  close_fd(&supervisor); // or its end would never be seen
+  struct setup setup = {.request = request,
+                        .handshake = handshake,
+                        .failure = failure,
+                        .root = -1,
+                        .proc = host->proc,
+                        .null = -1,
+                        .empty = -1,
+                        .pty = {.master = -1, .slave = -1}};
+  if (prepare_start(&setup) < 0)
+    _exit(1);
+  stage("hako:process");
+  struct program program = {.process = &request->process,
+                            .handshake = handshake,
+                            .failure = failure,
+                            .root = setup.root,
+                            .proc = host->proc,
+                            .null = host->null,
+                            .pty = setup.pty,
+                            .with_stdin = request->flags & HAKO_START_STDIN,
+                            .joined = setup.joined};
+  program_run(&program);
+  _exit(1);
+}
+
+static int prepare_exec(const struct container *container, struct program *program) {
+  stage("hako:exec");
+  // What the intermediate could not enter: see join_time, and for the cgroup namespace
+  // that from inside it the way into the container's own cgroup would be outside.
+  uint32_t rest = container->namespaces & (CLONE_NEWCGROUP | CLONE_NEWTIME);
+  if (rest && setns(container->init.pidfd, (int)rest) < 0)
+    return fail(program->failure, "namespace", errno, "cannot enter the container's cgroup or time namespace");
+  if ((container->namespaces & CLONE_NEWUSER) && credentials_become_root(program->failure) < 0)
+    return -1;
+  umask(0);
+  program->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (program->root < 0)
+    return fail(program->failure, "cwd", errno, "/");
+  return leave_keyring(program->failure);
+}
+
+void child_exec(const struct container *container, const struct exec_request *request,
+                const struct handshake *handshake, const struct host *host, bool joined) {
+  int supervisor = handshake->supervisor;
+  close_fd(&supervisor);
+  struct program program = {.process = &request->process,
+                            .handshake = handshake,
+                            .failure = &handshake->report->failure,
+                            .root = -1,
+                            .proc = host->proc,
+                            .null = host->null,
+                            .pty = {.master = -1, .slave = -1},
+                            .with_stdin = request->flags & HAKO_EXEC_STDIN,
+                            .joined = joined};
+  if (prepare_exec(container, &program) == 0)
+    program_run(&program);
+  _exit(1);
+}

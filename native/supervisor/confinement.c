@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "confinement.h"
+
+#include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "../common/fd.h"
+#include "../common/syscalls.h"
+#include "host_proc.h"
+
+// Takes effect on execve.
+static int set_apparmor(int proc, const char *profile, struct failure *failure) {
+  char text[NAME_MAX + sizeof "exec "] = "exec ";
+  if (strlen(profile) > NAME_MAX)
+    return fail(failure, "apparmor", ENAMETOOLONG, profile);
+  strcat(text, profile);
+  if (host_proc_write(proc, "self/attr/apparmor/exec", text, strlen(text)) == 0)
+    return 0;
+  // Before Linux 5.8 there is one file for whichever module is the host's first.
+  if (errno == ENOENT && host_proc_write(proc, "self/attr/exec", text, strlen(text)) == 0)
+    return 0;
+  return fail(failure, "apparmor", errno, "profile ", profile);
+}
+
+int confinement_apply(const struct program *program) {
+  const struct process_request *process = program->process;
+  // no_new_privs could forbid the change of profile, so it comes after.
+  if (*process->apparmor && set_apparmor(program->proc, process->apparmor, program->failure) < 0)
+    return -1;
+  if ((process->flags & HAKO_PROCESS_NO_NEW_PRIVS) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    return fail(program->failure, "seccomp", errno, "no_new_privs");
+  if (process->seccomp.length == 0)
+    return 0;
+  // The payload has no alignment, struct sock_filter has.
+  static struct sock_filter instructions[BPF_MAXINSNS];
+  memcpy(instructions, process->seccomp.data, process->seccomp.length);
+  struct sock_fprog filter = {.len = (unsigned short)(process->seccomp.length / sizeof instructions[0]),
+                              .filter = instructions};
+  // From here on the program's filter rules us too: nothing but execve follows, and a
+  // failure of that is reported through memory.
+  if (sys_seccomp(SECCOMP_SET_MODE_FILTER, process->seccomp_flags, &filter) < 0)
+    return fail(program->failure, "seccomp", errno, "the kernel refuses the filter");
+  return 0;
+}

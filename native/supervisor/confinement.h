@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HAKO_CONFINEMENT_H
+#define HAKO_CONFINEMENT_H
+
+#include "program.h"
+
+// AppArmor profile, no_new_privs, seccomp filter: in this order, last of all.
+int confinement_apply(const struct program *program);
+
+#endif

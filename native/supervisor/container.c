@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "container.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../common/fd.h"
+#include "../common/syscalls.h"
+#include "cgroup.h"
+#include "child.h"
+#include "handshake.h"
+#include "idmap.h"
+#include "spawn.h"
+
+// An image on a slow disk may take its time; an exec has nothing to wait for, but
+// a container can make it hang (a FUSE of its own, a freezer), and meanwhile the
+// supervisor does nothing else.
+#define START_TIMEOUT_MS 60000
+#define EXEC_TIMEOUT_MS 10000
+
+static const struct process no_process = {
+    .pid = -1, .pidfd = -1, .stdin_w = -1, .stdout_r = -1, .stderr_r = -1, .tty_master = -1};
+
+static int64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_REALTIME, &time);
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+// proc_pid_stat(5), field 22. The second field may hold anything, so counting begins after it.
+static int read_start_ticks(int proc, struct process *process, struct failure *failure) {
+  char path[DECIMAL_SIZE + sizeof "/stat"];
+  char number[DECIMAL_SIZE];
+  char text[512];
+  strcpy(path, decimal(number, process->pid));
+  strcat(path, "/stat");
+  cleanup_fd int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+  ssize_t length = fd < 0 ? -1 : read_all(fd, text, sizeof text - 1);
+  if (length < 0)
+    return fail(failure, "child", errno, "cannot read the process's start time");
+  text[length] = 0;
+  const char *at = strrchr(text, ')');
+  for (int field = 2; at && field < 22; field++)
+    at = strchr(at + 1, ' ');
+  if (!at)
+    return fail(failure, "child", 0, "procfs has no start time");
+  process->start_ticks = strtoull(at + 1, NULL, 10);
+  return 0;
+}
+
+static void close_streams(struct process *process) {
+  close_fd(&process->stdin_w);
+  close_fd(&process->stdout_r);
+  close_fd(&process->stderr_r);
+  close_fd(&process->tty_master);
+}
+
+static void end_process(struct process *process, bool wait) {
+  if (process->pid > 0) {
+    sys_pidfd_send_signal(process->pidfd, SIGKILL);
+    if (wait)
+      RETRY(waitpid(process->pid, NULL, 0));
+  }
+  close_fd(&process->pidfd);
+  close_streams(process);
+}
+
+// Everything on the supervisor's side between clone3 and execve.
+static int see_off(const struct start_request *request, struct container *out, struct handshake *handshake,
+                   const struct host *host, struct failure *failure) {
+  pid_t pid = out->init.pid;
+  if (request->unshare & CLONE_NEWUSER) {
+    if (idmap_write(&request->idmap, host->proc, pid, failure) < 0)
+      return -1;
+    handshake_release(handshake);
+  }
+  // Meanwhile the child builds its mounts.
+  if (cgroup_join_steps(request, pid, failure) < 0 || read_start_ticks(host->proc, &out->init, failure) < 0)
+    return -1;
+  handshake_release(handshake);
+  if (handshake_finish(handshake, &out->init, request->process.flags & HAKO_PROCESS_TTY,
+                       request->flags & HAKO_START_STDIN, START_TIMEOUT_MS, failure) < 0)
+    return -1;
+  out->init.started_at = now();
+  out->init.uid = handshake->report->uid;
+  out->init.gid = handshake->report->gid;
+  return 0;
+}
+
+static int launch(const struct start_request *request, struct container *out, int into, struct handshake *handshake,
+                  const struct host *host, struct failure *failure) {
+  struct spawn how = {.unshare = request->unshare & ~(uint32_t)CLONE_NEWCGROUP, // made by the child, once it is in its cgroup
+                      .cgroup = into,
+                      .joins = request->joins,
+                      .join_count = request->join_count,
+                      .pidfd = -1,
+                      .oom_score_adj = request->process.oom_score_adj};
+  out->init.pid = spawn(&how, &out->init.pidfd, failure);
+  if (out->init.pid == 0)
+    child_start(request, handshake, host);
+  if (out->init.pid > 0 && see_off(request, out, handshake, host, failure) == 0)
+    return 0;
+  end_process(&out->init, true);
+  return -1;
+}
+
+int container_start(const struct start_request *request, struct container *out, struct failure *failure) {
+  *out = (struct container){.init = no_process, .namespaces = request->unshare, .oom_fd = -1};
+  for (uint32_t i = 0; i < request->join_count; i++)
+    out->namespaces |= request->joins[i].type;
+  cleanup_fd int into = -1;
+  struct host host;
+  struct handshake handshake;
+  if (cgroup_prepare(request, out, &into, failure) < 0)
+    return -1;
+  int result = -1;
+  if (host_open(&host, failure) == 0) {
+    if (handshake_open(&handshake, failure) == 0) {
+      result = launch(request, out, into, &handshake, &host, failure);
+      handshake_close(&handshake);
+    }
+    host_close(&host);
+  }
+  if (result < 0)
+    cgroup_remove(out);
+  return result;
+}
+
+static int see_off_exec(const struct exec_request *request, uint32_t born_in, struct process *out,
+                        struct handshake *handshake, const struct host *host, struct failure *failure) {
+  for (uint32_t i = 0; i < request->cgroups.count; i++)
+    if (i != born_in && cgroup_join(request->cgroups.items[i], out->pid, failure) < 0)
+      return -1;
+  if (read_start_ticks(host->proc, out, failure) < 0)
+    return -1;
+  handshake_release(handshake);
+  if (handshake_finish(handshake, out, request->process.flags & HAKO_PROCESS_TTY, request->flags & HAKO_EXEC_STDIN,
+                       EXEC_TIMEOUT_MS, failure) < 0)
+    return -1;
+  out->started_at = now();
+  out->uid = handshake->report->uid;
+  out->gid = handshake->report->gid;
+  return 0;
+}
+
+static int launch_exec(const struct container *container, const struct exec_request *request, struct process *out,
+                       struct handshake *handshake, const struct host *host, struct failure *failure) {
+  // Of several directories one at most is of version 2: the unified hierarchy is one.
+  cleanup_fd int into = -1;
+  uint32_t born_in = 0;
+  for (; into < 0 && born_in < request->cgroups.count; born_in++)
+    into = cgroup_open_v2(request->cgroups.items[born_in]);
+  born_in = into >= 0 ? born_in - 1 : UINT32_MAX;
+  bool joined = into >= 0 && request->cgroups.count == 1;
+  struct spawn how = {.cgroup = into,
+                      .pidfd = container->init.pidfd,
+                      .enter = container->namespaces & ~(uint32_t)(CLONE_NEWCGROUP | CLONE_NEWTIME),
+                      .oom_score_adj = request->process.oom_score_adj};
+  out->pid = spawn(&how, &out->pidfd, failure);
+  if (out->pid == 0)
+    child_exec(container, request, handshake, host, joined);
+  if (out->pid > 0 && see_off_exec(request, born_in, out, handshake, host, failure) == 0)
+    return 0;
+  // A frozen process dies only when it is thawed: the loop reaps it then.
+  end_process(out, failure->errnum != ETIMEDOUT);
+  return -1;
+}
+
+int container_exec(const struct container *container, const struct exec_request *request, struct process *out,
+                   struct failure *failure) {
+  *out = no_process;
+  struct host host;
+  struct handshake handshake;
+  if (host_open(&host, failure) < 0)
+    return -1;
+  int result = -1;
+  if (handshake_open(&handshake, failure) == 0) {
+    result = launch_exec(container, request, out, &handshake, &host, failure);
+    handshake_close(&handshake);
+  }
+  host_close(&host);
+  return result;
+}
+
+bool container_oom_killed(const struct container *container) {
+  return container->oom_fd >= 0 && cgroup_oom_count(container) > container->oom_count;
+}
+
+bool container_cleanup(struct container *container) {
+  return cgroup_remove(container);
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Mounts are made detached and then moved onto a target that was resolved inside
+// the root beforehand, descriptor onto descriptor. Nobody who swaps a directory
+// for a link in between (CVE-2021-30465) changes where they land.
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../common/fd.h"
+#include "../common/syscalls.h"
+#include "legacy_overlay.h"
+#include "root.h"
+#include "setup.h"
+
+#define CONFIG_STRING 256 // fsconfig(2) takes no longer ones
+
+int setup_propagation(struct setup *setup, const struct setup_op *op) {
+  if (mount(NULL, "/", NULL, (unsigned long)op->bits | MS_REC, NULL) < 0)
+    return fail(setup->failure, "propagation", errno, "cannot set the propagation of /");
+  return 0;
+}
+
+static int attach(struct setup *setup, int *mount, const struct setup_op *op, mode_t kind, const char *operation) {
+  if (*op->path) {
+    cleanup_fd int target = root_target(setup->root, op->path, op->flags, kind, operation, setup->failure);
+    if (target < 0)
+      return -1;
+    if (sys_move_mount(*mount, target) < 0)
+      return fail(setup->failure, operation, errno, "cannot mount on ", op->path);
+    return 0;
+  }
+  // The root itself lies over "/" until the pivot; no directory on the host has
+  // to exist, or be written to, for it.
+  if (sys_move_mount(*mount, setup->root) < 0)
+    return fail(setup->failure, operation, errno, "cannot mount the root");
+  close_fd(&setup->root);
+  setup->root = steal_fd(mount);
+  return 0;
+}
+
+static bool path_is_cgroup(const char *type) {
+  return strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0;
+}
+
+// The kernel's own words for why a filesystem would not mount, or "".
+static const char *explanation(int fs, char *buffer, size_t size) {
+  int saved = errno;
+  ssize_t length = read(fs, buffer, size - 1);
+  errno = saved;
+  if (length <= 0)
+    return "";
+  buffer[length] = 0;
+  buffer[strcspn(buffer, "\n")] = 0;
+  // Each line begins with its level and a space.
+  return length > 2 && buffer[1] == ' ' ? buffer + 2 : buffer;
+}
+
+static int fail_mount(struct setup *setup, const struct setup_op *op, int fs, int errnum, const char *what) {
+  char words[200];
+  const char *why = fs < 0 ? "" : explanation(fs, words, sizeof words);
+  return fail(setup->failure, "mount", errnum, op->mount.type, " on /", op->path[0] == '/' ? op->path + 1 : op->path,
+              what, *why ? ": " : "", why);
+}
+
+static int configure(int fs, const char *key, const char *value) {
+  if (!*value)
+    return sys_fsconfig(fs, CONFIG_SET_FLAG, key, NULL, 0);
+  return sys_fsconfig(fs, CONFIG_SET_STRING, key, value, 0);
+}
+
+static bool fits_fsconfig(const struct setup_op *op) {
+  for (uint32_t i = 0; i < op->mount.option_count; i++)
+    if (strlen(op->mount.options[i].value) >= CONFIG_STRING)
+      return false;
+  return true;
+}
+
+// A detached mount; -1 with the failure set; OVERLAY_LEGACY when only mount(2) can do it.
+#define OVERLAY_LEGACY (-2)
+static int make_mount(struct setup *setup, const struct setup_op *op) {
+  bool overlay = strcmp(op->mount.type, "overlay") == 0;
+  if (overlay && !fits_fsconfig(op))
+    return OVERLAY_LEGACY;
+  cleanup_fd int fs = sys_fsopen(op->mount.type);
+  if (fs < 0)
+    return fail_mount(setup, op, -1, errno, errno == ENODEV ? ": the kernel doesn't have this filesystem" : "");
+  if (*op->source && sys_fsconfig(fs, CONFIG_SET_STRING, "source", op->source, 0) < 0)
+    return fail_mount(setup, op, fs, errno, ", source");
+  for (uint32_t i = 0; i < op->mount.option_count; i++) {
+    const struct mount_option *option = &op->mount.options[i];
+    if (configure(fs, option->key, option->value) == 0)
+      continue;
+    // Before Linux 6.8 layers can't be added one by one.
+    if (overlay && strcmp(option->key, "lowerdir+") == 0 && errno == EINVAL)
+      return OVERLAY_LEGACY;
+    char what[64] = ", option ";
+    strncat(what, option->key, sizeof what - strlen(what) - 1);
+    return fail_mount(setup, op, fs, errno, what);
+  }
+  if (sys_fsconfig(fs, CONFIG_CREATE, NULL, NULL, 0) < 0)
+    return fail_mount(setup, op, fs, errno, "");
+  int made = sys_fsmount(fs, (unsigned)op->mount.attributes);
+  return made < 0 ? fail_mount(setup, op, fs, errno, "") : made;
+}
+
+int setup_mount(struct setup *setup, const struct setup_op *op) {
+  if (path_is_cgroup(op->mount.type) && setup_join_cgroups(setup) < 0)
+    return -1;
+  cleanup_fd int made = make_mount(setup, op);
+  if (made == OVERLAY_LEGACY)
+    return legacy_overlay(setup, op);
+  return made < 0 ? -1 : attach(setup, &made, op, S_IFDIR, "mount");
+}
+
+int setup_bind(struct setup *setup, const struct setup_op *op) {
+  unsigned recursive = op->flags & HAKO_BIND_RECURSIVE ? AT_RECURSIVE : 0;
+  cleanup_fd int tree = sys_open_tree(AT_FDCWD, op->source, OPEN_TREE_CLONE | recursive);
+  if (tree < 0 && (op->flags & HAKO_BIND_OPTIONAL) && (errno == ENOENT || errno == ENOTDIR))
+    return 0;
+  struct stat status;
+  if (tree < 0 || fstat(tree, &status) < 0)
+    return fail(setup->failure, "bind", errno, "source ", op->source);
+  if ((op->flags & HAKO_BIND_DEVICE) && !S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode))
+    return fail(setup->failure, "bind", ENODEV, "source ", op->source, " is not a device node");
+  struct mount_attributes attributes = {
+      .set = op->bind.set, .clear = op->bind.clear, .propagation = op->bind.propagation & ~(uint64_t)MS_REC};
+  bool changes = attributes.set || attributes.clear || attributes.propagation;
+  if (changes && sys_mount_setattr(tree, recursive, &attributes) < 0)
+    return fail(setup->failure, "bind", errno, "cannot set the mount attributes of ", op->source);
+  return attach(setup, &tree, op, status.st_mode, "bind");
+}
+
+int setup_pivot(struct setup *setup) {
+  if (setup_keep_null(setup) < 0)
+    return -1;
+  cleanup_fd int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (old < 0 || fchdir(setup->root) < 0)
+    return fail(setup->failure, "pivot", errno, "cannot enter the root");
+  // The old root comes to lie over the new one, where no directory is needed for it.
+  if (sys_pivot_root(".", ".") < 0)
+    return fail(setup->failure, "pivot", errno,
+                errno == EINVAL ? "pivot_root (the host's root is an initramfs, or the root is not a mount)"
+                                : "pivot_root");
+  if (fchdir(old) < 0)
+    return fail(setup->failure, "pivot", errno, "cannot go back to the old root");
+  // With shared propagation the unmount below would take the host's mounts with it.
+  if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 || umount2(".", MNT_DETACH) < 0)
+    return fail(setup->failure, "pivot", errno, "cannot let go of the old root");
+  if (chdir("/") < 0)
+    return fail(setup->failure, "pivot", errno, "cannot enter the new root");
+  return 0;
+}
+
+int setup_root_attributes(struct setup *setup, const struct setup_op *op) {
+  struct mount_attributes attributes = {.set = op->bits};
+  if (sys_mount_setattr(setup->root, 0, &attributes) < 0)
+    return fail(setup->failure, "root-attr", errno, "cannot set the attributes of the root");
+  return 0;
+}

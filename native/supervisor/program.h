@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The last stretch of a process's way from the supervisor's code to the
+// container's program, the same for START and for EXEC.
+#ifndef HAKO_PROGRAM_H
+#define HAKO_PROGRAM_H
+
+#include "console.h"
+#include "handshake.h"
+
+struct program {
+  const struct process_request *process;
+  const struct handshake *handshake;
+  struct failure *failure;
+  int root; // the container's root, now "/"
+  int proc; // the host's procfs
+  int null; // the host's /dev/null, for reading
+  struct pty pty;
+  bool with_stdin;
+  bool joined; // in its cgroups already
+};
+
+// Becomes the program; comes back only with a failure.
+void program_run(struct program *program);
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "streams.h"
+
+#include <sys/ioctl.h>
+
+#include "../common/fd.h"
+#include "../common/syscalls.h"
+
+static int fail_stdio(struct program *program, const char *what) {
+  return fail(program->failure, "stdio", errno, what);
+}
+
+static int open_tty(struct program *program, const struct identity *identity) {
+  const struct process_request *process = program->process;
+  if (program->pty.slave < 0 &&
+      pty_open(program->root, process->rows, process->columns, &program->pty, program->failure) < 0)
+    return -1;
+  int slave = program->pty.slave;
+  if (identity->uid != 0 && fchown(slave, identity->uid, (gid_t)-1) < 0)
+    return fail_stdio(program, "cannot give the tty to the user");
+  // Needs a session without a terminal, which setsid has made.
+  if (ioctl(slave, TIOCSCTTY, 0) < 0)
+    return fail_stdio(program, "cannot take the tty as the controlling terminal");
+  for (int fd = 0; fd <= 2; fd++)
+    if (dup2(slave, fd) < 0)
+      return fail_stdio(program, "dup2");
+  return handshake_send_stdio(program->handshake, &program->pty.master, 1) < 0
+             ? fail_stdio(program, "cannot hand over the tty")
+             : 0;
+}
+
+// `fd` becomes one end of a new pipe; the other end, non-blocking, is given.
+static int open_pipe(int fd, const struct identity *identity) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0)
+    return -1;
+  cleanup_fd int ours = ends[fd == 0 ? 1 : 0];
+  cleanup_fd int theirs = ends[fd == 0 ? 0 : 1];
+  if (identity->uid != 0 && fchown(theirs, identity->uid, identity->gid) < 0)
+    return -1;
+  if (dup2(theirs, fd) < 0 || fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
+    return -1;
+  return steal_fd(&ours);
+}
+
+int streams_open(struct program *program, const struct identity *identity) {
+  if (program->process->flags & HAKO_PROCESS_TTY)
+    return open_tty(program, identity);
+  int fds[3];
+  size_t count = 0;
+  if (!program->with_stdin && dup2(program->null, 0) < 0)
+    return fail_stdio(program, "dup2");
+  for (int fd = program->with_stdin ? 0 : 1; fd <= 2; fd++) {
+    fds[count] = open_pipe(fd, identity);
+    if (fds[count++] < 0)
+      return fail_stdio(program, "cannot make a pipe");
+  }
+  // Ours are closed by execve, as all else is.
+  if (handshake_send_stdio(program->handshake, fds, count) < 0)
+    return fail_stdio(program, "cannot hand over the pipes");
+  return 0;
+}
