@@ -53,6 +53,7 @@ function testHost(): HostInfo {
     timeNamespaces: supported,
     cgroupNamespaces: supported,
     raiseLimits: supported,
+    openFilesLimit: null,
     sideChannels: [],
     idRanges: { supported: false, reason: 'not asked for in tests' },
   };

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errno.ts';
 
@@ -10,7 +10,8 @@ const prefix = 'children.';
  * only when there is no marker, and once it is gone no marker can be made. So a parent is never removed under a
  * child that another process is just making, nor a child made on a parent that is being removed.
  *
- * A marker is a symbolic link (one system call) from the child's id to its directory's name.
+ * A marker is a hard link to the child's record. When the record has no other link, the child is gone: a killed
+ * process left the marker behind.
  */
 export class ChildMarkers {
   readonly #directory: string;
@@ -19,7 +20,7 @@ export class ChildMarkers {
     this.#directory = join(parentDirectory, `${prefix}${parentId}`);
   }
 
-  /** For a snapshot whose record is lost. */
+  /** For a snapshot whose own record is lost. */
   static find(parentDirectory: string): ChildMarkers | null {
     const found = readdirSync(parentDirectory).find((name) => name.startsWith(prefix));
     return found === undefined ? null : new ChildMarkers(parentDirectory, found.slice(prefix.length));
@@ -40,33 +41,34 @@ export class ChildMarkers {
   }
 
   /** @returns false when the parent is gone or being removed */
-  add(childId: string, childName: string, form: 'key' | 'committed'): boolean {
+  add(childId: string, record: string): boolean {
     try {
-      symlinkSync(childName, join(this.#directory, markerName(childId, form)));
+      linkSync(record, join(this.#directory, childId));
       return true;
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) return false;
-      if (hasErrno(error, 'EEXIST')) return true;
       throw error;
     }
   }
 
-  drop(childId: string, form: 'key' | 'committed'): void {
-    try {
-      unlinkSync(join(this.#directory, markerName(childId, form)));
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT')) throw error;
-    }
+  /** Marks by the record that a child is about to have, before the old one's marker becomes worthless. */
+  renew(childId: string, record: string): void {
+    const marker = join(this.#directory, `${childId}.renewed`);
+    this.#unlink(`${marker}.new`);
+    linkSync(record, `${marker}.new`);
+    renameSync(`${marker}.new`, marker);
+  }
+
+  drop(childId: string): void {
+    for (const marker of [childId, `${childId}.renewed`]) this.#unlink(join(this.#directory, marker));
   }
 
   /**
    * Forbids children from now on.
    *
-   * @param isAlive - whether a child with this id lives under one of these names; asked only when there are markers.
-   * Markers of children that a killed process never finished are cleared.
    * @returns false when there is a child
    */
-  forbid(isAlive: (childId: string, names: readonly string[]) => boolean): boolean {
+  forbid(): boolean {
     for (;;) {
       try {
         rmdirSync(this.#directory);
@@ -75,23 +77,20 @@ export class ChildMarkers {
         if (hasErrno(error, 'ENOENT')) return true;
         if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
       }
-      for (const [childId, names] of this.#read()) {
-        if (isAlive(childId, names)) return false;
-        this.drop(childId, 'key');
-        this.drop(childId, 'committed');
-      }
+      if (!this.#clearStale()) return false;
     }
   }
 
-  #read(): Map<string, string[]> {
-    const children = new Map<string, string[]>();
-    // Sorted: a child's key comes before the name that it is committed as, which is the order in which it moves.
-    for (const marker of this.#list().sort()) {
-      const childId = marker.slice(0, 24);
-      const name = this.#target(marker);
-      if (name !== null) children.set(childId, [...(children.get(childId) ?? []), name]);
+  /** @returns false when a marker is of a living child */
+  #clearStale(): boolean {
+    for (const marker of this.#list()) {
+      const path = join(this.#directory, marker);
+      const status = statSync(path, { throwIfNoEntry: false });
+      if (status === undefined) continue;
+      if (status.nlink > 1) return false;
+      this.#unlink(path);
     }
-    return children;
+    return true;
   }
 
   #list(): string[] {
@@ -103,16 +102,11 @@ export class ChildMarkers {
     }
   }
 
-  #target(marker: string): string | null {
+  #unlink(path: string): void {
     try {
-      return readlinkSync(join(this.#directory, marker));
+      unlinkSync(path);
     } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return null;
-      throw error;
+      if (!hasErrno(error, 'ENOENT')) throw error;
     }
   }
-}
-
-function markerName(childId: string, form: 'key' | 'committed'): string {
-  return form === 'key' ? childId : `${childId}.committed`;
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -59,14 +60,22 @@ export function readRecord(directory: string, baseName: string): SnapshotRecord 
   }
 }
 
-export function writeRecord(directory: string, record: StoredSnapshot): void {
-  writeFileSync(join(directory, fileName), JSON.stringify(record), { mode: 0o600 });
+/** @returns the file's path */
+export function writeRecord(directory: string, record: StoredSnapshot): string {
+  const path = join(directory, fileName);
+  writeFileSync(path, JSON.stringify(record), { mode: 0o600 });
+  return path;
 }
 
-/** Replaces the record so that a reader sees the old one or the new one, never half of it. */
-export function replaceRecord(directory: string, record: StoredSnapshot): void {
+/**
+ * Replaces the record so that a reader sees the old one or the new one, never half of it.
+ *
+ * @param before - called with the new record's file before it takes the old one's place.
+ */
+export function replaceRecord(directory: string, record: StoredSnapshot, before: (file: string) => void): void {
   const path = join(directory, fileName);
-  const temporary = `${path}.${process.pid}`;
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+  before(temporary);
   renameSync(temporary, path);
 }

@@ -61,14 +61,13 @@ export class SnapshotStore implements AsyncDisposable {
     let chain: readonly SnapshotRecord[] = [];
     mkdirSync(staging, { mode: 0o700 });
     try {
-      chain = this.#attach(id, name, parent);
-      writeRecord(staging, { id, key, kind, parent, createdAt: createdAt.toISOString() });
+      chain = this.#attach(id, writeRecord(staging, { id, key, kind, parent, createdAt: createdAt.toISOString() }), parent);
       const population = populate(staging, chain);
       if (population !== undefined) await population;
       this.#rename(staging, name, key);
     } catch (error) {
       this.#trash.take(staging);
-      if (chain[0] !== undefined) childrenOf(chain[0]).drop(id, 'key');
+      if (chain[0] !== undefined) childrenOf(chain[0]).drop(id);
       throw error;
     }
     return { id, name: key, kind, parent, createdAt, directory: join(this.#directory, name) };
@@ -87,18 +86,14 @@ export class SnapshotStore implements AsyncDisposable {
     if (target === directoryName(key) || this.#exists(target)) throw exists(name);
     settle(record.directory);
     childrenOf(record).allow();
-    replaceRecord(record.directory, { id: record.id, key, kind: 'active', parent: record.parent, createdAt: record.createdAt.toISOString(), committedAs: name });
+    const parent = record.parent === null ? null : this.get(record.parent);
+    replaceRecord(
+      record.directory,
+      { id: record.id, key, kind: 'active', parent: record.parent, createdAt: record.createdAt.toISOString(), committedAs: name },
+      (file) => (parent === null ? undefined : childrenOf(parent).renew(record.id, file)),
+    );
     await this.#native.syncFilesystem(this.#directory);
-    const parent = record.parent === null ? null : this.getCommitted(record.parent);
-    if (parent !== null) childrenOf(parent).add(record.id, target, 'committed');
-    try {
-      this.#rename(record.directory, target, name);
-    } catch (error) {
-      if (parent !== null) childrenOf(parent).drop(record.id, 'committed');
-      if (hasErrno(error, 'ENOENT')) throw notFound(key);
-      throw error;
-    }
-    if (parent !== null) childrenOf(parent).drop(record.id, 'key');
+    this.#rename(record.directory, target, name);
     syncDirectory(this.#directory);
   }
 
@@ -111,7 +106,7 @@ export class SnapshotStore implements AsyncDisposable {
     const baseName = directoryName(name);
     const record = this.#readForRemoval(name, baseName);
     const children = record === null ? ChildMarkers.find(join(this.#directory, baseName)) : record.kind === 'committed' ? childrenOf(record) : null;
-    if (children !== null && !children.forbid((id, names) => this.#isAlive(id, names))) {
+    if (children !== null && !children.forbid()) {
       throw new HakoError('SNAPSHOT_HAS_CHILDREN', `The snapshot '${name}' has others on top of it. Remove those first.`);
     }
     this.#committed.delete(baseName);
@@ -204,35 +199,23 @@ export class SnapshotStore implements AsyncDisposable {
       renameSync(from, join(this.#directory, baseName));
     } catch (error) {
       if (hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw exists(name);
+      if (hasErrno(error, 'ENOENT')) throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot that was to be '${name}' is gone: another process has removed or committed it.`);
       throw error;
     }
   }
 
-  #isAlive(id: string, names: readonly string[]): boolean {
-    if (existsSync(join(this.#directory, stagingName, id))) return true;
-    return names.some((baseName) => {
-      try {
-        return readRecord(this.#directory, baseName)?.id === id;
-      } catch {
-        return true; // Unreadable, but there: what is on top of it must not lose its ground.
-      }
-    });
-  }
-
   #forget(id: string, parent: CommittedName): void {
     const record = readRecord(this.#directory, directoryName(parent));
-    if (record === null) return;
-    childrenOf(record).drop(id, 'key');
-    childrenOf(record).drop(id, 'committed');
+    if (record !== null) childrenOf(record).drop(id);
   }
 
   /** Leaves a child's marker with its parent. What is cached of the parent may be of an earlier one of that name. */
-  #attach(id: string, baseName: string, parent: CommittedName | null): readonly SnapshotRecord[] {
+  #attach(id: string, recordFile: string, parent: CommittedName | null): readonly SnapshotRecord[] {
     if (parent === null) return [];
     for (const attempt of ['cached', 'fresh']) {
       if (attempt === 'fresh') this.#committed.clear();
       const chain = this.chain(parent);
-      if (chain[0] !== undefined && childrenOf(chain[0]).add(id, baseName, 'key')) return chain;
+      if (chain[0] !== undefined && childrenOf(chain[0]).add(id, recordFile)) return chain;
     }
     throw notFound(parent);
   }
