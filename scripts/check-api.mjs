@@ -1,0 +1,50 @@
+// Holds the public API to the reports in api/, one for each entry of the package. --update writes them anew.
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const update = process.argv.includes('--update');
+const configPath = join(root, 'api-extractor.json');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** `./plugins/log/json-file` → `libhako-plugins-log-json-file`. */
+const reportName = (entry) => (entry === '.' ? 'libhako' : `libhako-${entry.slice(2).replaceAll('/', '-')}`);
+
+const entries = Object.entries(manifest.exports).filter(([, target]) => typeof target === 'object');
+
+function check([entry, { types }]) {
+  const config = ExtractorConfig.loadFile(configPath);
+  config.mainEntryPointFilePath = join(root, types);
+  config.apiReport.reportFileName = reportName(entry);
+  // A plugin's types come from libhako/plugin, which has a report of its own.
+  if (entry.startsWith('./plugins/'))
+    config.messages.extractorMessageReporting['ae-forgotten-export'] = { logLevel: 'none' };
+  const extractorConfig = ExtractorConfig.prepare({
+    configObject: config,
+    configObjectFullPath: configPath,
+    packageJsonFullPath: join(root, 'package.json'),
+  });
+  const result = Extractor.invoke(extractorConfig, {
+    localBuild: update,
+    messageCallback(message) {
+      // The notice that a bundled compiler is older than the project's: it reads declarations only.
+      if (message.messageId === 'console-compiler-version-notice' || message.messageId === 'console-preamble')
+        message.handled = true;
+    },
+  });
+  return result.errorCount > 0 || (!update && result.apiReportChanged);
+}
+
+mkdirSync(join(root, 'api'), { recursive: true });
+const failed = entries.filter(check).map(([entry]) => reportName(entry));
+const names = new Set(entries.map(([entry]) => `${reportName(entry)}.api.md`));
+const stale = readdirSync(join(root, 'api')).filter((name) => !names.has(name));
+for (const name of failed)
+  console.error(
+    `api/${name}.api.md is not what the sources say: look at the difference, then npm run check:api -- --update`,
+  );
+for (const name of stale) console.error(`api/${name} is of no entry of package.json: remove it`);
+console.log(`api: ${entries.length} entries, ${failed.length + stale.length} differences`);
+process.exitCode = failed.length + stale.length === 0 ? 0 : 1;

@@ -1,0 +1,126 @@
+// Every test: what the machine needs, the vitest projects with a leak check, the same native tests under sanitizers,
+// and in CI the fuzzers. The counts of all of them are summed in build/test-results.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { fuzzTargets } from './native/fuzzers.mjs';
+import { hostLibc, sanitizeToolchain } from './native/toolchain.mjs';
+import { recordResult, resetResults, summaryLine, totals } from './test-results.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: 'string', default: 'vitest,sanitize,fuzz' },
+    'fuzz-seconds': { type: 'string' },
+  },
+});
+const inCi = process.env.CI === 'true';
+const fuzzSeconds = Number(options['fuzz-seconds'] ?? (inCi ? 60 : 5));
+const steps = { vitest, sanitize, fuzz };
+
+function run(command, args, env = {}) {
+  return (
+    spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } })
+      .status ?? 1
+  );
+}
+
+function node(...args) {
+  if (run(process.execPath, args) !== 0) process.exit(1);
+}
+
+/** One vitest run; its counts are those of its own report, and a run that fails without a failed test counts as one. */
+function runVitest(name, args, env) {
+  const output = join(root, 'build/test-results', `${name}.vitest.json`);
+  rmSync(output, { force: true });
+  const status = run(
+    process.execPath,
+    [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${output}`,
+      ...args,
+    ],
+    env,
+  );
+  let counts = { passed: 0, failed: 0, skipped: 0 };
+  try {
+    const report = JSON.parse(readFileSync(output, 'utf8'));
+    counts = {
+      passed: report.numPassedTests,
+      failed: report.numFailedTests,
+      skipped: report.numPendingTests + (report.numTodoTests ?? 0),
+    };
+  } catch (error) {
+    console.error(`no report of ${name}: ${error.message}`);
+  }
+  if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  recordResult(name, counts);
+}
+
+function vitest() {
+  runVitest('vitest', positionals, { HAKO_LEAK_CHECK: '1' });
+}
+
+/** The same tests with the addon, the supervisor and the worker under ASan and UBSan. */
+function sanitize() {
+  node('scripts/build-native.mjs', '--sanitize');
+  const { preload, arch } = sanitizeToolchain();
+  const reports = join(root, 'build/native-sanitize/reports');
+  rmSync(reports, { recursive: true, force: true });
+  mkdirSync(reports, { recursive: true, mode: 0o1777 });
+  runVitest('sanitize', ['--project=native', '--project=integration', '--project=conformance'], {
+    HAKO_NATIVE_DIR: join(root, `build/native-sanitize/linux-${arch}-${hostLibc()}`),
+    HAKO_SANITIZE: '1',
+    LD_PRELOAD: preload,
+    // Node itself keeps what it allocated until the end.
+    ASAN_OPTIONS: 'detect_leaks=0',
+  });
+  const found = readdirSync(reports);
+  for (const name of found) console.error(readFileSync(join(reports, name), 'utf8'));
+  recordResult('sanitizer-reports', { passed: found.length === 0 ? 1 : 0, failed: found.length, skipped: 0 });
+}
+
+function fuzz() {
+  if (run(process.execPath, ['scripts/build-native.mjs', '--fuzz']) !== 0) {
+    // Only clang has libFuzzer, and an ordinary clone need not have it. CI installs it.
+    recordResult('fuzz', { passed: 0, failed: inCi ? 1 : 0, skipped: inCi ? 0 : 1 });
+    return;
+  }
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const target of fuzzTargets()) {
+    const corpus = join(root, 'build/fuzz/corpus', target);
+    mkdirSync(corpus, { recursive: true });
+    const seeds = join(root, 'native/fuzz/corpus', target);
+    mkdirSync(seeds, { recursive: true });
+    console.log(`fuzzing ${target} for ${fuzzSeconds} s`);
+    const status = run(join(root, 'build/fuzz', target), [
+      `-max_total_time=${fuzzSeconds}`,
+      '-timeout=10',
+      '-rss_limit_mb=2048',
+      '-print_final_stats=1',
+      '-verbosity=0',
+      `-artifact_prefix=${corpus}/`,
+      corpus,
+      seeds,
+    ]);
+    counts[status === 0 ? 'passed' : 'failed']++;
+  }
+  recordResult('fuzz', counts);
+}
+
+resetResults();
+node('scripts/test-setup.mjs');
+node('scripts/build-native.mjs');
+node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json');
+for (const name of options.only.split(',')) {
+  if (steps[name] === undefined) throw new Error(`--only ${name}: the steps are ${Object.keys(steps).join(', ')}`);
+  steps[name]();
+}
+console.log(summaryLine());
+process.exitCode = totals().failed === 0 ? 0 : 1;
