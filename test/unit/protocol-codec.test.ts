@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { HakoError } from '../../src/base/errors.ts';
 import {
+  type ExecRequest,
   encodeExec,
   encodeFrame,
   encodeStart,
-  type ExecRequest,
   type Frame,
   FrameDecoder,
   FrameType,
@@ -43,7 +43,14 @@ const start: StartRequest = {
   title: 'hako',
   unshare: 0x20000,
   join: [{ kind: 0x40000000, index: 1 }],
-  idMap: { method: 'helpers', uidMap: '0 1000 1\n', gidMap: '0 1000 1\n', denySetgroups: true, newuidmap: '/usr/bin/newuidmap', newgidmap: '/usr/bin/newgidmap' },
+  idMap: {
+    method: 'helpers',
+    uidMap: '0 1000 1\n',
+    gidMap: '0 1000 1\n',
+    denySetgroups: true,
+    newuidmap: '/usr/bin/newuidmap',
+    newgidmap: '/usr/bin/newgidmap',
+  },
   cgroup: [
     { kind: 'mkdir', path: '/c' },
     { kind: 'write', path: '/c/f', value: '1' },
@@ -56,8 +63,30 @@ const start: StartRequest = {
   domainname: '',
   setup: [
     { kind: 'propagation', propagation: MS_REC | MS_PRIVATE },
-    { kind: 'mount', type: 'tmpfs', source: 'tmpfs', path: 'dev', attributes: 2n, options: [['size', '64k'], ['nr', '']], target: { create: 'directory', noFollow: true } },
-    { kind: 'bind', hostPath: '/h', path: 'c', set: 1n, clear: 2n, propagation: MS_PRIVATE, target: { create: 'file', noFollow: false }, recursive: true, optional: true, device: true },
+    {
+      kind: 'mount',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      path: 'dev',
+      attributes: 2n,
+      options: [
+        ['size', '64k'],
+        ['nr', ''],
+      ],
+      target: { create: 'directory', noFollow: true },
+    },
+    {
+      kind: 'bind',
+      hostPath: '/h',
+      path: 'c',
+      set: 1n,
+      clear: 2n,
+      propagation: MS_PRIVATE,
+      target: { create: 'file', noFollow: false },
+      recursive: true,
+      optional: true,
+      device: true,
+    },
     { kind: 'mkdir', path: 'd', mode: 0o755 },
     { kind: 'symlink', target: 't', path: 'l' },
     { kind: 'mknod', path: 'dev/null', mode: 0o20666, major: 1, minor: 3, uid: 0, gid: 5 },
@@ -70,7 +99,14 @@ const start: StartRequest = {
     { kind: 'root-attributes', attributes: 1n },
   ],
   process,
-  sink: { kind: 'json-file', file: 'c-json.log', maxSize: 10_000_000, maxFiles: 3, compress: true, attributes: '{"a":"b"}' },
+  sink: {
+    kind: 'json-file',
+    file: 'c-json.log',
+    maxSize: 10_000_000,
+    maxFiles: 3,
+    compress: true,
+    attributes: '{"a":"b"}',
+  },
 };
 
 /** Reads fields as protocol.h words them, independently of the writer. */
@@ -107,7 +143,18 @@ class Fields {
 }
 
 function processFields(fields: Fields): void {
-  expect(fields.all('u32 str u32 str str str str u32 str u32')).toEqual([1, '/bin/é', 2, 'A=b', 'EMPTY=', '/', '', 1, 'wheel', 0x1 | 0x2 | 0x8]);
+  expect(fields.all('u32 str u32 str str str str u32 str u32')).toEqual([
+    1,
+    '/bin/é',
+    2,
+    'A=b',
+    'EMPTY=',
+    '/',
+    '',
+    1,
+    'wheel',
+    0x1 | 0x2 | 0x8,
+  ]);
   expect(fields.all('u64 u64 u64 u64 u64 u32')).toEqual([0x1ffffffffffn, 1n, 2n, 3n, 4n, 0o22]);
   expect(fields.all('u32 u32 u64 u64 i32')).toEqual([1, 7, 1024n, 0xffff_ffff_ffff_ffffn, -(2 ** 31)]);
   expect(fields.all('bytes u32 str u16 u16')).toEqual([[6, 0, 0, 0, 0, 0, 255, 127], 2, '', 24, 80]);
@@ -119,23 +166,82 @@ test('START has every field of protocol.h in its order', () => {
   expect(fields.all('u32 u8')).toEqual([frame.length - 5, FrameType.START]);
   expect(fields.all('u32 u32 u32 str u32')).toEqual([1, 0x1 | 0x4 | 0x8, 0x2 | 0x4, 'hako', 0x20000]);
   expect(fields.all('u32 u32 u32')).toEqual([1, 0x40000000, 1]);
-  expect(fields.all('u8 str str u8 str str')).toEqual([2, '0 1000 1\n', '0 1000 1\n', 1, '/usr/bin/newuidmap', '/usr/bin/newgidmap']);
-  expect(fields.all('u32 u8 str u8 str bytes u8 str u8 str u8 str bytes')).toEqual([5, 1, '/c', 2, '/c/f', [0x31], 3, '/c', 4, '/c', 5, '/c', Array(8).fill(0)]);
+  expect(fields.all('u8 str str u8 str str')).toEqual([
+    2,
+    '0 1000 1\n',
+    '0 1000 1\n',
+    1,
+    '/usr/bin/newuidmap',
+    '/usr/bin/newgidmap',
+  ]);
+  expect(fields.all('u32 u8 str u8 str bytes u8 str u8 str u8 str bytes')).toEqual([
+    5,
+    1,
+    '/c',
+    2,
+    '/c/f',
+    [0x31],
+    3,
+    '/c',
+    4,
+    '/c',
+    5,
+    '/c',
+    Array(8).fill(0),
+  ]);
   expect(fields.all('str str str str')).toEqual(['/c/events', 'oom_kill', 'h', '']);
   expect(fields.next('u32')).toBe(13);
   expect(fields.all('u8 u64')).toEqual([1, 0x44000n]);
-  expect(fields.all('u8 str str str u64 u32 str str str str u32')).toEqual([2, 'tmpfs', 'tmpfs', 'dev', 2n, 2, 'size', '64k', 'nr', '', 0x2 | 0x4]);
+  expect(fields.all('u8 str str str u64 u32 str str str str u32')).toEqual([
+    2,
+    'tmpfs',
+    'tmpfs',
+    'dev',
+    2n,
+    2,
+    'size',
+    '64k',
+    'nr',
+    '',
+    0x2 | 0x4,
+  ]);
   expect(fields.all('u8 str str u64 u64 u64 u32')).toEqual([3, '/h', 'c', 1n, 2n, 0x40000n, 0x1 | 0x10 | 0x20 | 0x40]);
   expect(fields.all('u8 str u32 u8 str str')).toEqual([4, 'd', 0o755, 5, 't', 'l']);
   expect(fields.all('u8 str u32 u32 u32 u32 u32')).toEqual([6, 'dev/null', 0o20666, 1, 3, 0, 5]);
-  expect(fields.all('u8 u8 str u8 str u8 str str u8 u8 u8 u64')).toEqual([7, 8, 'proc/kcore', 9, 'proc/sys', 10, 'net.ipv4.ip_forward', '1', 11, 12, 13, 1n]);
+  expect(fields.all('u8 u8 str u8 str u8 str str u8 u8 u8 u64')).toEqual([
+    7,
+    8,
+    'proc/kcore',
+    9,
+    'proc/sys',
+    10,
+    'net.ipv4.ip_forward',
+    '1',
+    11,
+    12,
+    13,
+    1n,
+  ]);
   processFields(fields);
-  expect(fields.all('u8 str u64 u32 u8 bytes')).toEqual([1, 'c-json.log', 10_000_000n, 3, 1, [...Buffer.from('{"a":"b"}')]]);
+  expect(fields.all('u8 str u64 u32 u8 bytes')).toEqual([
+    1,
+    'c-json.log',
+    10_000_000n,
+    3,
+    1,
+    [...Buffer.from('{"a":"b"}')],
+  ]);
   expect(fields.left).toBe(0);
 });
 
 test('EXEC has every field of protocol.h in its order', () => {
-  const request: ExecRequest = { detached: true, stdin: true, attach: { stdin: true, stdout: false, stderr: false }, cgroups: ['/c'], process };
+  const request: ExecRequest = {
+    detached: true,
+    stdin: true,
+    attach: { stdin: true, stdout: false, stderr: false },
+    cgroups: ['/c'],
+    process,
+  };
   const fields = new Fields(encodeExec(request));
   expect(fields.all('u32 u8 u32 u32 u32 str')).toEqual([expect.any(Number), FrameType.EXEC, 0x1 | 0x4, 0x1, 1, '/c']);
   processFields(fields);
@@ -143,7 +249,9 @@ test('EXEC has every field of protocol.h in its order', () => {
 });
 
 test('the frames of a session are what protocol.h says', () => {
-  expect([...encodeFrame({ type: 'attach', stdin: true, stdout: true, stderr: false })]).toEqual([4, 0, 0, 0, 3, 3, 0, 0, 0]);
+  expect([...encodeFrame({ type: 'attach', stdin: true, stdout: true, stderr: false })]).toEqual([
+    4, 0, 0, 0, 3, 3, 0, 0, 0,
+  ]);
   expect([...encodeFrame({ type: 'state' })]).toEqual([0, 0, 0, 0, 4]);
   expect([...encodeFrame({ type: 'signal', signal: 15 })]).toEqual([4, 0, 0, 0, 5, 15, 0, 0, 0]);
   expect([...encodeFrame({ type: 'stdin', data: Uint8Array.of(1, 2) })]).toEqual([2, 0, 0, 0, 6, 1, 2]);
@@ -159,7 +267,17 @@ test.each<[string, () => unknown]>([
   ['a number that is too large', () => encodeFrame({ type: 'resize', rows: 65536, columns: 80 })],
   ['a number that is not one', () => encodeFrame({ type: 'signal', signal: Number.NaN })],
   ['a negative 64-bit number', () => encodeStart({ ...start, setup: [{ kind: 'root-attributes', attributes: -1n }] })],
-  ['a request over its limit', () => encodeExec({ detached: false, stdin: false, attach: start.attach, cgroups: [], process: { ...process, argv: ['x'.repeat(9 << 20)] } })],
+  [
+    'a request over its limit',
+    () =>
+      encodeExec({
+        detached: false,
+        stdin: false,
+        attach: start.attach,
+        cgroups: [],
+        process: { ...process, argv: ['x'.repeat(9 << 20)] },
+      }),
+  ],
   ['too much data in one frame', () => encodeFrame({ type: 'stdin', data: new Uint8Array(MAX_FRAME + 1) })],
 ])('%s is refused as an invalid option', (_, encode) => {
   expect(encode).toThrowError(expect.objectContaining({ code: 'HAKO_ERR_INVALID_OPTION' }));
@@ -178,7 +296,13 @@ const conversation = Buffer.concat([
   frame(FrameType.OUTPUT, [1, 104, 105]),
   frame(FrameType.OUTPUT, [2, ...Buffer.alloc(1000, 7)]),
   frame(FrameType.LOG_ROTATED, []),
-  frame(FrameType.STATE_REPLY, [1, 42, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]),
+  frame(
+    FrameType.STATE_REPLY,
+    [
+      1, 42, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0,
+      0, 0, 0,
+    ],
+  ),
   frame(FrameType.FAILED, [4, 0, 0, 0, 101, 120, 101, 99, 2, 0, 0, 0, 1, 0, 0, 0, 120]),
   frame(FrameType.EXITED, [137, 0, 0, 0, 9, 0, 0, 0, 1, 6, 0, 0, 0, 0, 0, 0, 0]),
 ]);
@@ -188,7 +312,16 @@ const expected: Frame[] = [
   { type: 'output', stream: 'stdout', data: Buffer.from('hi') },
   { type: 'output', stream: 'stderr', data: Buffer.alloc(1000, 7) },
   { type: 'log-rotated' },
-  { type: 'state-reply', running: true, pid: 42, startTime: 1n, startedAt: 2n, liveExecs: 3, logRecordsWritten: 4n, logRecordsLost: 5n },
+  {
+    type: 'state-reply',
+    running: true,
+    pid: 42,
+    startTime: 1n,
+    startedAt: 2n,
+    liveExecs: 3,
+    logRecordsWritten: 4n,
+    logRecordsLost: 5n,
+  },
   { type: 'failed', operation: 'exec', errno: 2, detail: 'x' },
   { type: 'exited', exitCode: 137, signal: 9, oomKilled: true, finishedAt: 6n },
 ];
@@ -197,7 +330,8 @@ test('frames come out the same wherever the stream is cut', () => {
   for (const size of [1, 2, 3, 4, 5, 7, 64, 500, 1010, conversation.length]) {
     const decoder = new FrameDecoder();
     const frames: Frame[] = [];
-    for (let at = 0; at < conversation.length; at += size) frames.push(...decoder.push(conversation.subarray(at, at + size)));
+    for (let at = 0; at < conversation.length; at += size)
+      frames.push(...decoder.push(conversation.subarray(at, at + size)));
     expect(frames).toEqual(expected);
     expect(decoder.atBoundary).toBe(true);
   }

@@ -8,9 +8,11 @@ const header = readFileSync(new URL('../../native/protocol.h', import.meta.url),
 function constantsOfHeader(): Map<string, number | string> {
   const text = header.replaceAll(/\/\/.*$/gm, '');
   const constants = new Map<string, number | string>();
-  for (const [, name, value] of text.matchAll(/^#define (HAKO_\w+)[ \t]+(\S.*?)[ \t]*$/gm)) constants.set(name as string, evaluate(value as string));
+  for (const [, name, value] of text.matchAll(/^#define (HAKO_\w+)[ \t]+(\S.*?)[ \t]*$/gm))
+    constants.set(name as string, evaluate(value as string));
   for (const [, body] of text.matchAll(/enum \w+ \{([^}]*)\}/g)) {
-    for (const [, name, value] of (body as string).matchAll(/(HAKO_\w+) = ([^,]+)/g)) constants.set(name as string, evaluate(value as string));
+    for (const [, name, value] of (body as string).matchAll(/(HAKO_\w+) = ([^,]+)/g))
+      constants.set(name as string, evaluate(value as string));
   }
   return constants;
 }
@@ -53,15 +55,20 @@ function constantsOfMirror(): Map<string, number | string> {
 }
 
 test('the TypeScript mirror has every constant of protocol.h and no other', () => {
-  const byName = (map: Map<string, number | string>) => Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const byName = (map: Map<string, number | string>) =>
+    Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1)));
   expect(constantsOfHeader().size).toBeGreaterThan(60);
   expect(byName(constantsOfMirror())).toEqual(byName(constantsOfHeader()));
 });
 
 test("the kernel's constants are those of its headers", () => {
   const expected: Record<string, bigint> = {};
-  const sources = ['/usr/include/linux/mount.h', '/usr/include/linux/sched.h'].map((path) => readFileSync(path, 'utf8')).join('\n');
-  for (const [, name, value, shift] of sources.matchAll(/^#define\s+((?:MOUNT_ATTR|MS|CLONE_NEW)\w*)\s+\(?(0x[0-9A-Fa-f]+|\d+)(?:\s*<<\s*(\d+))?/gm)) {
+  const sources = ['/usr/include/linux/mount.h', '/usr/include/linux/sched.h']
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('\n');
+  for (const [, name, value, shift] of sources.matchAll(
+    /^#define\s+((?:MOUNT_ATTR|MS|CLONE_NEW)\w*)\s+\(?(0x[0-9A-Fa-f]+|\d+)(?:\s*<<\s*(\d+))?/gm,
+  )) {
     expected[name as string] = BigInt(value as string) << BigInt(shift ?? 0);
   }
   const ours = Object.entries(protocol).filter(([name]) => /^(MOUNT_ATTR|MS|CLONE_NEW)_?/.test(name));

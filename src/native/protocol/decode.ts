@@ -54,7 +54,9 @@ export class FrameDecoder {
 
 /** @throws HakoError `HAKO_ERR_PROTOCOL_ERROR` unless type and payload are those of a frame from the supervisor. */
 export function decodeFrame(type: number, payload: Uint8Array): Frame {
-  const reader = new PayloadReader(payload.length === 0 ? NOTHING : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
+  const reader = new PayloadReader(
+    payload.length === 0 ? NOTHING : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+  );
   const frame = readFrame(type, reader);
   reader.end();
   return frame;
@@ -65,11 +67,24 @@ function readFrame(type: number, reader: PayloadReader): Frame {
     case FrameType.OUTPUT:
       return { type: 'output', stream: readStream(reader), data: reader.rest() };
     case FrameType.STARTED:
-      return { type: 'started', pid: reader.i32(), startTime: reader.u64(), startedAt: reader.i64(), uid: reader.u32(), gid: reader.u32() };
+      return {
+        type: 'started',
+        pid: reader.i32(),
+        startTime: reader.u64(),
+        startedAt: reader.i64(),
+        uid: reader.u32(),
+        gid: reader.u32(),
+      };
     case FrameType.FAILED:
       return { type: 'failed', operation: reader.str(), errno: reader.i32(), detail: reader.str() };
     case FrameType.EXITED:
-      return { type: 'exited', exitCode: reader.i32(), signal: reader.i32(), oomKilled: reader.u8() !== 0, finishedAt: reader.i64() };
+      return {
+        type: 'exited',
+        exitCode: reader.i32(),
+        signal: reader.i32(),
+        oomKilled: reader.u8() !== 0,
+        finishedAt: reader.i64(),
+      };
     case FrameType.STATE_REPLY:
       return {
         type: 'state-reply',

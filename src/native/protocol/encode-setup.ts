@@ -10,13 +10,22 @@ export function writeSetupOperation(writer: FrameWriter, operation: SetupOperati
       writer.u64(operation.propagation, 'propagation');
       return;
     case 'mount':
-      writer.str(operation.type, 'filesystem type').str(operation.source, 'source of a mount').str(operation.path, 'target of a mount').u64(operation.attributes, 'attributes of a mount');
-      writer.list(operation.options, ([key, value]) => writer.str(key, 'mount option').str(value, `value of the mount option '${key}'`));
+      writer
+        .str(operation.type, 'filesystem type')
+        .str(operation.source, 'source of a mount')
+        .str(operation.path, 'target of a mount')
+        .u64(operation.attributes, 'attributes of a mount');
+      writer.list(operation.options, ([key, value]) =>
+        writer.str(key, 'mount option').str(value, `value of the mount option '${key}'`),
+      );
       writer.u32(targetFlags(operation.target), 'flags');
       return;
     case 'bind':
       writer.str(operation.hostPath, 'source of a bind mount').str(operation.path, 'target of a bind mount');
-      writer.u64(operation.set, 'attributes of a mount').u64(operation.clear, 'attributes of a mount').u64(operation.propagation, 'propagation');
+      writer
+        .u64(operation.set, 'attributes of a mount')
+        .u64(operation.clear, 'attributes of a mount')
+        .u64(operation.propagation, 'propagation');
       writer.u32(
         targetFlags(operation.target) |
           (operation.recursive ? BindFlag.RECURSIVE : 0) |
@@ -32,7 +41,11 @@ export function writeSetupOperation(writer: FrameWriter, operation: SetupOperati
       writer.str(operation.target, 'target of a symbolic link').str(operation.path, 'path of a symbolic link');
       return;
     case 'mknod':
-      writer.str(operation.path, 'path of a device').u32(operation.mode, 'mode').u32(operation.major, 'major number').u32(operation.minor, 'minor number');
+      writer
+        .str(operation.path, 'path of a device')
+        .u32(operation.mode, 'mode')
+        .u32(operation.major, 'major number')
+        .u32(operation.minor, 'minor number');
       writer.u32(operation.uid, 'uid').u32(operation.gid, 'gid');
       return;
     case 'mask':
@@ -71,6 +84,6 @@ const numbers: Readonly<Record<SetupOperation['kind'], number>> = {
 };
 
 function targetFlags(target: TargetPolicy): number {
-  const create = { file: TargetFlag.FILE, directory: TargetFlag.DIR };
+  const create = { file: TargetFlag.FILE, directory: TargetFlag.DIR, 'like-source': TargetFlag.FILE | TargetFlag.DIR };
   return (target.create === null ? 0 : create[target.create]) | (target.noFollow ? TargetFlag.NO_FOLLOW : 0);
 }

@@ -1,7 +1,27 @@
-import { AttachFlag, ExecFlag, FrameType, IdMapMethod, MAX_FRAME, MAX_REQUEST, ProcessFlag, PROTOCOL_VERSION, SinkType, StartFlag, CgroupStepType } from './constants.ts';
+import {
+  AttachFlag,
+  CgroupStepType,
+  ExecFlag,
+  FrameType,
+  IdMapMethod,
+  MAX_FRAME,
+  MAX_REQUEST,
+  PROTOCOL_VERSION,
+  ProcessFlag,
+  SinkType,
+  StartFlag,
+} from './constants.ts';
 import { writeSetupOperation } from './encode-setup.ts';
 import type { ClientFrame } from './frames.ts';
-import type { AttachStreams, CgroupStep, ExecRequest, IdMapRequest, ProcessRequest, SinkRequest, StartRequest } from './requests.ts';
+import type {
+  AttachStreams,
+  CgroupStep,
+  ExecRequest,
+  IdMapRequest,
+  ProcessRequest,
+  SinkRequest,
+  StartRequest,
+} from './requests.ts';
 import { FrameWriter } from './wire.ts';
 
 const LEAVE_OOM_SCORE = -0x8000_0000;
@@ -49,7 +69,10 @@ export function encodeFrame(frame: ClientFrame): Buffer {
     case 'stdin-eof':
       return new FrameWriter(FrameType.STDIN_EOF, MAX_FRAME, 16).finish();
     case 'resize':
-      return new FrameWriter(FrameType.RESIZE, MAX_FRAME, 16).u16(frame.rows, 'number of rows').u16(frame.columns, 'number of columns').finish();
+      return new FrameWriter(FrameType.RESIZE, MAX_FRAME, 16)
+        .u16(frame.rows, 'number of rows')
+        .u16(frame.columns, 'number of columns')
+        .finish();
     case 'hold':
       return new FrameWriter(FrameType.HOLD, MAX_FRAME, 16).bool(frame.hold).finish();
   }
@@ -65,7 +88,11 @@ function startFlags(request: StartRequest): number {
 }
 
 function attachFlags(attach: AttachStreams): number {
-  return (attach.stdin ? AttachFlag.STDIN : 0) | (attach.stdout ? AttachFlag.STDOUT : 0) | (attach.stderr ? AttachFlag.STDERR : 0);
+  return (
+    (attach.stdin ? AttachFlag.STDIN : 0) |
+    (attach.stdout ? AttachFlag.STDOUT : 0) |
+    (attach.stderr ? AttachFlag.STDERR : 0)
+  );
 }
 
 function processFlags(process: ProcessRequest): number {
@@ -84,7 +111,11 @@ const idMapMethods = { none: IdMapMethod.NONE, direct: IdMapMethod.DIRECT, helpe
 function writeIdMap(writer: FrameWriter, request: IdMapRequest): void {
   const map = request.method === 'none' ? NO_ID_MAP : request;
   const helpers = request.method === 'helpers' ? request : NO_HELPERS;
-  writer.u8(idMapMethods[request.method], 'id map method').str(map.uidMap, 'uid map').str(map.gidMap, 'gid map').bool(map.denySetgroups);
+  writer
+    .u8(idMapMethods[request.method], 'id map method')
+    .str(map.uidMap, 'uid map')
+    .str(map.gidMap, 'gid map')
+    .bool(map.denySetgroups);
   writer.str(helpers.newuidmap, 'path of newuidmap').str(helpers.newgidmap, 'path of newgidmap');
 }
 
@@ -94,7 +125,10 @@ function writeCgroupStep(writer: FrameWriter, step: CgroupStep): void {
       writer.u8(CgroupStepType.MKDIR, 'cgroup step').str(step.path, 'control group');
       return;
     case 'write':
-      writer.u8(CgroupStepType.WRITE, 'cgroup step').str(step.path, 'file of a control group').bytes(typeof step.value === 'string' ? Buffer.from(step.value) : step.value);
+      writer
+        .u8(CgroupStepType.WRITE, 'cgroup step')
+        .str(step.path, 'file of a control group')
+        .bytes(typeof step.value === 'string' ? Buffer.from(step.value) : step.value);
       return;
     case 'join':
       writer.u8(CgroupStepType.JOIN, 'cgroup step').str(step.directory, 'control group');
@@ -123,7 +157,9 @@ function writeProcess(writer: FrameWriter, process: ProcessRequest): void {
     .u64(capabilities.inheritable, 'inheritable set')
     .u64(capabilities.ambient, 'ambient set')
     .u32(process.umask, 'umask')
-    .list(process.rlimits, (limit) => writer.u32(limit.resource, 'resource').u64(limit.soft, 'soft limit').u64(limit.hard, 'hard limit'))
+    .list(process.rlimits, (limit) =>
+      writer.u32(limit.resource, 'resource').u64(limit.soft, 'soft limit').u64(limit.hard, 'hard limit'),
+    )
     .i32(process.oomScoreAdj ?? LEAVE_OOM_SCORE, 'OOM score')
     .bytes(process.seccomp?.program ?? new Uint8Array())
     .u32(process.seccomp?.flags ?? 0, 'seccomp flags')
@@ -138,11 +174,19 @@ function writeSink(writer: FrameWriter, sink: SinkRequest): void {
       writer.u8(SinkType.NONE, 'sink');
       return;
     case 'json-file':
-      writer.u8(SinkType.JSON_FILE, 'sink').str(sink.file, 'log file').u64(sink.maxSize, 'size of a log file').u32(sink.maxFiles, 'number of log files');
+      writer
+        .u8(SinkType.JSON_FILE, 'sink')
+        .str(sink.file, 'log file')
+        .u64(sink.maxSize, 'size of a log file')
+        .u32(sink.maxFiles, 'number of log files');
       writer.bool(sink.compress).bytes(Buffer.from(sink.attributes));
       return;
     case 'journal':
-      writer.u8(SinkType.JOURNAL, 'sink').str(sink.file, 'journal').u64(sink.capacity, 'capacity of the journal').bool(sink.blocking);
+      writer
+        .u8(SinkType.JOURNAL, 'sink')
+        .str(sink.file, 'journal')
+        .u64(sink.capacity, 'capacity of the journal')
+        .bool(sink.blocking);
       return;
   }
 }

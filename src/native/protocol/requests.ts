@@ -87,8 +87,8 @@ export type CgroupStep =
 
 /** What becomes of a mount's target that is not there, and whether it may be a symbolic link. */
 export interface TargetPolicy {
-  /** Make it when it is absent; null: it must be there. */
-  readonly create: 'file' | 'directory' | null;
+  /** Make it when it is absent; `like-source`: as a file or a directory, whichever the source is; null: it must be there. */
+  readonly create: 'file' | 'directory' | 'like-source' | null;
   /** A symbolic link as last component is an error. */
   readonly noFollow: boolean;
 }

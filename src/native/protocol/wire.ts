@@ -70,7 +70,10 @@ export class FrameWriter {
 
   str(value: string, field: string): this {
     if (value.includes('\0')) {
-      throw new HakoError('INVALID_OPTION', `The ${field} holds a NUL character, which the kernel would take for its end; leave it out.`);
+      throw new HakoError(
+        'INVALID_OPTION',
+        `The ${field} holds a NUL character, which the kernel would take for its end; leave it out.`,
+      );
     }
     const buffer = this.#room(4 + value.length * 3);
     const written = buffer.write(value, this.#length + 4, 'utf8');
@@ -108,7 +111,10 @@ export class FrameWriter {
   finish(): Buffer {
     const length = this.#length - HEADER;
     if (length > this.#limit) {
-      throw new HakoError('INVALID_OPTION', `The request takes ${length} bytes, more than the ${this.#limit} that are allowed; shorten the command, the environment or the list of mounts.`);
+      throw new HakoError(
+        'INVALID_OPTION',
+        `The request takes ${length} bytes, more than the ${this.#limit} that are allowed; shorten the command, the environment or the list of mounts.`,
+      );
     }
     putHeader(this.#buffer, this.#type, length);
     return this.#buffer.subarray(0, this.#length);
@@ -169,7 +175,8 @@ export class PayloadReader {
 
   /** @throws HakoError `HAKO_ERR_PROTOCOL_ERROR` when the payload was not read to its end. */
   end(): void {
-    if (this.#at !== this.#payload.length) throw protocolError(`a frame holds ${this.#payload.length - this.#at} bytes too many`);
+    if (this.#at !== this.#payload.length)
+      throw protocolError(`a frame holds ${this.#payload.length - this.#at} bytes too many`);
   }
 
   #take(size: number): number {
@@ -181,5 +188,8 @@ export class PayloadReader {
 }
 
 export function protocolError(what: string): HakoError {
-  return new HakoError('PROTOCOL_ERROR', `The supervisor broke the protocol: ${what}. Its program and this package must be of the same version; reinstall libhako.`);
+  return new HakoError(
+    'PROTOCOL_ERROR',
+    `The supervisor broke the protocol: ${what}. Its program and this package must be of the same version; reinstall libhako.`,
+  );
 }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// hako.node: the system calls of src/contracts/native-binding.ts and nothing
+// but. Which to make, when, and what to say of a failure is TypeScript's matter.
+#include "napi_support.h"
+
+static Napi::Object Init(Napi::Env, Napi::Object exports) {
+  hako::RegisterFiles(exports);
+  hako::RegisterMemfd(exports);
+  hako::RegisterMount(exports);
+  hako::RegisterProbe(exports);
+  hako::RegisterProcess(exports);
+  hako::RegisterSeccomp(exports);
+  hako::RegisterSpawn(exports);
+  return exports;
+}
+
+NODE_API_MODULE(hako, Init)

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "napi_support.h"
+#include "syscalls.h"
+#include "unique_fd.h"
+
+namespace hako {
+namespace {
+
+Napi::Value Open(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  std::string path = arguments.String(0);
+  int flags = arguments.Int(1);
+  if (!arguments.Sound()) return arguments.Throw();
+  int fd = RETRY(open(path.c_str(), flags | O_CLOEXEC, 0600));
+  if (fd == -1) return Return<Nothing>(info.Env(), FailureOf("open", path), ToUndefined);
+  return Napi::Number::New(info.Env(), fd);
+}
+
+Napi::Value Close(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  int fd = arguments.Int(0);
+  if (!arguments.Sound()) return arguments.Throw();
+  // Linux frees the descriptor even when it says EINTR: closing again could hit another's.
+  if (close(fd) == -1 && errno != EINTR) return Return<Nothing>(info.Env(), FailureOf("close"), ToUndefined);
+  return info.Env().Undefined();
+}
+
+Napi::Value Pair(Napi::Env env, const int fds[2]) {
+  Napi::Array pair = Napi::Array::New(env, 2);
+  pair.Set(0u, fds[0]);
+  pair.Set(1u, fds[1]);
+  return pair;
+}
+
+Napi::Value SocketPair(const Napi::CallbackInfo &info) {
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == -1) {
+    return Return<Nothing>(info.Env(), FailureOf("socketpair"), ToUndefined);
+  }
+  return Pair(info.Env(), fds);
+}
+
+Napi::Value Pipe(const Napi::CallbackInfo &info) {
+  int fds[2];
+  if (pipe2(fds, O_CLOEXEC) == -1) return Return<Nothing>(info.Env(), FailureOf("pipe2"), ToUndefined);
+  return Pair(info.Env(), fds);
+}
+
+// Never waits: a pool thread that waits for a lock could be the one that its
+// holder needs in order to let go.
+Napi::Value TryLock(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  int fd = arguments.Int(0);
+  if (!arguments.Sound()) return arguments.Throw();
+  return RunAsync<bool>(
+      info.Env(), "hako.tryLock",
+      [fd]() -> Outcome<bool> {
+        if (RETRY(flock(fd, LOCK_EX | LOCK_NB)) == 0) return true;
+        if (errno == EWOULDBLOCK) return false;
+        return FailureOf("flock");
+      },
+      [](Napi::Env env, bool &taken) -> Napi::Value { return Napi::Boolean::New(env, taken); });
+}
+
+Napi::Value SyncFilesystem(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  int fd = arguments.Int(0);
+  if (!arguments.Sound()) return arguments.Throw();
+  return RunAsync<Nothing>(
+      info.Env(), "hako.syncFilesystem",
+      [fd]() -> Outcome<Nothing> {
+        if (syncfs(fd) == -1) return FailureOf("syncfs");
+        return Nothing{};
+      },
+      ToUndefined);
+}
+
+Outcome<Nothing> RemovePath(const std::string &path) {
+  size_t end = path.find_last_not_of('/');
+  if (end == std::string::npos) return Failure{EINVAL, "rmtree", path, "the root of the filesystem"};
+  std::string trimmed = path.substr(0, end + 1);
+  size_t slash = trimmed.rfind('/');
+  std::string parent = slash == std::string::npos ? "." : trimmed.substr(0, slash + 1);
+  std::string name = slash == std::string::npos ? trimmed : trimmed.substr(slash + 1);
+  UniqueFd directory(open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) {
+    if (errno == ENOENT) return Nothing{};
+    return FailureOf("open", parent);
+  }
+  failure failed = {};
+  if (rmtree(directory.Get(), name.c_str(), &failed) == 0) return Nothing{};
+  return Failure{failed.errnum, failed.operation, path, failed.detail};
+}
+
+Napi::Value RemoveTree(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  std::string path = arguments.String(0);
+  if (!arguments.Sound()) return arguments.Throw();
+  return RunAsync<Nothing>(
+      info.Env(), "hako.removeTree", [path] { return RemovePath(path); }, ToUndefined);
+}
+
+struct FileContent {
+  std::unique_ptr<uint8_t[]> bytes;  // null: there is no such file
+  size_t length = 0;
+};
+
+Outcome<FileContent> ReadInRoot(const std::string &root, const std::string &path, size_t limit) {
+  UniqueFd directory(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return FailureOf("open", root);
+  // Looked at before it is opened: opening a device can already do something.
+  UniqueFd handle(sys_openat2(directory.Get(), path.c_str(), O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS));
+  if (!handle) {
+    if (errno == ENOENT || errno == ENOTDIR) return FileContent{};
+    return FailureOf("openat2", path);
+  }
+  struct stat status;
+  if (fstat(handle.Get(), &status) == -1) return FailureOf("fstat", path);
+  if (!S_ISREG(status.st_mode)) return Failure{EINVAL, "openat2", path, "not a regular file"};
+  std::string self = "/proc/self/fd/" + std::to_string(handle.Get());
+  UniqueFd file(RETRY(open(self.c_str(), O_RDONLY | O_CLOEXEC)));
+  if (!file) return FailureOf("open", path);
+  // One byte more than allowed tells a file that grew past the limit after fstat.
+  FileContent content;
+  size_t size = std::min(static_cast<size_t>(status.st_size), limit) + 1;
+  content.bytes = std::make_unique<uint8_t[]>(size);
+  ssize_t length = read_all(file.Get(), content.bytes.get(), size);
+  if (length == -1) return FailureOf("read", path);
+  if (static_cast<size_t>(length) > limit) return Failure{EFBIG, "read", path, "larger than " + std::to_string(limit) + " bytes"};
+  content.length = static_cast<size_t>(length);
+  return content;
+}
+
+Napi::Value ReadFileInRoot(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  std::string root = arguments.String(0);
+  std::string path = arguments.String(1);
+  int limit = arguments.Int(2);
+  if (!arguments.Check(limit >= 0)) return arguments.Throw();
+  if (!arguments.Sound()) return arguments.Throw();
+  return RunAsync<FileContent>(
+      info.Env(), "hako.readFileInRoot", [root, path, limit] { return ReadInRoot(root, path, static_cast<size_t>(limit)); },
+      [](Napi::Env env, FileContent &content) -> Napi::Value {
+        if (!content.bytes) return env.Null();
+        Napi::Uint8Array array = Napi::Uint8Array::New(env, content.length);
+        std::copy_n(content.bytes.get(), content.length, array.Data());
+        return array;
+      });
+}
+
+}  // namespace
+
+void RegisterFiles(Napi::Object exports) {
+  Export(exports, "open", Open);
+  Export(exports, "close", Close);
+  Export(exports, "socketPair", SocketPair);
+  Export(exports, "pipe", Pipe);
+  Export(exports, "tryLock", TryLock);
+  Export(exports, "syncFilesystem", SyncFilesystem);
+  Export(exports, "removeTree", RemoveTree);
+  Export(exports, "readFileInRoot", ReadFileInRoot);
+}
+
+}  // namespace hako

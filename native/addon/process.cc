@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
+
+#include "napi_support.h"
+#include "syscalls.h"
+#include "unique_fd.h"
+
+namespace hako {
+namespace {
+
+constexpr auto kPidfd = static_cast<idtype_t>(3);  // P_PIDFD, newer than glibc 2.28
+
+Napi::Value PidfdOpen(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  int pid = arguments.Int(0);
+  if (!arguments.Sound()) return arguments.Throw();
+  int fd = sys_pidfd_open(pid);
+  if (fd == -1) return Return<Nothing>(info.Env(), FailureOf("pidfd_open", "process " + std::to_string(pid)), ToUndefined);
+  return Napi::Number::New(info.Env(), fd);
+}
+
+Napi::Value PidfdSendSignal(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  int pidfd = arguments.Int(0);
+  int signal = arguments.Int(1);
+  if (!arguments.Sound()) return arguments.Throw();
+  if (sys_pidfd_send_signal(pidfd, signal) == -1) {
+    return Return<Nothing>(info.Env(), FailureOf("pidfd_send_signal"), ToUndefined);
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Reap(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  int pidfd = arguments.Int(0);
+  if (!arguments.Sound()) return arguments.Throw();
+  return RunAsync<siginfo_t>(
+      info.Env(), "hako.reap",
+      [pidfd]() -> Outcome<siginfo_t> {
+        siginfo_t status = {};
+        if (RETRY(waitid(kPidfd, static_cast<id_t>(pidfd), &status, WEXITED)) == -1) return FailureOf("waitid");
+        close(pidfd);
+        return status;
+      },
+      [](Napi::Env env, siginfo_t &status) -> Napi::Value {
+        bool exited = status.si_code == CLD_EXITED;
+        Napi::Object object = Napi::Object::New(env);
+        Napi::Value number = Napi::Number::New(env, status.si_status);
+        object.Set("exitCode", exited ? number : env.Null());
+        object.Set("signal", exited ? env.Null() : number);
+        return object;
+      });
+}
+
+}  // namespace
+
+void RegisterProcess(Napi::Object exports) {
+  Export(exports, "pidfdOpen", PidfdOpen);
+  Export(exports, "pidfdSendSignal", PidfdSendSignal);
+  Export(exports, "reap", Reap);
+}
+
+}  // namespace hako

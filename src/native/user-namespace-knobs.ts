@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+
+interface Knob {
+  readonly file: string;
+  /** Whether a host with this value refuses user namespaces. */
+  readonly blocks: (value: string) => boolean;
+  readonly remedy: string;
+}
+
+/** What is known to forbid user namespaces to processes that could otherwise make them, and how it is lifted. */
+const knobs: readonly Knob[] = [
+  {
+    file: '/proc/sys/kernel/unprivileged_userns_clone',
+    blocks: (value) => value === '0',
+    remedy: 'run `sysctl -w kernel.unprivileged_userns_clone=1` as root (Debian and Arch kernels have this setting)',
+  },
+  {
+    file: '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
+    blocks: (value) => value !== '0',
+    remedy:
+      'give node an AppArmor profile with the rule `userns,`, or run `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` as root (Ubuntu 23.10 and later have this setting)',
+  },
+  {
+    file: '/proc/sys/user/max_user_namespaces',
+    blocks: (value) => value === '0',
+    remedy: 'run `sysctl -w user.max_user_namespaces=15000` as root',
+  },
+];
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * How to get user namespaces on this host, as a sentence: from the settings that forbid them here, or all the
+ * usual reasons when none of those is set. Reads a few files of /proc/sys; for the way to a failure only.
+ */
+export function userNamespaceRemedy(readFile: (file: string) => string | undefined = read): string {
+  const set = knobs.filter((knob) => {
+    const value = readFile(knob.file);
+    return value !== undefined && knob.blocks(value);
+  });
+  if (set.length > 0) return `To allow user namespaces, ${set.map((knob) => knob.remedy).join('; and ')}.`;
+  return (
+    'None of the usual settings forbids user namespaces here (kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, ' +
+    'user.max_user_namespaces), so what forbids them is the limit of their number, a chroot, a kernel without CONFIG_USER_NS, or the seccomp ' +
+    'filter of a container around this process: run that container with `--security-opt seccomp=unconfined`.'
+  );
+}
