@@ -26,8 +26,7 @@ struct entry {
 // One directory between the top and where the walk is. Its own name lies in the
 // names of the frame below.
 struct frame {
-  dev_t device;
-  ino_t inode;
+  struct walk_identity self;
   size_t name;        // offset of its name in `text`
   size_t first_order; // of its entries that are still to be visited, in `order`
   size_t first_text;  // where its entries' names start in `text`
@@ -52,6 +51,25 @@ struct walker {
 
 int walk_down(int parent, const char *name) {
   return (int)RETRY(sys_openat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0, DOWN));
+}
+
+int walk_identify(int fd, struct walk_identity *identity) {
+  struct stat status;
+  if (fstat(fd, &status) < 0)
+    return -1;
+  *identity = (struct walk_identity){status.st_dev, status.st_ino};
+  return 0;
+}
+
+int walk_up(int fd, const struct walk_identity *parent) {
+  struct walk_identity found;
+  cleanup_fd int up = (int)RETRY(sys_openat2(fd, "..", O_RDONLY | O_DIRECTORY, 0, UP));
+  if (up < 0 || walk_identify(up, &found) < 0)
+    return -1;
+  if (found.device == parent->device && found.inode == parent->inode)
+    return steal_fd(&up);
+  errno = ESTALE;
+  return -1;
 }
 
 static bool grow(void **array, size_t *size, size_t wanted, size_t element) {
@@ -140,8 +158,8 @@ static void sort_descending(struct walker *w, size_t first) {
 
 // Makes `fd` the current directory of the walk and reads it.
 static int push(struct walker *w, int fd, size_t name) {
-  struct stat status;
-  if (fstat(fd, &status) < 0) {
+  struct walk_identity self;
+  if (walk_identify(fd, &self) < 0) {
     int errnum = errno;
     close(fd);
     return fail(w->f, "stat", errnum, "walking a tree");
@@ -156,8 +174,7 @@ static int push(struct walker *w, int fd, size_t name) {
     close(w->current);
   w->current = fd;
   w->frames[w->depth++] = (struct frame){
-      .device = status.st_dev,
-      .inode = status.st_ino,
+      .self = self,
       .name = name,
       .first_order = w->order_used,
       .first_text = w->text_used,
@@ -187,14 +204,11 @@ static int go_up(struct walker *w) {
   const struct frame *child = &w->frames[--w->depth];
   w->text_used = child->first_text;
   if (w->depth > 0) {
-    const struct frame *parent = &w->frames[w->depth - 1];
-    int fd = (int)RETRY(sys_openat2(w->current, "..", O_RDONLY | O_DIRECTORY, 0, UP));
-    struct stat status;
-    bool same = fd >= 0 && fstat(fd, &status) == 0 && status.st_dev == parent->device && status.st_ino == parent->inode;
-    int errnum = fd < 0 ? errno : ESTALE;
+    int fd = walk_up(w->current, &w->frames[w->depth - 1].self);
+    int errnum = errno;
     close(w->current);
     w->current = fd;
-    if (!same)
+    if (fd < 0)
       return fail(w->f, "walk", errnum, "a directory was moved while its tree was walked");
   } else {
     close_fd(&w->current);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "failure.h"
 
@@ -39,5 +40,15 @@ int walk(int parent, const char *name, const struct walk_visitor *visitor, void 
 // One step down: a directory that is `name` itself in `parent` and on the same mount, open for reading; -1 with errno
 // (EXDEV: a mount lies there).
 int walk_down(int parent, const char *name);
+
+// Which directory it is, whatever its path.
+struct walk_identity {
+  dev_t device;
+  ino_t inode;
+};
+int walk_identify(int fd, struct walk_identity *identity);
+
+// One step up, to a directory that must be `parent`; -1 with errno (ESTALE: it is another one).
+int walk_up(int fd, const struct walk_identity *parent);
 
 #endif

@@ -9,9 +9,9 @@
 #include <sys/sysmacros.h>
 
 #include "../common/fd.h"
+#include "../common/host_proc.h"
 #include "../common/syscalls.h"
 #include "credentials.h"
-#include "host_proc.h"
 #include "program.h"
 #include "setup.h"
 #include "spawn.h"

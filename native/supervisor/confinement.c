@@ -8,8 +8,8 @@
 #include <sys/prctl.h>
 
 #include "../common/fd.h"
+#include "../common/host_proc.h"
 #include "../common/syscalls.h"
-#include "host_proc.h"
 
 // Takes effect on execve.
 static int set_apparmor(int proc, const char *profile, struct failure *failure) {

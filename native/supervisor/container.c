@@ -9,11 +9,11 @@
 #include <time.h>
 
 #include "../common/fd.h"
+#include "../common/idmap.h"
 #include "../common/syscalls.h"
 #include "cgroup.h"
 #include "child.h"
 #include "handshake.h"
-#include "idmap.h"
 #include "spawn.h"
 
 // An image on a slow disk may take its time; an exec has nothing to wait for, but

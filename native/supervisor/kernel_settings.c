@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "../common/fd.h"
-#include "host_proc.h"
+#include "../common/host_proc.h"
 #include "setup.h"
 
 int setup_sysctl(struct setup *setup, const struct setup_op *op) {

@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 
 #include "../common/fd.h"
+#include "../common/host_proc.h"
 #include "../common/syscalls.h"
 #include "confinement.h"
 #include "credentials.h"
 #include "execute.h"
-#include "host_proc.h"
 #include "init.h"
 #include "root.h"
 #include "streams.h"

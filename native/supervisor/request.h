@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "../common/failure.h"
+#include "../common/idmap.h"
 #include "../common/wire.h"
 #include "../protocol.h"
 
@@ -27,15 +28,6 @@ struct string_list {
 struct namespace_join {
   uint32_t type; // one CLONE_NEW*
   int fd;        // the descriptor itself, HAKO_FD_EXTRA + index
-};
-
-struct idmap {
-  uint8_t method; // enum hako_idmap_method
-  char *uid_map;
-  char *gid_map;
-  bool deny_setgroups;
-  const char *newuidmap;
-  const char *newgidmap;
 };
 
 struct cgroup_step {

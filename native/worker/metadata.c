@@ -36,7 +36,7 @@ int set_xattr(int fd, const char *name, const void *value, size_t length, struct
 static int record_owner(int fd, const struct metadata *meta, const char *path, struct failure *f) {
   char text[40];
   int length = snprintf(text, sizeof text, "%u:%u:%o", meta->uid, meta->gid, meta->mode);
-  return fsetxattr(fd, OWNER_XATTR, text, (size_t)length, 0) == 0 ? 0 : fail(f, "setxattr", errno, OWNER_XATTR " on ", path);
+  return fsetxattr(fd, HAKO_OWNER_XATTR, text, (size_t)length, 0) == 0 ? 0 : fail(f, "setxattr", errno, HAKO_OWNER_XATTR " on ", path);
 }
 
 static int chown_failed(const struct metadata *meta, const char *path, struct failure *f) {
@@ -46,15 +46,15 @@ static int chown_failed(const struct metadata *meta, const char *path, struct fa
               errno == EINVAL ? " (an id that is not mapped into this user namespace)" : "");
 }
 
-int set_owner(int fd, const struct metadata *meta, enum ownership ownership, const char *path, struct failure *f) {
-  if (ownership == OWNERSHIP_SINGLE)
+int set_owner(int fd, const struct metadata *meta, enum hako_ownership ownership, const char *path, struct failure *f) {
+  if (ownership == HAKO_OWNERSHIP_SINGLE)
     return meta->uid != 0 || meta->gid != 0 ? record_owner(fd, meta, path, f) : 0;
   return fchown(fd, meta->uid, meta->gid) == 0 ? 0 : chown_failed(meta, path, f);
 }
 
-int set_unopened(int parent, const char *name, bool symlink, const struct metadata *meta, enum ownership ownership,
+int set_unopened(int parent, const char *name, bool symlink, const struct metadata *meta, enum hako_ownership ownership,
                  struct failure *f) {
-  if (ownership == OWNERSHIP_KEEP && fchownat(parent, name, meta->uid, meta->gid, AT_SYMLINK_NOFOLLOW) < 0)
+  if (ownership == HAKO_OWNERSHIP_KEEP && fchownat(parent, name, meta->uid, meta->gid, AT_SYMLINK_NOFOLLOW) < 0)
     return chown_failed(meta, name, f);
   // Before Linux 6.6 the mode that mknod(2) was given stands. What that misses, a default ACL on the directory, is
   // no reason to chmod by a name that might have become a symlink.

@@ -10,15 +10,7 @@
 #include <time.h>
 
 #include "../common/failure.h"
-
-// "<uid>:<gid>:<octal mode>" of a file that should belong to another id than the one there is. Absent: what stat(2)
-// says holds, with the user as root.
-#define OWNER_XATTR "user.hako.owner"
-
-enum ownership {
-  OWNERSHIP_KEEP = 0,   // ids as given, as seen from this user namespace
-  OWNERSHIP_SINGLE = 1, // everything belongs to us; other owners are kept in OWNER_XATTR
-};
+#include "worker_protocol.h"
 
 struct metadata {
   uint32_t mode; // 07777
@@ -36,11 +28,11 @@ int set_xattr(int fd, const char *name, const void *value, size_t length, struct
 
 // Owner of an open regular file or directory. To be called before attributes and mode are set: chown(2) clears
 // capabilities and set-id bits.
-int set_owner(int fd, const struct metadata *meta, enum ownership ownership, const char *path, struct failure *f);
+int set_owner(int fd, const struct metadata *meta, enum hako_ownership ownership, const char *path, struct failure *f);
 
 // Owner, mode and time of something that was just made and can't be opened: a symlink (its mode means nothing), a
 // device or a fifo.
-int set_unopened(int parent, const char *name, bool symlink, const struct metadata *meta, enum ownership ownership,
+int set_unopened(int parent, const char *name, bool symlink, const struct metadata *meta, enum hako_ownership ownership,
                  struct failure *f);
 
 // Sets the mtime, leaving atime.

@@ -86,7 +86,7 @@ int unpack(int root, tar_read_fn read, void *context, const struct unpack_option
   *result = (struct unpack_result){0};
   // Modes are set as given, not as the caller's environment would have them.
   mode_t mask = umask(0);
-  int done = key_seed() && tar_reader_init(&u.reader, read, context, &options->limits)
+  int done = tar_reader_init(&u.reader, read, context, &options->limits)
                  ? apply_all(&u)
                  : fail(f, "memory", ENOMEM, "unpack");
   umask(mask);

@@ -8,26 +8,13 @@
 #include <stdint.h>
 
 #include "../common/failure.h"
-#include "metadata.h"
 #include "tar_reader.h"
-
-// What to do with the entries by which image layers delete (OCI image spec, layer.md, "Whiteouts").
-enum whiteouts {
-  WHITEOUTS_NONE = 0,    // ordinary names
-  WHITEOUTS_OVERLAY = 1, // become overlayfs's own: the directory will be a lowerdir
-  WHITEOUTS_APPLY = 2,   // delete from the directory, which holds the layers below
-};
-
-// overlayfs(5) keeps its marks in another namespace when mounted with userxattr.
-enum opaque_xattr {
-  OPAQUE_TRUSTED = 0, // trusted.overlay.opaque
-  OPAQUE_USER = 1,    // user.overlay.opaque
-};
+#include "worker_protocol.h"
 
 struct unpack_options {
-  enum whiteouts whiteouts;
-  enum opaque_xattr opaque_xattr;
-  enum ownership ownership;
+  enum hako_whiteouts whiteouts;
+  enum hako_opaque_xattr opaque_xattr;
+  enum hako_ownership ownership;
   bool devices_optional; // a device that this namespace may not make is passed over and counted
   struct tar_limits limits;
 };

@@ -18,10 +18,10 @@ struct unpack {
   struct late_directories late;
   struct bytes name; // of the current entry, clean
   struct bytes link;
-  // WHITEOUTS_APPLY: names that this archive made, and directories in which nothing older is left.
+  // HAKO_WHITEOUTS_APPLY: names that this archive made, and directories in which nothing older is left.
   struct key_set ours;
   struct key_set emptied;
-  // WHITEOUTS_OVERLAY: names that this archive deleted from the layers below.
+  // HAKO_WHITEOUTS_OVERLAY: names that this archive deleted from the layers below.
   struct key_set deleted;
 };
 

@@ -30,7 +30,7 @@ static bool put(struct key_set *set, uint64_t key) {
 
 int unpack_note_made(struct unpack *u, int parent, const char *name) {
   uint64_t key;
-  if (u->options->whiteouts != WHITEOUTS_APPLY)
+  if (u->options->whiteouts != HAKO_WHITEOUTS_APPLY)
     return 0;
   if (!unpack_key(u, parent, name, &key))
     return -1;
@@ -44,7 +44,7 @@ static bool is_overlay_whiteout(const struct stat *status) {
 }
 
 static int set_opaque(struct unpack *u, int fd) {
-  const char *name = u->options->opaque_xattr == OPAQUE_USER ? "user.overlay.opaque" : "trusted.overlay.opaque";
+  const char *name = u->options->opaque_xattr == HAKO_OPAQUE_USER ? "user.overlay.opaque" : "trusted.overlay.opaque";
   return fsetxattr(fd, name, "y", 1, 0) == 0 ? 0 : fail(u->f, "setxattr", errno, name);
 }
 
@@ -60,7 +60,7 @@ int unpack_note_directory(struct unpack *u, int parent, const char *name, int fd
 bool unpack_yield_whiteout(void *context, int parent, const char *name) {
   struct unpack *u = context;
   struct stat status;
-  return u->options->whiteouts == WHITEOUTS_OVERLAY && fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+  return u->options->whiteouts == HAKO_WHITEOUTS_OVERLAY && fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
          is_overlay_whiteout(&status) && unlinkat(parent, name, 0) == 0;
 }
 
@@ -146,16 +146,16 @@ static bool starts_with(const char *text, const char *prefix) {
 bool unpack_is_aufs_meta(const struct unpack *u, const char *path) {
   const char *slash = strrchr(path, '/');
   const char *base = slash ? slash + 1 : path;
-  if (u->options->whiteouts == WHITEOUTS_NONE || strcmp(base, OPAQUE) == 0)
+  if (u->options->whiteouts == HAKO_WHITEOUTS_NONE || strcmp(base, OPAQUE) == 0)
     return false;
   return starts_with(path, META_PREFIX) || starts_with(base, META_PREFIX);
 }
 
 int unpack_whiteout(struct unpack *u, const struct place *place) {
   const char *base = place->base;
-  if (u->options->whiteouts == WHITEOUTS_NONE || !starts_with(base, PREFIX))
+  if (u->options->whiteouts == HAKO_WHITEOUTS_NONE || !starts_with(base, PREFIX))
     return 0;
-  bool overlay = u->options->whiteouts == WHITEOUTS_OVERLAY;
+  bool overlay = u->options->whiteouts == HAKO_WHITEOUTS_OVERLAY;
   if (strcmp(base, OPAQUE) == 0)
     return (overlay ? overlay_empty(u, place->parent) : delete_older(u, place->parent, "")) < 0 ? -1 : 1;
   const char *name = base + sizeof PREFIX - 1;

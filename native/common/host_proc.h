@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#include "../common/failure.h"
+#include "failure.h"
 
 int host_proc_open(const char *operation, struct failure *failure);
 

@@ -4,9 +4,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "../common/fd.h"
-#include "../common/syscalls.h"
+#include "../protocol.h"
+#include "fd.h"
 #include "host_proc.h"
+#include "syscalls.h"
 
 static int write_map(int proc, pid_t pid, const char *file, const char *text, struct failure *failure) {
   char path[48];

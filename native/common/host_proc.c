@@ -4,8 +4,8 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
-#include "../common/fd.h"
-#include "../common/syscalls.h"
+#include "fd.h"
+#include "syscalls.h"
 
 int host_proc_open(const char *operation, struct failure *failure) {
   cleanup_fd int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

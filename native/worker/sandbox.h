@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a worker locks itself into before it looks at the first hostile byte.
+// Every name it uses is already confined by openat2(2); this is for the case
+// that the code which does so is wrong.
+#ifndef HAKO_SANDBOX_H
+#define HAKO_SANDBOX_H
+
+#include <stdint.h>
+
+#include "../common/failure.h"
+#include "../common/idmap.h"
+
+// Enters a user namespace with the given maps (none: stays) and a mount namespace in which the directory `base` is all
+// there is, without devices, set-id or execution. Gives that directory, now "/", as O_PATH; `base` is closed.
+int sandbox_enter(int base, const struct idmap *idmap, struct failure *f);
+
+// For good: gives up every capability but `capabilities` (bits as in capabilities(7)) and all system calls that work on
+// file trees have no need of.
+int sandbox_lock(uint64_t capabilities, struct failure *f);
+
+#endif
