@@ -20,6 +20,9 @@ import {
 /** HAKO_SUPERVISOR chooses the binary under test: a sanitized one, another libc's. */
 export const supervisorPath = process.env['HAKO_SUPERVISOR'] ?? 'build/native/linux-x64-gnu/hako-supervisor';
 
+/** A sanitizer's shadow memory says nothing of ours. */
+export const sanitized = readFileSync(supervisorPath).includes('__asan_init');
+
 /** The frames that came over one connection, and what may be sent. */
 export class RawSession {
   readonly socket: Socket;
@@ -104,11 +107,13 @@ export class SupervisorProcess implements AsyncDisposable {
   readonly owner: RawSession;
   readonly exited: Promise<number | null>;
 
-  constructor(directory = mkdtempSync(join(tmpdir(), 'hako-supervisor-'))) {
+  /** `extra`: files of which the supervisor gets descriptors, from HAKO_FD_EXTRA on. */
+  constructor(directory = mkdtempSync(join(tmpdir(), 'hako-supervisor-')), extra: readonly string[] = []) {
     this.directory = directory;
     const state = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    this.child = spawn(supervisorPath, ['0'], { stdio: ['ignore', 'ignore', 'inherit', 'pipe', state] });
-    closeSync(state);
+    const others = extra.map((path) => openSync(path, 'r'));
+    this.child = spawn(supervisorPath, [String(others.length)], { stdio: ['ignore', 'ignore', 'inherit', 'pipe', state, ...others] });
+    for (const fd of [state, ...others]) closeSync(fd);
     this.exited = new Promise((resolve) => this.child.on('exit', resolve));
     this.owner = new RawSession(this.child.stdio[3] as Socket);
   }
@@ -164,7 +169,7 @@ export class SupervisorProcess implements AsyncDisposable {
   }
 }
 
-const allCapabilities = (1n << 41n) - 1n;
+const allCapabilities = BigInt(`0x${/^CapBnd:\s+(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]}`);
 
 /** A program of the host's root, in the host's namespaces: what surrounds it is not under test here. */
 export function processRequest(argv: readonly string[], more: Partial<ProcessRequest> = {}): ProcessRequest {
