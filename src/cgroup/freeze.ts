@@ -24,8 +24,8 @@ export async function freezeGroups(
   options: OperationOptions = {},
   files: CgroupFiles = kernelCgroupFiles,
 ): Promise<readonly CgroupGroup[]> {
-  const unified = groups.find(({ version, controllers }) => version === 2 && !controllers.includes('freezer'))?.directory;
-  if (unified !== undefined && host.controllers['freezer'] === host.unifiedParent) {
+  const unified = groups.find(({ version, controllers }) => version === 2 && controllers.includes('freezer'))?.directory;
+  if (unified !== undefined) {
     await freeze(unified, { file: 'cgroup.freeze', on: '1', off: '0', isFrozen: async () => /^frozen 1$/m.test((await files.read(`${unified}/cgroup.events`)) ?? '') }, options, files);
     return groups;
   }
@@ -39,8 +39,9 @@ export async function freezeGroups(
 /** Lets a frozen container go on. One that was never frozen is left as it is. */
 export async function thawGroups(groups: readonly CgroupGroup[], files: CgroupFiles = kernelCgroupFiles): Promise<void> {
   for (const { version, directory, controllers } of groups) {
+    if (!controllers.includes('freezer')) continue;
     if (version === 2) await files.write(`${directory}/cgroup.freeze`, '0');
-    else if (controllers.includes('freezer')) await files.write(`${directory}/freezer.state`, 'THAWED');
+    else await files.write(`${directory}/freezer.state`, 'THAWED');
   }
 }
 
@@ -77,7 +78,7 @@ async function withFreezer(host: CgroupHost, id: string, groups: readonly Cgroup
   if (source === undefined || parent === undefined) {
     throw new HakoError('HOST_UNSUPPORTED', `A container cannot be paused here: ${host.missing['freezer'] ?? 'it has no control group'}.`);
   }
-  const freezer: CgroupGroup = { version: parent === host.unifiedParent ? 2 : 1, directory: `${parent}/${id}`, controllers: ['freezer'] };
+  const freezer: CgroupGroup = { version: 1, directory: `${parent}/${id}`, controllers: ['freezer'] };
   await makeDirectory(freezer.directory, files);
   await moveAll(source.directory, freezer.directory, files);
   return [...groups, freezer];
@@ -103,5 +104,5 @@ async function processes(directory: string, files: CgroupFiles): Promise<readonl
 }
 
 function freezerOf(groups: readonly CgroupGroup[]): string | undefined {
-  return groups.find(({ controllers }) => controllers.includes('freezer'))?.directory;
+  return groups.find(({ version, controllers }) => version === 1 && controllers.includes('freezer'))?.directory;
 }

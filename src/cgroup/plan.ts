@@ -10,6 +10,7 @@ import type { Resources } from './resources.ts';
 export interface CgroupGroup {
   readonly version: 1 | 2;
   readonly directory: string;
+  /** All of the hierarchy's: what is in the group is under each of them. */
   readonly controllers: readonly string[];
 }
 
@@ -56,7 +57,7 @@ export function planCgroup(host: CgroupHost, request: CgroupRequest): CgroupPlan
   if (request.deviceRules !== null && host.controllers['devices'] === undefined) {
     degraded.push({ feature: 'device rules', reason: host.missing['devices'] ?? 'there is no devices controller' });
   }
-  const groups = groupsOf(host, request.id, joined);
+  const groups = groupsOf(host, joined, request.id);
   return {
     steps: groups.flatMap((group) => stepsOf(host, group, limits, request.deviceRules)),
     oom: oomFile(groups),
@@ -66,17 +67,18 @@ export function planCgroup(host: CgroupHost, request: CgroupRequest): CgroupPlan
 }
 
 /** One group for each hierarchy that holds a joined controller; on v2 always, for freezing and killing. */
-function groupsOf(host: CgroupHost, id: string, joined: ReadonlySet<string>): readonly CgroupGroup[] {
-  const controllersOf = new Map<string, string[]>();
-  if (host.layout === 'v2' && host.unifiedParent !== null) controllersOf.set(host.unifiedParent, []);
+function groupsOf(host: CgroupHost, joined: ReadonlySet<string>, id: string): readonly CgroupGroup[] {
+  const parents = new Set<string>();
+  if (host.layout === 'v2' && host.unifiedParent !== null) parents.add(host.unifiedParent);
   for (const controller of joined) {
     const parent = host.controllers[controller];
-    if (parent === undefined) continue;
-    const list = controllersOf.get(parent);
-    if (list === undefined) controllersOf.set(parent, [controller]);
-    else list.push(controller);
+    if (parent !== undefined) parents.add(parent);
   }
-  return [...controllersOf].map(([parent, controllers]) => ({ version: parent === host.unifiedParent ? 2 : 1, directory: `${parent}/${id}`, controllers }));
+  return [...parents].map((parent) => ({
+    version: parent === host.unifiedParent ? 2 : 1,
+    directory: `${parent}/${id}`,
+    controllers: Object.keys(host.controllers).filter((controller) => host.controllers[controller] === parent),
+  }));
 }
 
 function stepsOf(host: CgroupHost, group: CgroupGroup, limits: Limits, deviceRules: readonly DeviceRule[] | null): readonly CgroupStep[] {

@@ -14,7 +14,7 @@ import type { Resources } from './resources.ts';
  */
 export async function updateGroups(host: CgroupHost, groups: readonly CgroupGroup[], resources: Resources, files: CgroupFiles = kernelCgroupFiles): Promise<void> {
   const writes = limitWrites(host, resources).map(({ controller, file, value }) => {
-    const group = groups.find((each) => each.controllers.includes(controller)) ?? groups.find(({ version, directory }) => version === 2 && directory.startsWith(`${host.controllers[controller]}/`));
+    const group = groups.find(({ controllers }) => controllers.includes(controller));
     if (group === undefined) {
       throw new HakoError('HOST_UNSUPPORTED', `${file} cannot be changed: the container was started without a limit of the ${controller} controller. Give it one when it is created.`);
     }
@@ -26,13 +26,18 @@ export async function updateGroups(host: CgroupHost, groups: readonly CgroupGrou
     try {
       await files.write(path, value);
     } catch (error) {
-      for (const each of before.reverse()) await files.write(each.path, each.value).catch(() => {});
+      await putBack(before.toReversed(), files);
       const errno = error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
       if (isAbsent(error)) throw new HakoError('CONTAINER_NOT_RUNNING', `Limits were not changed: ${path} is gone, so the container has ended.`, { cause: error, errno, path });
       throw new HakoError('SYSCALL_FAILED', `Limits were not changed: the kernel refused '${value}' for ${path} (${errno}).`, { cause: error, operation: 'write', errno, path });
     }
     if (old !== null && isRestorable(path)) before.push({ path, value: old.trim() });
   }
+}
+
+/** As well as it can be: the error that led here is the one to tell. */
+async function putBack(writes: readonly { path: string; value: string }[], files: CgroupFiles): Promise<void> {
+  await Promise.allSettled(writes.map(({ path, value }) => files.write(path, value)));
 }
 
 /** memory.memsw may never be under memory.limit, so the one that grows goes first (cgroup-v1/memory.rst, 2.4). */

@@ -47,6 +47,8 @@ export interface HostInfo {
   readonly timeNamespaces: Support;
   readonly cgroupNamespaces: Support;
   readonly raiseLimits: Support;
+  /** The hard limit of open files of this process, which a container's cannot exceed without `raiseLimits`; null: none. */
+  readonly openFilesLimit: number | null;
   /** Ids beside its own that this user may map into a user namespace. */
   readonly idRanges:
     | {

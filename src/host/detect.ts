@@ -55,6 +55,7 @@ export function detectHost(probe: KernelProbe, cgroup: CgroupHost, files: HostFi
     raiseLimits: capabilities.includes('CAP_SYS_RESOURCE')
       ? { supported: true }
       : { supported: false, reason: 'raising a hard limit needs CAP_SYS_RESOURCE; raise the limits of the service itself instead (systemd: LimitNOFILE= and the like)' },
+    openFilesLimit: openFilesLimit(files),
     idRanges: detectIdRanges(identity, files),
     sideChannels: files
       .list('/sys/devices/system/cpu')
@@ -82,6 +83,11 @@ function loginName(): string | null {
 function effectiveCapabilities(files: HostFiles): readonly string[] {
   const [, digits] = /^CapEff:\s*([0-9a-f]{16})$/m.exec(files.read('/proc/self/status') ?? '') ?? [];
   return digits === undefined ? [] : capabilityNames(BigInt(`0x${digits}`));
+}
+
+function openFilesLimit(files: HostFiles): number | null {
+  const [, , hard] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(files.read('/proc/self/limits') ?? '') ?? [];
+  return hard === undefined || !/^\d+$/.test(hard) ? null : Number(hard);
 }
 
 function detectOverlay(mayMount: boolean, files: HostFiles): Support {

@@ -1,0 +1,58 @@
+import { chown, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { IsolationPlan } from '../../contracts/privilege-mode.ts';
+import type { SetupOperation } from '../../native/protocol.ts';
+import { bindOf } from './operations.ts';
+
+const names = ['hostname', 'hosts', 'resolv.conf'] as const;
+
+export interface EtcFilesRequest {
+  /** The container's own directory on the host. */
+  readonly directory: string;
+  readonly hostname: string;
+  readonly domainname: string;
+  readonly plan: IsolationPlan;
+}
+
+/**
+ * Writes the container's own /etc/hostname, /etc/hosts and /etc/resolv.conf into its directory. What a user changed
+ * in a stopped container's is not kept: like Docker, each start writes them anew.
+ */
+export async function writeEtcFiles({ directory, hostname, domainname, plan }: EtcFilesRequest): Promise<void> {
+  const shared = plan.namespaces.network === 'host';
+  const contents = {
+    hostname: `${hostname}\n`,
+    hosts: shared ? await hostsOwn('/etc/hosts', () => hosts(hostname, domainname)) : hosts(hostname, domainname),
+    'resolv.conf': shared ? await hostsOwn('/etc/resolv.conf', () => '') : '',
+  };
+  const [uid, gid] = [hostIdOfRoot(plan, 'uid'), hostIdOfRoot(plan, 'gid')];
+  await Promise.all(
+    names.map(async (name) => {
+      const path = join(directory, name);
+      await writeFile(path, contents[name], { mode: 0o644 });
+      if (uid !== null && gid !== null && process.geteuid?.() === 0) await chown(path, uid, gid);
+    }),
+  );
+}
+
+/** Binds of those files, for each that no mount of the caller's takes the place of. */
+export function etcOperations(directory: string, userTargets: ReadonlySet<string>): readonly SetupOperation[] {
+  return names.flatMap((name) => (userTargets.has(`/etc/${name}`) ? [] : [bindOf(join(directory, name), `/etc/${name}`, { target: { create: 'file', noFollow: false } })]));
+}
+
+function hosts(hostname: string, domainname: string): string {
+  const own = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
+  return `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${own}\n`;
+}
+
+async function hostsOwn(path: string, absent: () => string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return absent();
+  }
+}
+
+function hostIdOfRoot(plan: IsolationPlan, kind: 'uid' | 'gid'): number | null {
+  return plan.idMappings?.[kind].find(({ containerId }) => containerId === 0)?.hostId ?? null;
+}

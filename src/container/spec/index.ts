@@ -1,0 +1,8 @@
+/** From what a container is to be (options, image, isolation plan, mounts, control groups) to what its supervisor does. */
+export { writeEtcFiles } from './etc-files.ts';
+export { compileExec, type ExecContext } from './exec.ts';
+export { isolationRequest } from './isolation-request.ts';
+export { type JoinedNamespace, joinedNamespaces } from './namespaces.ts';
+export { execCapabilities, type ProcessContext, type SeccompProgram } from './process.ts';
+export { compileStart, hostnameOf, type StartContext } from './start.ts';
+export { checkImageVolumes } from './user-mounts.ts';
