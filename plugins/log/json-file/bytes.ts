@@ -1,3 +1,5 @@
+export const newline = 0x0a;
+
 /** Whether `text` stands in `bytes` at `start`, and ends no later than `end`. */
 export function startsWith(bytes: Buffer, start: number, end: number, text: Buffer): boolean {
   if (end - start < text.length) return false;

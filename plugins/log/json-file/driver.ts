@@ -57,7 +57,7 @@ export class JsonFileDriver implements LogDriver {
     const source = {
       path: this.path(container),
       maxFiles: this.#settings.maxFiles,
-      warn: (message: string) => this.#context.warn(message),
+      warn: (message: string, cause?: unknown) => this.#context.warn(message, cause),
     };
     for await (const batch of readLog(source, query, ended, options.signal)) yield* batch;
   }

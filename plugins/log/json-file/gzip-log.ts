@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createDeflateRaw, createGunzip } from 'node:zlib';
 import { formatRfc3339, parseRfc3339 } from 'libhako/plugin';
 import { z } from 'zod';
-import { readFully } from './reverse-lines.ts';
+import { fileBlocks, readFully } from './file-blocks.ts';
 
 /**
  * What the header of a compressed log says of the file that it was made of. Docker keeps the time; a reader that has
@@ -67,9 +68,8 @@ export async function compressFile(
   let length = 0;
   await target.write(gzipHeader(origin));
   await pipeline(
-    source.createReadStream({ start: 0, autoClose: false }),
-    async function* (blocks: AsyncIterable<Buffer>) {
-      for await (const block of blocks) {
+    async function* () {
+      for await (const block of fileBlocks(source)) {
         checksum = crc32(block, checksum);
         length += block.length;
         yield block;
@@ -87,9 +87,9 @@ export async function compressFile(
   await target.appendFile(trailer);
 }
 
-/** The text of a compressed file. */
+/** The text of a compressed file; fails with an {@link isDamage} where it is damaged or ends too soon. */
 export async function* decompressFile(file: FileHandle): AsyncGenerator<Buffer> {
-  const source = file.createReadStream({ start: 0, autoClose: false });
+  const source = Readable.from(fileBlocks(file));
   const text = createGunzip();
   source.on('error', (error) => text.destroy(error));
   try {
@@ -98,4 +98,9 @@ export async function* decompressFile(file: FileHandle): AsyncGenerator<Buffer> 
     source.destroy();
     text.destroy();
   }
+}
+
+export function isDamage(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'Z_DATA_ERROR' || code === 'Z_BUF_ERROR';
 }

@@ -1,7 +1,8 @@
 import type { LogEntry } from 'libhako/plugin';
+import { newline } from './bytes.ts';
+import { readFully } from './file-blocks.ts';
 import type { LogFile } from './log-files.ts';
 import { RecordStream } from './record-stream.ts';
-import { readFully } from './reverse-lines.ts';
 
 /** Long enough for a record's time, which no other record in that place will have. */
 const fingerprintLength = 48;
@@ -27,17 +28,11 @@ export class LogCursor implements AsyncDisposable {
     if (this.#isExhausted) return;
     this.#isExhausted = this.file.compressed !== null;
     if (this.file.compressed === null && end === undefined) await this.#recover();
-    try {
-      for await (const block of this.file.blocks(this.#position, end)) {
-        const lineEnd = this.#stream.wholeLines;
-        const entries = this.#stream.push(block);
-        const taken = this.#stream.wholeLines - lineEnd;
-        if (taken > 0) this.#remember(block);
-        if (entries.length > 0) yield entries;
-      }
-    } catch (error) {
-      // A compressed file that a crash or a bad disk has damaged: what came out of it is all that there is.
-      if (!isDamage(error)) throw error;
+    for await (const block of this.file.blocks(this.#position, end)) {
+      const before = this.#stream.wholeLines;
+      const entries = this.#stream.push(block);
+      if (this.#stream.wholeLines > before) this.#remember(block);
+      if (entries.length > 0) yield entries;
     }
   }
 
@@ -65,16 +60,11 @@ export class LogCursor implements AsyncDisposable {
   }
 
   #remember(block: Buffer): void {
-    const end = block.lastIndexOf(0x0a) + 1;
+    const end = block.lastIndexOf(newline) + 1;
     this.#fingerprint = Buffer.from(block.subarray(Math.max(0, end - fingerprintLength), end));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.file[Symbol.asyncDispose]();
   }
-}
-
-function isDamage(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === 'Z_DATA_ERROR' || code === 'Z_BUF_ERROR';
 }

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { fileBlocks } from './file-blocks.ts';
 import { decompressFile, type RotatedFile, readGzipHeader } from './gzip-log.ts';
 import { RecordDecoder } from './record-decoder.ts';
-import { readFully, reverseLines } from './reverse-lines.ts';
+import { reverseLines } from './reverse-lines.ts';
 
-const blockSize = 256 * 1024;
 const maxAttempts = 20;
 
 /** A file of a log, held open: it stays what it is while names move on. */
@@ -65,24 +65,13 @@ export class LogFile implements AsyncDisposable {
     return status !== null && `${status.dev}:${status.ino}` === this.#identity;
   }
 
-  /** What is in a plain file from the byte `start` to the byte `end`; the whole text of a compressed one, unless `start` is its end. */
-  async *blocks(start: number, end = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
-    if (this.compressed !== null) {
-      if (start < this.size) yield* decompressFile(this.handle);
-      return;
-    }
-    for (let position = start; position < end; ) {
-      const block = await readFully(this.handle, position, Math.min(blockSize, end - position));
-      if (block.length === 0) return;
-      position += block.length;
-      yield block;
-    }
-  }
-
-  /** The time of the last record, when that can be told without reading the whole file. */
-  async lastTime(): Promise<bigint | null> {
-    if (this.compressed !== null) return this.compressed.lastTime;
-    return lastRecordTime(this.handle, Number((await this.handle.stat()).size));
+  /**
+   * What is in a plain file from the byte `start` to the byte `end`; the whole text of a compressed one, unless
+   * `start` is its end. Fails with an `isDamage` where that cannot be read on.
+   */
+  async *blocks(start: number, end?: number): AsyncGenerator<Buffer> {
+    if (this.compressed === null) yield* fileBlocks(this.handle, start, end);
+    else if (start < this.size) yield* decompressFile(this.handle);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -13,14 +13,14 @@ function holds<T>(check: (value: T) => unknown) {
       check(value);
     } catch (error) {
       if (!(error instanceof HakoError)) throw error;
-      // The issue's path names the option already.
-      context.addIssue({ code: 'custom', message: error.message.replace(/^max-size: /, '') });
+      // The issue's path names the option already; what compares options is not asked about one that is none.
+      context.addIssue({ code: 'custom', message: error.message.replace(/^max-size: /, ''), continue: false });
     }
   };
 }
 
 const size = z
-  .union([z.string(), z.number()])
+  .union([z.string(), z.number()], "write a number of bytes, or a size such as '10m'")
   .superRefine(
     holds((value) => {
       if (parseSize(value, 'max-size', 'decimal') <= 0)
@@ -29,28 +29,37 @@ const size = z
   )
   .meta({ description: "The size at which a file is rotated: bytes, or '10m' (10,000,000). Default: no limit." });
 const files = z
-  .union([
-    z.number(),
-    z
-      .string()
-      .regex(/^[+-]?\d{1,9}$/, 'write a whole number')
-      .transform(Number),
-  ])
+  .union(
+    [
+      z.number(),
+      z
+        .string()
+        .regex(/^[+-]?\d{1,9}$/)
+        .transform(Number),
+    ],
+    'write a whole number',
+  )
   .refine((value) => Number.isInteger(value), 'write a whole number')
   .refine((value) => value >= 1, 'max-file cannot be less than 1')
   .refine((value) => value <= 10_000, 'max-file cannot be more than 10000')
   .meta({ description: 'How many files are kept, with the one that is written to. Default: 1.' });
 const compress = z
-  .union([
-    z.boolean(),
-    z
-      .string()
-      .refine((text) => Object.hasOwn(booleans, text), 'write true or false')
-      .transform((text) => booleans[text] === true),
-  ])
+  .union(
+    [
+      z.boolean(),
+      z
+        .string()
+        .refine((text) => Object.hasOwn(booleans, text))
+        .transform((text) => booleans[text] === true),
+    ],
+    'write true or false',
+  )
   .meta({ description: 'Whether rotated files are compressed. Default: false.' });
 const names = z
-  .union([z.array(z.string()), z.string().transform((text) => text.split(',').filter((name) => name !== ''))])
+  .union(
+    [z.array(z.string()), z.string().transform((text) => text.split(',').filter((name) => name !== ''))],
+    'write a list of names, or names separated by commas',
+  )
   .meta({ description: 'Names, as a list or separated by commas.' });
 const regex = z
   .string()

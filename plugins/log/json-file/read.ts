@@ -1,5 +1,6 @@
 import type { LogEntry, LogQuery } from 'libhako/plugin';
 import { FileWatch } from './file-watch.ts';
+import { isDamage } from './gzip-log.ts';
 import { LogChain } from './log-chain.ts';
 import type { LogCursor } from './log-cursor.ts';
 import { findTail } from './tail.ts';
@@ -7,7 +8,7 @@ import { findTail } from './tail.ts';
 export interface LogSource {
   readonly path: string;
   readonly maxFiles: number;
-  warn(message: string): void;
+  warn(message: string, cause?: unknown): void;
 }
 
 /** How long after `until` a followed log is still read: a record's time is taken before it is written. Milliseconds. */
@@ -25,7 +26,8 @@ export async function* readLog(
   const chain = await LogChain.open(source.path, source.maxFiles, source.warn);
   try {
     const skipLines = await startOf(chain, query, signal);
-    const batches = query.follow === true ? follow(chain, source, query, ended, signal) : readToEnd(chain, query.since);
+    const batches =
+      query.follow === true ? follow(chain, source, query, ended, signal) : readToEnd(chain, source, query.since);
     yield* select(batches, query, skipLines, signal);
   } finally {
     await chain[Symbol.asyncDispose]();
@@ -40,13 +42,31 @@ async function startOf(chain: LogChain, query: LogQuery, signal: AbortSignal | u
 }
 
 /** What is there when the reading begins; what is written meanwhile is not waited for. */
-async function* readToEnd(chain: LogChain, since: bigint | undefined): AsyncGenerator<readonly LogEntry[]> {
+async function* readToEnd(
+  chain: LogChain,
+  source: LogSource,
+  since: bigint | undefined,
+): AsyncGenerator<readonly LogEntry[]> {
   for (let cursor = chain.current; cursor !== undefined; cursor = chain.current) {
-    if (!(await isOlder(cursor, since))) {
-      yield* cursor.read(cursor.file.size);
-      yield cursor.finish();
-    }
+    yield* readFile(cursor, source, since, cursor.file.size);
+    yield cursor.finish();
     await chain.next();
+  }
+}
+
+async function* readFile(
+  cursor: LogCursor,
+  source: LogSource,
+  since: bigint | undefined,
+  end?: number,
+): AsyncGenerator<readonly LogEntry[]> {
+  const { compressed } = cursor.file;
+  if (since !== undefined && compressed?.lastTime != null && compressed.lastTime < since) return;
+  try {
+    yield* cursor.read(end);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    source.warn(`${cursor.file.name} is damaged; what comes after the damage is missing from the log.`, error);
   }
 }
 
@@ -68,7 +88,7 @@ async function* follow(
     await chain.refresh();
     const isComplete = chain.isCurrentComplete;
     const cursor = chain.current;
-    if (cursor !== undefined && !(isComplete && (await isOlder(cursor, query.since)))) yield* cursor.read();
+    if (cursor !== undefined) yield* readFile(cursor, source, query.since);
     signal?.throwIfAborted();
     if (isComplete) {
       yield cursor?.finish() ?? [];
@@ -82,12 +102,6 @@ async function* follow(
       signal?.throwIfAborted();
     }
   }
-}
-
-async function isOlder(cursor: LogCursor, since: bigint | undefined): Promise<boolean> {
-  if (since === undefined) return false;
-  const last = await cursor.file.lastTime();
-  return last !== null && last < since;
 }
 
 /** What ends a followed log: the container's end, the clock, or the caller. */

@@ -1,6 +1,6 @@
 import { type LogEntry, parseRfc3339 } from 'libhako/plugin';
 import { z } from 'zod';
-import { leadingNuls, startsWith } from './bytes.ts';
+import { leadingNuls, newline, startsWith } from './bytes.ts';
 import { backslash, copy, unescapeJson } from './json-string.ts';
 import { TimeDecoder } from './time-decoder.ts';
 
@@ -58,13 +58,14 @@ export class RecordDecoder {
     const log = start + head.length;
     let at = log;
     let escapes = 0;
+    let lastEscape = -1;
     for (; at < end; at++) {
       const byte = bytes[at] as number;
       if (byte === quote) break;
       if (byte < space) return null;
       if (byte === backslash) {
         escapes++;
-        at++;
+        lastEscape = at++;
       }
     }
     const logEnd = at;
@@ -83,16 +84,9 @@ export class RecordDecoder {
     const attributes = timeAt === at ? undefined : this.#decodeAttributes(bytes, at + attributesHead.length, timeAt);
     if (attributes === null) return null;
 
-    const partial = !(
-      escapes > 0 &&
-      bytes[logEnd - 1] === letterN &&
-      bytes[logEnd - 2] === backslash &&
-      isEscaping(bytes, log, logEnd - 2)
-    );
-    const textEnd = partial ? logEnd : logEnd - 2;
-    const line =
-      (partial ? escapes : escapes - 1) === 0 ? copy(bytes, log, textEnd) : unescapeJson(bytes, log, textEnd);
-    if (line === null) return null;
+    const text = decodeText(bytes, log, logEnd, escapes, lastEscape);
+    if (text === null) return null;
+    const { line, partial } = text;
     return attributes === undefined ? { stream, time, line, partial } : { stream, time, line, partial, attributes };
   }
 
@@ -119,11 +113,22 @@ function streamOf(bytes: Buffer, at: number): LogEntry['stream'] | null {
   return null;
 }
 
-/** Whether the backslash at `at` begins an escape, and is not the second half of one. */
-function isEscaping(bytes: Buffer, start: number, at: number): boolean {
-  let before = 0;
-  while (at - before > start && bytes[at - before - 1] === backslash) before++;
-  return before % 2 === 0;
+/** The text of a log value, without the newline that ends a whole line. */
+function decodeText(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  escapes: number,
+  lastEscape: number,
+): Pick<LogEntry, 'line' | 'partial'> | null {
+  if (escapes === 0) return { line: copy(bytes, start, end), partial: true };
+  // Nearly every line is like this: its newline is the one thing escaped.
+  if (escapes === 1 && lastEscape === end - 2 && bytes[end - 1] === letterN) {
+    return { line: copy(bytes, start, end - 2), partial: false };
+  }
+  const text = unescapeJson(bytes, start, end);
+  if (text === null) return null;
+  return text.at(-1) === newline ? { line: text.subarray(0, -1), partial: false } : { line: text, partial: true };
 }
 
 function decodeSlowly(bytes: Buffer, start: number, end: number): LogEntry | null {

@@ -1,8 +1,7 @@
 import type { LogEntry } from 'libhako/plugin';
-import { leadingNuls } from './bytes.ts';
+import { leadingNuls, newline } from './bytes.ts';
 import { RecordDecoder } from './record-decoder.ts';
 
-export const newline = 0x0a;
 const none: readonly LogEntry[] = [];
 
 /**

@@ -1,4 +1,6 @@
-import { maxRecordLength, newline } from './record-stream.ts';
+import { newline } from './bytes.ts';
+import { type RandomAccess, readFully } from './file-blocks.ts';
+import { maxRecordLength } from './record-stream.ts';
 
 const blockSize = 64 * 1024;
 
@@ -6,11 +8,6 @@ const blockSize = 64 * 1024;
 export interface Line {
   readonly offset: number;
   readonly bytes: Buffer;
-}
-
-/** What can be read at any place: a FileHandle. */
-export interface RandomAccess {
-  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
 }
 
 /**
@@ -45,16 +42,4 @@ export async function* reverseLines(file: RandomAccess, size: number): AsyncGene
   }
   const first = take(Buffer.alloc(0), 0);
   if (first !== null) yield first;
-}
-
-/** Fewer bytes than asked for only where the file ends. */
-export async function readFully(file: RandomAccess, position: number, length: number): Promise<Buffer> {
-  const block = Buffer.allocUnsafeSlow(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(block, done, length - done, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return block.subarray(0, done);
 }

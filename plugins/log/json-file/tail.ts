@@ -1,4 +1,5 @@
 import type { LogEntry } from 'libhako/plugin';
+import { isDamage } from './gzip-log.ts';
 import type { LogFile } from './log-files.ts';
 import { RecordDecoder } from './record-decoder.ts';
 import { RecordStream } from './record-stream.ts';
@@ -103,9 +104,13 @@ async function countForward(
       if (!entry.partial) lines++;
     }
   };
-  for await (const block of file.blocks(0)) {
-    signal?.throwIfAborted();
-    count(stream.push(block));
+  try {
+    for await (const block of file.blocks(0)) {
+      signal?.throwIfAborted();
+      count(stream.push(block));
+    }
+  } catch (error) {
+    if (!isDamage(error)) throw error;
   }
   count(stream.end());
   // Pieces at the end belong to the first line of the next file, or are a line of their own when there is none.
