@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../common/wire.h"
+#include "../protocol.h"
 
 #define MOST_MOUNTPOINTS 4096u
 

@@ -12,7 +12,9 @@
 #include <sys/wait.h>
 
 #include "../common/fd.h"
+#include "../common/host_proc.h"
 #include "../common/syscalls.h"
+#include "../protocol.h"
 #include "syscall_filter.h"
 
 // Tables of names and inodes for some millions of entries fit; a bomb that fills more is a failure, not the host's
@@ -29,7 +31,9 @@ static void serve_maps(const struct idmap *idmap, int request, int answer) {
   struct failure f = {0};
   if (read_all(request, &unshared, 1) != 1)
     _exit(0); // the parent failed, and says so itself
-  idmap_write(idmap, getppid(), &f);
+  int proc = host_proc_open("idmap", &f);
+  if (proc >= 0)
+    idmap_write(idmap, proc, getppid(), &f);
   write_all(answer, &f, sizeof f);
   _exit(0);
 }
