@@ -43,6 +43,7 @@ export const errorKinds = {
   COMMAND_NOT_FOUND: 'not_found',
   COMMAND_NOT_EXECUTABLE: 'permission_denied',
   EXEC_FAILED: 'internal',
+  OUTPUT_TOO_LARGE: 'resource_exhausted',
   SNAPSHOT_NOT_FOUND: 'not_found',
   SNAPSHOT_EXISTS: 'already_exists',
   SNAPSHOT_HAS_CHILDREN: 'failed_precondition',

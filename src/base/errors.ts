@@ -49,3 +49,8 @@ export class HakoError extends Error {
     return typeof value === 'object' && value !== null && brand in value;
   }
 }
+
+/** Whether an error is hako's with this code. */
+export function hasHakoCode(error: unknown, code: ErrorCode): error is HakoError {
+  return error instanceof HakoError && error.code === code;
+}

@@ -1,49 +1,84 @@
 import { z } from 'zod';
-import { isContainerId } from '../base/ids.ts';
+import { type ContainerId, isContainerId } from '../base/ids.ts';
+import type { ContainerDefaults } from '../oci/image-config.ts';
 
-const time = z.iso.datetime({ offset: true }).or(z.iso.datetime());
+const time = z.iso.datetime();
 
-/** How a container ended, as the supervisor's exit record has it. */
+/** How a container ended: the supervisor's exit record (`exit.json` in the container's directory). */
 export const exitSchema = z.object({
-  /** 0–255; 128 + the signal for one that was killed. */
   exitCode: z.number().int(),
   signal: z.number().int(),
   oomKilled: z.boolean(),
   finishedAt: time,
 });
 
-const processSchema = z.object({
+/** A process, told from any other that had or will have its pid. */
+export const processSchema = z.object({
   pid: z.number().int().positive(),
-  /** proc_pid_stat(5) field 22: with the boot's id it tells this process from any other that had its pid. */
+  /** proc_pid_stat(5) field 22. */
   startTicks: z.string().regex(/^\d+$/),
+  /** /proc/sys/kernel/random/boot_id. */
   bootId: z.string(),
 });
 
-/**
- * What is known of a container's life. `running` is a claim to be checked: the process that wrote it may be gone.
- */
+const groupSchema = z.object({
+  version: z.literal([1, 2]),
+  directory: z.string(),
+  controllers: z.array(z.string()),
+});
+
+/** `starting` and `running` are claims of whoever wrote them, to be checked against the process they name. */
 export const stateSchema = z.discriminatedUnion('status', [
   z.object({ status: z.literal('created') }),
-  z.object({ status: z.literal('running'), startedAt: time, process: processSchema }),
-  z.object({ status: z.literal('exited'), startedAt: time.nullable(), ...exitSchema.shape, exitKnown: z.boolean() }),
-  z.object({ status: z.literal('removing') }),
+  z.object({ status: z.literal('starting'), by: processSchema, cgroups: z.array(groupSchema) }),
+  z.object({
+    status: z.literal('running'),
+    startedAt: time,
+    /** Of the container's first process, on the host. */
+    pid: z.number().int().positive(),
+    supervisor: processSchema,
+    cgroups: z.array(groupSchema),
+  }),
+  z.object({ status: z.literal('exited'), startedAt: time.nullable(), ...exitSchema.shape }),
+  // Its supervisor and its exit record are gone: a power cut, or somebody's `kill -9` and `rm`.
+  z.object({ status: z.literal('lost'), startedAt: time.nullable(), reason: z.string(), cgroups: z.array(groupSchema) }),
+  // A persisted intent: whoever opens the root next finishes it.
+  z.object({ status: z.literal('removing'), cgroups: z.array(groupSchema) }),
 ]);
 
 /** @public */
 export type ContainerState = z.infer<typeof stateSchema>;
 
-const pluginReferenceSchema = z.object({
-  driver: z.string(),
-  options: z.record(z.string(), z.json()),
+/** What an image's config says of its containers, less what is of no use after `create`. */
+const imageDefaultsSchema: z.ZodType<ContainerDefaults> = z.object({
+  env: z.array(z.string()),
+  entrypoint: z.array(z.string()),
+  cmd: z.array(z.string()),
+  user: z.string(),
+  workingDir: z.string(),
+  labels: z.record(z.string(), z.string()),
+  exposedPorts: z.array(z.string()),
+  volumes: z.array(z.string()),
+  stopSignal: z.string().exactOptional(),
 });
 
-/** What `create` settled, for good. `options` are the caller's, already parsed once; they are parsed again when read. */
+const referenceSchema = z.object({ driver: z.string(), options: z.record(z.string(), z.json()) });
+
+/** What `create` settled for good, and the state. */
 export const recordSchema = z.object({
-  id: z.string().refine(isContainerId, 'not a container id'),
+  id: z.string().refine((text): text is ContainerId => isContainerId(text), 'not a container id'),
   name: z.string(),
   createdAt: time,
+  /** Who made it: an ephemeral container whose maker is gone is removed by whoever opens the root next. */
+  createdBy: processSchema,
   image: z.object({ id: z.string(), name: z.string() }),
-  mode: pluginReferenceSchema,
-  log: pluginReferenceSchema,
+  mode: referenceSchema,
+  log: referenceSchema,
+  /** The caller's options as given, parsed by their own schema whenever they are used. */
   options: z.json(),
+  /** The image's as they were: a container does not change when its image's name moves on. */
+  imageDefaults: imageDefaultsSchema,
+  state: stateSchema,
 });
+
+export type ContainerRecord = z.infer<typeof recordSchema>;

@@ -73,7 +73,7 @@ export type LogSink =
  */
 export interface LogDriver extends AsyncDisposable {
   open(container: LogContainerInfo, options?: OperationOptions): Promise<LogSink>;
-  /** `ended` resolves when the container's last byte has been written: the end of a followed log. */
+  /** `ended` resolves (it never rejects) when the container's last byte has been written: the end of a followed log. */
   read?(container: LogContainerInfo, query: LogQuery, ended: Promise<void>, options?: OperationOptions): AsyncIterable<LogEntry>;
   /** The supervisor has rotated a file (only of sinks that ask for compression). Resolves when the work is done. */
   rotated?(container: LogContainerInfo): Promise<void>;

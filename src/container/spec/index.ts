@@ -2,7 +2,8 @@
 export { writeEtcFiles } from './etc-files.ts';
 export { compileExec, type ExecContext } from './exec.ts';
 export { isolationRequest } from './isolation-request.ts';
+export { parseMountOptions } from './mount-options.ts';
 export { type JoinedNamespace, joinedNamespaces } from './namespaces.ts';
-export { execCapabilities, type ProcessContext, type SeccompProgram } from './process.ts';
+export { commandOf, containerEnv, execCapabilities, type ProcessContext, type SeccompProgram } from './process.ts';
 export { compileStart, hostnameOf, type StartContext } from './start.ts';
 export { checkImageVolumes } from './user-mounts.ts';

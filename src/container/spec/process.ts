@@ -79,7 +79,7 @@ function commonProcess({ options, host, seccomp }: ProcessContext): Pick<Process
 }
 
 /** Dockerfile reference, "Understand how CMD and ENTRYPOINT interact": an entrypoint of the caller's does away with the image's Cmd. */
-function commandOf(options: ParsedContainerOptions, image: ContainerDefaults): readonly string[] {
+export function commandOf(options: ParsedContainerOptions, image: ContainerDefaults): readonly string[] {
   const entrypoint = options.entrypoint ?? image.entrypoint;
   const command = options.command ?? (options.entrypoint === undefined ? image.cmd : []);
   const argv = [...entrypoint, ...command];
@@ -87,7 +87,7 @@ function commandOf(options: ParsedContainerOptions, image: ContainerDefaults): r
   return argv;
 }
 
-function containerEnv({ options, image, hostname }: ProcessContext): readonly string[] {
+export function containerEnv({ options, image, hostname }: Pick<ProcessContext, 'options' | 'image' | 'hostname'>): readonly string[] {
   return mergeEnv([defaultPath, `HOSTNAME=${hostname}`, ...(options.tty ? ['TERM=xterm'] : [])], image.env, options.env ?? []);
 }
 

@@ -52,8 +52,9 @@ export class Database implements Disposable {
     return this.#statement(sql).all(...values);
   }
 
-  /** Runs `body` as one write transaction; it must not wait for anything. */
+  /** Runs `body` as one write transaction, or as part of the one that is open; it must not wait for anything. */
   transaction<T>(body: () => T): T {
+    if (this.#db.isTransaction) return body();
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       const result = body();

@@ -15,6 +15,32 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX containers_by_image ON containers (image_id);
 
+  CREATE TABLE images (
+    id TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE image_references (
+    reference TEXT PRIMARY KEY,
+    image_id TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_references_by_image ON image_references (image_id);
+
+  CREATE TABLE leases (
+    id TEXT PRIMARY KEY,
+    purpose TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE lease_resources (
+    lease_id TEXT NOT NULL REFERENCES leases (id) ON DELETE CASCADE,
+    resource TEXT NOT NULL,
+    PRIMARY KEY (lease_id, resource)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE removals (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    resource TEXT NOT NULL UNIQUE
+  ) STRICT;
+
   CREATE TABLE quarantine (
     kind TEXT NOT NULL,
     id TEXT NOT NULL,

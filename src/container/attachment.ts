@@ -1,0 +1,41 @@
+import type { Readable, Writable } from 'node:stream';
+import type { ExitResult } from '../contracts/events.ts';
+
+/** Rows and columns of a terminal. @public */
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * A connection to a running program's stdio. A slow reader slows the program, as with a pipe: read the streams, or
+ * do not ask for them.
+ *
+ * @public
+ */
+export interface Attachment extends AsyncDisposable {
+  /** Ends the program's stdin when it ends. Refuses to be written unless stdin was asked for. */
+  readonly stdin: Writable;
+  /** Ends with the program. With a tty all output is here. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Resolves when the program has ended and all its output has been handed over. */
+  readonly exited: Promise<ExitResult>;
+  /** Tells the program's terminal its size (SIGWINCH follows). Without a tty: nothing. */
+  resize(size: TerminalSize): void;
+  /** Leaves the program running. */
+  close(): Promise<void>;
+}
+
+/** A further program in a running container. @public */
+export interface Exec extends Attachment {
+  /** On the host. */
+  readonly pid: number;
+  kill(signal?: NodeJS.Signals | number): void;
+}
+
+/** What a program that ran to its end has left. @public */
+export interface ProgramResult extends ExitResult {
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}

@@ -1,0 +1,148 @@
+import { constants, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Disposer } from '../base/dispose.ts';
+import { HakoError } from '../base/errors.ts';
+import type { ContainerId } from '../base/ids.ts';
+import type { HostInfo } from '../contracts/host-info.ts';
+import type { Mount } from '../contracts/mount.ts';
+import type { NativeBinding } from '../contracts/native-binding.ts';
+import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
+import type { LogService } from '../log/log-service.ts';
+import { EXIT_RECORD, type StartRequest } from '../native/protocol.ts';
+import type { Attachment } from './attachment.ts';
+import type { StartOptions } from './container.ts';
+import type { HostMounts } from './host-mounts.ts';
+import type { Isolation, IsolationPlanner } from './isolation.ts';
+import type { LaunchedSupervisor, SupervisorLauncher } from './launcher.ts';
+import { loggedContainer } from './logged-container.ts';
+import { type ParsedContainerOptions, parseContainerOptions } from './options.ts';
+import { identify, isAlive, ownIdentity } from './process-identity.ts';
+import type { ContainerRecord, ContainerState } from './record.ts';
+import type { ContainerRepository } from './repository.ts';
+import { sessionAttachment } from './session-attachment.ts';
+import { compileStart, hostnameOf, joinedNamespaces, writeEtcFiles } from './spec/index.ts';
+import type { StateReader } from './state-reader.ts';
+import type { Supervision } from './supervision.ts';
+
+export interface ContainerLauncherParts {
+  readonly repository: ContainerRepository;
+  readonly states: StateReader;
+  readonly planner: IsolationPlanner;
+  readonly storage: StorageDriver;
+  readonly logs: LogService;
+  readonly launcher: SupervisorLauncher;
+  readonly supervision: Supervision;
+  readonly native: NativeBinding;
+  readonly host: HostInfo;
+  readonly hostMounts: HostMounts;
+  started(record: ContainerRecord, pid: number): void;
+}
+
+/** Starts containers: from a record to a running process, or to nothing at all. */
+export class ContainerLauncher {
+  readonly #parts: ContainerLauncherParts;
+
+  constructor(parts: ContainerLauncherParts) {
+    this.#parts = parts;
+  }
+
+  async start(claimed: ContainerRecord, options: StartOptions): Promise<Attachment> {
+    const { repository, states, planner, supervision } = this.#parts;
+    options.signal?.throwIfAborted();
+    await supervision.departed(claimed.id);
+    const record = states.refresh(claimed);
+    const settings = parseContainerOptions(record.options);
+    const isolation = await planner.plan(record.id, record.mode, settings);
+    this.#claim(record, isolation);
+    try {
+      const supervisor = await this.#launch(record, settings, isolation, options);
+      const state: ContainerState = {
+        status: 'running',
+        startedAt: new Date(Number(supervisor.started.startedAt / 1_000_000n)).toISOString(),
+        pid: supervisor.started.pid,
+        supervisor: identify(supervisor.pid),
+        cgroups: [...isolation.cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }))],
+      };
+      repository.setState(record.id, state);
+      const supervised = supervision.adopt({ ...record, state }, supervisor.session, true, supervisor.ended);
+      this.#parts.started(record, supervisor.started.pid);
+      return sessionAttachment(supervisor.session, supervised.ended, async () => {});
+    } catch (error) {
+      repository.setState(record.id, record.state);
+      options.signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** Of several that would start the same container, one gets to. */
+  #claim(record: ContainerRecord, { cgroup }: Isolation): void {
+    const { status } = record.state;
+    const startable = status === 'created' || status === 'exited' || status === 'lost';
+    const cgroups = cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }));
+    if (!startable || !this.#parts.repository.changeState(record.id, status, { status: 'starting', by: ownIdentity(), cgroups })) {
+      throw new HakoError('CONTAINER_ALREADY_STARTED', `Container '${record.name}' is running already, or just being started or removed.`);
+    }
+    // What the last run left would be taken for this one's end.
+    rmSync(join(this.#parts.states.directory(record.id), EXIT_RECORD), { force: true });
+  }
+
+  async #launch(record: ContainerRecord, settings: ParsedContainerOptions, isolation: Isolation, options: StartOptions): Promise<LaunchedSupervisor> {
+    const { launcher, states } = this.#parts;
+    await using opened = new Disposer();
+    const joined = joinedNamespaces(isolation.plan).map(({ container, file }) => {
+      const fd = this.#openNamespace(container, file);
+      opened.defer(() => this.#parts.native.close(fd));
+      return fd;
+    });
+    return launcher.launch(states.directory(record.id), joined, this.#request(record, settings, isolation, options), options.signal);
+  }
+
+  async #request(record: ContainerRecord, options: ParsedContainerOptions, isolation: Isolation, { attach }: StartOptions): Promise<StartRequest> {
+    const { logs, states, host } = this.#parts;
+    const directory = states.directory(record.id);
+    const hostname = hostnameOf(record.id, options);
+    const { plan, cgroup, seccomp } = isolation;
+    const [rootMounts, sink] = await Promise.all([
+      this.#rootMounts(record, options),
+      logs.open(loggedContainer(record, directory)),
+      writeEtcFiles({ directory, hostname, domainname: options.domainname ?? '', plan }),
+    ]);
+    return compileStart({
+      id: record.id,
+      name: record.name,
+      directory,
+      options,
+      image: record.imageDefaults,
+      plan,
+      host,
+      hostname,
+      seccomp,
+      rootMounts,
+      cgroup,
+      sink,
+      attach: { stdin: attach?.stdin ?? false, stdout: attach !== undefined && attach.stdout !== false, stderr: attach !== undefined && attach.stderr !== false },
+      // An ephemeral container's record does not outlive it: nothing to keep over a power cut.
+      durable: !options.ephemeral,
+    });
+  }
+
+  async #rootMounts(record: ContainerRecord, options: ParsedContainerOptions): Promise<readonly Mount[]> {
+    const { storage, hostMounts } = this.#parts;
+    const key = record.id as string as ActiveKey;
+    return options.hostMount ? hostMounts.mount(key) : storage.mounts(key);
+  }
+
+  /** @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */
+  #openNamespace(id: ContainerId, file: string): number {
+    const { repository, states, native } = this.#parts;
+    const record = repository.find(id);
+    const state = record === null ? null : states.refresh(record).state;
+    if (state?.status === 'running') {
+      const fd = native.open(`/proc/${state.pid}/ns/${file}`, constants.O_RDONLY);
+      // Its supervisor reaps it: while that lives, the pid is still its own.
+      if (isAlive(state.supervisor)) return fd;
+      native.close(fd);
+    }
+    throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record?.name ?? id.slice(0, 12)}', whose ${file} namespace is to be shared, is not running. Start it first.`);
+  }
+}

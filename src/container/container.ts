@@ -1,0 +1,157 @@
+import { EventEmitter } from 'eventemitter3';
+import type { ContainerId } from '../base/ids.ts';
+import type { ExitResult } from '../contracts/events.ts';
+import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
+import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
+import type { ContainerInspection } from './inspection.ts';
+import type { ContainerOperations } from './operations.ts';
+import type { ExecOptions } from './options.ts';
+
+/** Which of a program's streams to take part in. @public */
+export interface AttachOptions extends OperationOptions {
+  /** Default false. */
+  readonly stdin?: boolean;
+  /** Default true. */
+  readonly stdout?: boolean;
+  /** Default true. */
+  readonly stderr?: boolean;
+}
+
+/** @public */
+export interface StartOptions extends OperationOptions {
+  /** Attach before the program runs, so that not a byte is missed. */
+  readonly attach?: AttachOptions;
+}
+
+/** @public */
+export interface StopOptions extends OperationOptions {
+  /** Default: the container's stop signal, else the image's, else SIGTERM. */
+  readonly stopSignal?: NodeJS.Signals | number;
+  /** Seconds until SIGKILL. Default: the container's stop timeout, else 10. */
+  readonly timeout?: number;
+}
+
+/** @public */
+export interface RemoveOptions extends OperationOptions {
+  /** Kill it first if it runs. */
+  readonly force?: boolean;
+}
+
+/** The events of one container. @public */
+export interface ContainerEvents {
+  exit: [ExitResult];
+}
+
+/**
+ * A handle on a container. Closing the handle (`await using`) does nothing to the container, unless that was made
+ * `ephemeral`: then it is killed and removed.
+ *
+ * Every method may be called from several processes at once; each throws a `HakoError`, `HAKO_ERR_CONTAINER_NOT_FOUND`
+ * once the container has been removed.
+ *
+ * @public
+ */
+export class Container extends EventEmitter<ContainerEvents> implements AsyncDisposable {
+  readonly id: ContainerId;
+  readonly name: string;
+  readonly #operations: ContainerOperations;
+  readonly #ephemeral: boolean;
+
+  /** @internal */
+  constructor(operations: ContainerOperations, record: { readonly id: ContainerId; readonly name: string }, ephemeral: boolean) {
+    super();
+    this.id = record.id;
+    this.name = record.name;
+    this.#operations = operations;
+    this.#ephemeral = ephemeral;
+  }
+
+  /**
+   * Starts the container; resolves when its program runs. With `attach`, the attachment is connected before the
+   * program's first instruction; without, the returned one has no streams.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_ALREADY_STARTED`, `HAKO_ERR_COMMAND_NOT_FOUND`,
+   * `HAKO_ERR_COMMAND_NOT_EXECUTABLE`, `HAKO_ERR_INVALID_USER`, `HAKO_ERR_HOST_UNSUPPORTED`,
+   * `HAKO_ERR_CONTAINER_START_FAILED`; nothing of the start is left behind.
+   */
+  start(options: StartOptions = {}): Promise<Attachment> {
+    return this.#operations.start(this.id, options);
+  }
+
+  /**
+   * Asks the program to end, and kills it when it has not after the timeout. Not running: its last exit.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` when it never ran.
+   */
+  stop(options: StopOptions = {}): Promise<ExitResult> {
+    return this.#operations.stop(this.id, options);
+  }
+
+  /**
+   * Sends a signal to the container's first process.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`
+   */
+  kill(signal: NodeJS.Signals | number = 'SIGKILL'): Promise<void> {
+    return this.#operations.kill(this.id, signal);
+  }
+
+  /** Resolves when the container has ended; at once when it has already. `signal` ends the wait, not the container. */
+  wait(options: OperationOptions = {}): Promise<ExitResult> {
+    return this.#operations.wait(this.id, options);
+  }
+
+  /**
+   * Runs a further program to its end and gathers its output. `options.maxOutput` bounds what is kept in memory.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`, `HAKO_ERR_COMMAND_NOT_FOUND`, `HAKO_ERR_COMMAND_NOT_EXECUTABLE`
+   */
+  exec(command: readonly string[], options: ExecOptions = {}): Promise<ProgramResult> {
+    return this.#operations.exec(this.id, command, options);
+  }
+
+  /** Runs a further program and gives its streams. Aborting `options.signal` kills it. */
+  startExec(command: readonly string[], options: ExecOptions = {}): Promise<Exec> {
+    return this.#operations.startExec(this.id, command, options);
+  }
+
+  /** Joins the running program's stdio from here on; several may at once. @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */
+  attach(options: AttachOptions = {}): Promise<Attachment> {
+    return this.#operations.attach(this.id, options);
+  }
+
+  /** Sets the size of the container's terminal. */
+  resize(size: TerminalSize): Promise<void> {
+    return this.#operations.resize(this.id, size);
+  }
+
+  /** The output so far, and with `follow` what comes until the end. @throws HakoError `HAKO_ERR_LOG_NOT_READABLE` */
+  logs(query: LogQuery & OperationOptions = {}): AsyncIterable<LogEntry> {
+    return this.#operations.logs(this.id, query);
+  }
+
+  inspect(): Promise<ContainerInspection> {
+    return this.#operations.inspect(this.id);
+  }
+
+  /**
+   * Removes the container, its files and its log. What has begun is finished by the next runtime on this root if
+   * this one does not live to.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_RUNNING` unless `force` is given.
+   */
+  remove(options: RemoveOptions = {}): Promise<void> {
+    return this.#operations.remove(this.id, options);
+  }
+
+  /** Closes the handle; an ephemeral container is killed and removed. */
+  async close(): Promise<void> {
+    this.removeAllListeners();
+    if (this.#ephemeral) await this.#operations.removeIfPresent(this.id);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,92 @@
+import { HakoError } from '../base/errors.ts';
+import { signalNumber } from '../base/signal-number.ts';
+import type { HostInfo } from '../contracts/host-info.ts';
+import type { SupervisorSession } from '../native/supervisor-session.ts';
+import type { Attachment, Exec } from './attachment.ts';
+import type { AttachOptions } from './container.ts';
+import type { Isolation, IsolationPlanner } from './isolation.ts';
+import type { SupervisorLauncher } from './launcher.ts';
+import { type ExecOptions, parseContainerOptions, parseExecOptions } from './options.ts';
+import { sessionAttachment } from './session-attachment.ts';
+import { compileExec, execCapabilities, hostnameOf } from './spec/index.ts';
+import type { StateReader } from './state-reader.ts';
+import type { Supervised } from './supervision.ts';
+
+export interface ExecLauncherParts {
+  readonly states: StateReader;
+  readonly planner: IsolationPlanner;
+  readonly launcher: SupervisorLauncher;
+  readonly host: HostInfo;
+}
+
+/** Opens further sessions with the supervisors of running containers: to run programs, and to attach. */
+export class ExecLauncher {
+  readonly #parts: ExecLauncherParts;
+  /** A container's isolation is settled for as long as it runs. */
+  readonly #isolations = new WeakMap<Supervised, Promise<Isolation>>();
+
+  constructor(parts: ExecLauncherParts) {
+    this.#parts = parts;
+  }
+
+  async start(supervised: Supervised, command: readonly string[], { signal, maxOutput: _, ...given }: ExecOptions): Promise<Exec> {
+    signal?.throwIfAborted();
+    const exec = parseExecOptions(given);
+    const { record } = supervised;
+    const { planner, host } = this.#parts;
+    const [isolation, session] = await Promise.all([this.#isolation(supervised), this.#connect(supervised)]);
+    const { plan, cgroup } = isolation;
+    const options = parseContainerOptions(record.options);
+    const abort = () => session.signal(signalNumber('SIGKILL'));
+    try {
+      const started = await session.exec(
+        compileExec({
+          options,
+          image: record.imageDefaults,
+          plan,
+          host,
+          hostname: hostnameOf(record.id, options),
+          seccomp: exec.privileged ? null : planner.seccomp(plan, execCapabilities(plan, host, false).bounding),
+          command,
+          exec,
+          groups: cgroup.groups,
+          attach: { stdin: exec.stdin, stdout: !exec.detached, stderr: !exec.detached },
+        }),
+      );
+      signal?.throwIfAborted();
+      signal?.addEventListener('abort', abort, { once: true });
+      session.closed.then(() => signal?.removeEventListener('abort', abort));
+      return {
+        ...sessionAttachment(session, session.exited, () => session.close()),
+        pid: started.pid,
+        kill: (number = 'SIGKILL') => session.signal(signalNumber(number)),
+      };
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  async attach(supervised: Supervised, options: AttachOptions): Promise<Attachment> {
+    options.signal?.throwIfAborted();
+    const session = await this.#connect(supervised);
+    session.attach({ stdin: options.stdin ?? false, stdout: options.stdout ?? true, stderr: options.stderr ?? true });
+    return sessionAttachment(session, session.exited, () => session.close());
+  }
+
+  async #connect({ record }: Supervised): Promise<SupervisorSession> {
+    const session = await this.#parts.launcher.connect(this.#parts.states.directory(record.id));
+    if (session === null) throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' has just ended. Start it again.`);
+    return session;
+  }
+
+  #isolation(supervised: Supervised): Promise<Isolation> {
+    let isolation = this.#isolations.get(supervised);
+    if (isolation === undefined) {
+      const { record } = supervised;
+      isolation = this.#parts.planner.plan(record.id, record.mode, parseContainerOptions(record.options));
+      this.#isolations.set(supervised, isolation);
+    }
+    return isolation;
+  }
+}

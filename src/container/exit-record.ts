@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ExitResult } from '../contracts/events.ts';
+import { exitSchema } from './record.ts';
+
+/** The supervisor's file in the container's directory (HAKO_EXIT_RECORD of native/protocol.h). */
+const fileName = 'exit.json';
+
+/** What the supervisor wrote when the container ended, or null: it has not, or the record is not whole. */
+export function readExitRecord(directory: string): ExitResult | null {
+  let text: string;
+  try {
+    text = readFileSync(join(directory, fileName), 'utf8');
+  } catch {
+    return null;
+  }
+  try {
+    const { exitCode, signal, oomKilled, finishedAt } = exitSchema.parse(JSON.parse(text));
+    return { exitCode, signal: signal === 0 ? null : signal, oomKilled, finishedAt: new Date(finishedAt) };
+  } catch {
+    return null;
+  }
+}

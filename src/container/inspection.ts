@@ -1,0 +1,85 @@
+import type { ContainerId } from '../base/ids.ts';
+import type { Degradation } from '../contracts/isolation.ts';
+import type { IsolationPlan } from '../contracts/privilege-mode.ts';
+import type { PluginReference } from '../contracts/plugin-definition.ts';
+import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
+import type { LogService } from '../log/log-service.ts';
+import type { IsolationPlanner } from './isolation.ts';
+import { loggedContainer } from './logged-container.ts';
+import { type ContainerSettings, parseContainerOptions } from './options.ts';
+import type { ContainerRecord, ContainerState } from './record.ts';
+import { commandOf } from './spec/index.ts';
+import type { StateReader } from './state-reader.ts';
+
+/** What `list()` tells of a container. @public */
+export interface ContainerSummary {
+  readonly id: ContainerId;
+  readonly name: string;
+  readonly image: { readonly id: string; readonly name: string };
+  readonly command: readonly string[];
+  readonly createdAt: Date;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: ContainerState;
+}
+
+/** Everything that is known of a container. @public */
+export interface ContainerInspection extends ContainerSummary {
+  /** As they were given. */
+  readonly options: ContainerSettings;
+  readonly mode: Omit<PluginReference, 'kind'>;
+  readonly log: Omit<PluginReference, 'kind'>;
+  /** What is granted to the container; what this host could not give stands in `degraded`. */
+  readonly isolation: IsolationPlan;
+  readonly degraded: readonly Degradation[];
+  /** The storage driver and its paths, in Docker's words. */
+  readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
+  /** Empty when the log driver has no file to show. */
+  readonly logPath: string;
+}
+
+/** Puts together what is told of containers. */
+export class Inspector {
+  readonly #states: StateReader;
+  readonly #planner: IsolationPlanner;
+  readonly #storage: { readonly name: string; readonly driver: StorageDriver };
+  readonly #logs: LogService;
+
+  constructor(states: StateReader, planner: IsolationPlanner, storage: { readonly name: string; readonly driver: StorageDriver }, logs: LogService) {
+    this.#states = states;
+    this.#planner = planner;
+    this.#storage = storage;
+    this.#logs = logs;
+  }
+
+  summary(record: ContainerRecord): ContainerSummary {
+    const { id, name, image, createdAt, state } = this.#states.refresh(record);
+    const options = parseContainerOptions(record.options);
+    return {
+      id,
+      name,
+      image,
+      command: commandOf(options, record.imageDefaults),
+      createdAt: new Date(createdAt),
+      labels: { ...record.imageDefaults.labels, ...options.labels },
+      state,
+    };
+  }
+
+  async inspect(record: ContainerRecord): Promise<ContainerInspection> {
+    const [{ plan, degraded }, data, logPath] = await Promise.all([
+      this.#planner.plan(record.id, record.mode, parseContainerOptions(record.options)),
+      this.#storage.driver.describe(record.id as string as ActiveKey),
+      this.#logs.path(loggedContainer(record, this.#states.directory(record.id))),
+    ]);
+    return {
+      ...this.summary(record),
+      options: record.options as ContainerSettings,
+      mode: record.mode,
+      log: record.log,
+      isolation: plan,
+      degraded,
+      graphDriver: { name: this.#storage.name, data },
+      logPath,
+    };
+  }
+}

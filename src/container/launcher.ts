@@ -1,0 +1,108 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { Socket } from 'node:net';
+import { HakoError } from '../base/errors.ts';
+import type { NativeBinding, SpawnedProcess } from '../contracts/native-binding.ts';
+import { CONTROL_SOCKET, type StartedFrame, type StartRequest } from '../native/protocol.ts';
+import { SupervisorSession } from '../native/supervisor-session.ts';
+
+/** sun_path of unix(7), less the NUL. */
+const longestSocketPath = 107;
+
+/** Starts supervisors, and finds those that run. */
+export class SupervisorLauncher {
+  readonly #native: NativeBinding;
+  /** The program, sealed in memory once for this process. */
+  #executable: Promise<number> | undefined;
+
+  constructor(native: NativeBinding) {
+    this.#native = native;
+  }
+
+  /**
+   * Spawns a supervisor for the container whose directory is given. The request may still be in the making: the
+   * two take place at the same time.
+   *
+   * @param extra - descriptors of namespaces to join, in the order in which the request names them
+   * @param signal - ends the supervisor, and with it all that it had made
+   */
+  async launch(directory: string, extra: readonly number[], request: Promise<StartRequest>, signal?: AbortSignal): Promise<LaunchedSupervisor> {
+    // Looked at when the supervisor is there: until then a failure is nobody's.
+    request.catch(() => {});
+    const [ours, theirs] = this.#native.socketPair();
+    const session = SupervisorSession.overDescriptor(ours);
+    let child: SpawnedProcess;
+    const state = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      const executable = await this.#sealed();
+      child = await this.#native.spawn({ executable, argv: ['hako-supervisor', String(extra.length)], fds: [theirs, state, ...extra] });
+    } catch (error) {
+      await session.close();
+      throw error;
+    } finally {
+      this.#native.close(theirs);
+      closeSync(state);
+    }
+    const ended = session.closed.then(() => this.#native.reap(child));
+    const abort = () => void session.close();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      const started = await session.start(await request);
+      signal?.throwIfAborted();
+      return { session, started, pid: child.pid, ended };
+    } catch (error) {
+      await session.close();
+      await ended;
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** A new session with the supervisor of a running container, or null when there is none. */
+  async connect(directory: string): Promise<SupervisorSession | null> {
+    const path = join(directory, CONTROL_SOCKET);
+    if (Buffer.byteLength(path) <= longestSocketPath) return dial(path);
+    const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      return await dial(`/proc/self/fd/${fd}/${CONTROL_SOCKET}`);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #sealed(): Promise<number> {
+    this.#executable ??= this.#native.sealExecutable(join(this.#native.directory, 'hako-supervisor'));
+    return this.#executable;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const executable = this.#executable;
+    this.#executable = undefined;
+    if (executable !== undefined) this.#native.close(await executable);
+  }
+}
+
+export interface LaunchedSupervisor {
+  readonly session: SupervisorSession;
+  readonly started: StartedFrame;
+  /** The supervisor's own. */
+  readonly pid: number;
+  /** The supervisor's process has ended and is reaped. */
+  readonly ended: Promise<unknown>;
+}
+
+function dial(path: string): Promise<SupervisorSession | null> {
+  return new Promise((resolve, reject) => {
+    const socket = new Socket();
+    const failed = (error: NodeJS.ErrnoException): void => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(null);
+      else reject(new HakoError('SUPERVISOR_LOST', `The container's supervisor cannot be reached: ${error.message}.`, { cause: error, path }));
+    };
+    socket.once('error', failed);
+    socket.connect({ path }, () => {
+      socket.off('error', failed);
+      resolve(new SupervisorSession(socket));
+    });
+  });
+}

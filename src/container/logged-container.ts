@@ -1,0 +1,20 @@
+import type { LoggedContainer } from '../log/log-service.ts';
+import { parseContainerOptions } from './options.ts';
+import type { ContainerRecord } from './record.ts';
+import { commandOf, containerEnv, hostnameOf } from './spec/index.ts';
+
+/** What log drivers may know of a container. */
+export function loggedContainer(record: ContainerRecord, directory: string): LoggedContainer {
+  const options = parseContainerOptions(record.options);
+  return {
+    id: record.id,
+    name: record.name,
+    createdAt: new Date(record.createdAt),
+    image: record.image,
+    argv: commandOf(options, record.imageDefaults),
+    env: containerEnv({ options, image: record.imageDefaults, hostname: hostnameOf(record.id, options) }),
+    labels: { ...record.imageDefaults.labels, ...options.labels },
+    directory,
+    log: record.log,
+  };
+}

@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HakoError } from '../base/errors.ts';
+import type { ContainerId } from '../base/ids.ts';
+import { raceSignal } from '../base/signal.ts';
+import { signalNumber } from '../base/signal-number.ts';
+import type { ExitResult } from '../contracts/events.ts';
+import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
+import type { LogService } from '../log/log-service.ts';
+import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
+import { collect, defaultMaxOutput } from './collect.ts';
+import type { AttachOptions, RemoveOptions, StartOptions, StopOptions } from './container.ts';
+import type { ExecLauncher } from './exec-launcher.ts';
+import type { ContainerInspection, Inspector } from './inspection.ts';
+import type { ContainerLauncher } from './container-launcher.ts';
+import { loggedContainer } from './logged-container.ts';
+import { type ExecOptions, parseContainerOptions } from './options.ts';
+import type { ContainerRecord } from './record.ts';
+import type { Remover } from './remover.ts';
+import type { ContainerRepository } from './repository.ts';
+import type { StateReader } from './state-reader.ts';
+import type { Supervised, Supervision } from './supervision.ts';
+
+/** What a container can be asked to do, by id. One object serves all handles of a runtime. */
+export class ContainerOperations {
+  readonly #repository: ContainerRepository;
+  readonly #states: StateReader;
+  readonly #supervision: Supervision;
+  readonly #launcher: ContainerLauncher;
+  readonly #execs: ExecLauncher;
+  readonly #logs: LogService;
+  readonly #inspector: Inspector;
+  readonly #remover: Remover;
+
+  constructor(parts: {
+    repository: ContainerRepository;
+    states: StateReader;
+    supervision: Supervision;
+    launcher: ContainerLauncher;
+    execs: ExecLauncher;
+    logs: LogService;
+    inspector: Inspector;
+    remover: Remover;
+  }) {
+    this.#repository = parts.repository;
+    this.#states = parts.states;
+    this.#supervision = parts.supervision;
+    this.#launcher = parts.launcher;
+    this.#execs = parts.execs;
+    this.#logs = parts.logs;
+    this.#inspector = parts.inspector;
+    this.#remover = parts.remover;
+  }
+
+  start(id: ContainerId, options: StartOptions): Promise<Attachment> {
+    return this.#launcher.start(this.#record(id), options);
+  }
+
+  async stop(id: ContainerId, options: StopOptions): Promise<ExitResult> {
+    const record = this.#record(id);
+    const supervised = await this.#supervision.find(record);
+    if (supervised === null) return this.#lastExit(record);
+    const settings = parseContainerOptions(record.options);
+    supervised.session.signal(signalNumber(options.stopSignal ?? settings.stopSignal ?? record.imageDefaults.stopSignal ?? 'SIGTERM'));
+    const timeout = options.timeout ?? settings.stopTimeout;
+    const given = new AbortController();
+    try {
+      const waited = sleep(timeout * 1000, null, { signal: given.signal }).catch(() => null);
+      const exit = await raceSignal(Promise.race([supervised.ended, waited]), options.signal);
+      if (exit !== null) return exit;
+    } finally {
+      given.abort();
+    }
+    supervised.session.signal(signalNumber('SIGKILL'));
+    return raceSignal(supervised.ended, options.signal);
+  }
+
+  async kill(id: ContainerId, signal: NodeJS.Signals | number): Promise<void> {
+    const number = signalNumber(signal);
+    (await this.#running(id)).session.signal(number);
+  }
+
+  async wait(id: ContainerId, options: OperationOptions): Promise<ExitResult> {
+    const record = this.#record(id);
+    const supervised = await raceSignal(this.#supervision.find(record), options.signal);
+    return supervised === null ? this.#lastExit(record) : raceSignal(supervised.ended, options.signal);
+  }
+
+  async exec(id: ContainerId, command: readonly string[], options: ExecOptions): Promise<ProgramResult> {
+    const exec = await this.startExec(id, command, options);
+    try {
+      return await collect(exec, options.maxOutput ?? defaultMaxOutput);
+    } finally {
+      await exec.close();
+    }
+  }
+
+  async startExec(id: ContainerId, command: readonly string[], options: ExecOptions): Promise<Exec> {
+    return this.#execs.start(await this.#running(id), command, options);
+  }
+
+  async attach(id: ContainerId, options: AttachOptions): Promise<Attachment> {
+    return this.#execs.attach(await this.#running(id), options);
+  }
+
+  async resize(id: ContainerId, size: TerminalSize): Promise<void> {
+    (await this.#running(id)).session.resize(size.rows, size.columns);
+  }
+
+  async *logs(id: ContainerId, query: LogQuery & OperationOptions): AsyncIterable<LogEntry> {
+    const record = this.#record(id);
+    const supervised = await this.#supervision.find(record);
+    const ended = supervised === null ? Promise.resolve() : supervised.ended.then(noResult, noResult);
+    yield* this.#logs.read(loggedContainer(record, this.#states.directory(id)), query, ended, query);
+  }
+
+  inspect(id: ContainerId): Promise<ContainerInspection> {
+    return this.#inspector.inspect(this.#record(id));
+  }
+
+  async remove(id: ContainerId, options: RemoveOptions): Promise<void> {
+    const record = this.#record(id);
+    const supervised = await this.#supervision.find(record);
+    if (supervised !== null) {
+      if (options.force !== true) throw new HakoError('CONTAINER_RUNNING', `Container '${record.name}' is running. Stop it first, or remove it with force.`);
+      supervised.session.signal(signalNumber('SIGKILL'));
+      await supervised.ended;
+    }
+    await this.#remover.remove(this.#record(id));
+  }
+
+  async removeIfPresent(id: ContainerId): Promise<void> {
+    try {
+      await this.remove(id, { force: true });
+    } catch (error) {
+      if (!(error instanceof HakoError) || error.code !== 'HAKO_ERR_CONTAINER_NOT_FOUND') throw error;
+    }
+  }
+
+  #running(id: ContainerId): Promise<Supervised> {
+    return this.#supervision.require(this.#record(id));
+  }
+
+  #record(id: ContainerId): ContainerRecord {
+    const record = this.#repository.find(id);
+    if (record === null || record.state.status === 'removing') throw new HakoError('CONTAINER_NOT_FOUND', `There is no container ${id.slice(0, 12)}; it has been removed.`);
+    return record;
+  }
+
+  #lastExit(record: ContainerRecord): ExitResult {
+    const { state } = this.#states.refresh(record);
+    if (state.status === 'exited') {
+      return { exitCode: state.exitCode, signal: state.signal === 0 ? null : state.signal, oomKilled: state.oomKilled, finishedAt: new Date(state.finishedAt) };
+    }
+    if (state.status === 'lost') throw new HakoError('SUPERVISOR_LOST', `How container '${record.name}' ended is not known. ${state.reason}`);
+    throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' has not run yet. Start it first.`);
+  }
+}
+
+function noResult(): void {}

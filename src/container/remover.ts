@@ -1,0 +1,41 @@
+import { rm } from 'node:fs/promises';
+import { removeGroups } from '../cgroup/index.ts';
+import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
+import { hasHakoCode } from '../base/errors.ts';
+import type { ContainerRecord } from './record.ts';
+import type { ContainerRepository } from './repository.ts';
+import type { StateReader } from './state-reader.ts';
+
+/**
+ * Removes containers that do not run. The intent is recorded first, and each step may be done again: a removal that
+ * was cut short is finished by the next runtime that opens the root.
+ */
+export class Remover {
+  readonly #repository: ContainerRepository;
+  readonly #states: StateReader;
+  readonly #storage: StorageDriver;
+
+  constructor(repository: ContainerRepository, states: StateReader, storage: StorageDriver) {
+    this.#repository = repository;
+    this.#states = states;
+    this.#storage = storage;
+  }
+
+  async remove(record: ContainerRecord): Promise<void> {
+    const cgroups = 'cgroups' in record.state ? record.state.cgroups : [];
+    this.#repository.setState(record.id, { status: 'removing', cgroups });
+    await removeGroups(cgroups);
+    await this.#removeSnapshot(record);
+    // The directory holds only what hako wrote: the log, the exit record, files bound into the container.
+    await rm(this.#states.directory(record.id), { recursive: true, force: true });
+    this.#repository.delete(record.id);
+  }
+
+  async #removeSnapshot(record: ContainerRecord): Promise<void> {
+    try {
+      await this.#storage.remove(record.id as string as ActiveKey);
+    } catch (error) {
+      if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import type { ContainerId } from '../base/ids.ts';
+import type { ContainerRecord } from './record.ts';
+
+/** Where containers' records are kept; every method is one transaction. */
+export interface ContainerRepository {
+  /** @throws HakoError `HAKO_ERR_CONTAINER_NAME_IN_USE` */
+  insert(container: ContainerRecord): void;
+  setState(id: ContainerId, state: ContainerRecord['state']): void;
+  /**
+   * Sets the state only if it still is `from`: how two processes that want the same container agree on one.
+   *
+   * @returns whether it was set
+   */
+  changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean;
+  find(id: ContainerId): ContainerRecord | null;
+  /** By name, full id, or a prefix of the id that only one container has. */
+  resolve(nameOrId: string): ContainerRecord | null;
+  list(): readonly ContainerRecord[];
+  usesImage(imageId: string): boolean;
+  delete(id: ContainerId): void;
+}

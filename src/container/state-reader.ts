@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import type { ContainerId } from '../base/ids.ts';
+import type { ExitResult } from '../contracts/events.ts';
+import { readExitRecord } from './exit-record.ts';
+import { isAlive } from './process-identity.ts';
+import type { ContainerRecord, ContainerState } from './record.ts';
+import type { ContainerRepository } from './repository.ts';
+
+/**
+ * Turns what a record claims into what is true: `running` holds while its supervisor lives and has written no
+ * exit record; when the supervisor has gone without one, the container is `lost`.
+ */
+export class StateReader {
+  readonly #repository: ContainerRepository;
+  readonly #containers: string;
+
+  constructor(repository: ContainerRepository, containers: string) {
+    this.#repository = repository;
+    this.#containers = containers;
+  }
+
+  directory(id: ContainerId): string {
+    return join(this.#containers, id);
+  }
+
+  /** The record with its true state, which is written back where it differs from the claim. */
+  refresh(record: ContainerRecord): ContainerRecord {
+    const state = this.#trueState(record);
+    if (state === record.state) return record;
+    // Only if nobody else has moved it on meanwhile: another process may be starting it anew.
+    if (!this.#repository.changeState(record.id, record.state.status, state)) return this.#repository.find(record.id) ?? record;
+    return { ...record, state };
+  }
+
+  #trueState({ id, state }: ContainerRecord): ContainerState {
+    switch (state.status) {
+      case 'running':
+        return this.#stateOf(id, state, isAlive(state.supervisor));
+      case 'starting':
+        return this.#stateOf(id, state, isAlive(state.by));
+      default:
+        return state;
+    }
+  }
+
+  /** The record is read after the process was looked at: a supervisor that has gone wrote it before it went. */
+  #stateOf(id: ContainerId, claim: Extract<ContainerState, { status: 'running' | 'starting' }>, alive: boolean): ContainerState {
+    const startedAt = claim.status === 'running' ? claim.startedAt : null;
+    const exit = readExitRecord(this.directory(id));
+    if (exit !== null) return exitedState(startedAt, exit);
+    if (alive) return claim;
+    const reason =
+      startedAt === null
+        ? 'The process that was starting it ended before it ran.'
+        : 'Nothing recorded how it ended: the machine was restarted, or its supervisor was killed.';
+    return { status: 'lost', startedAt, reason, cgroups: claim.cgroups };
+  }
+}
+
+export function exitedState(startedAt: string | null, exit: ExitResult): ContainerState {
+  return {
+    status: 'exited',
+    startedAt,
+    exitCode: exit.exitCode,
+    signal: exit.signal ?? 0,
+    oomKilled: exit.oomKilled,
+    finishedAt: exit.finishedAt.toISOString(),
+  };
+}

@@ -1,0 +1,80 @@
+import { HakoError } from '../../base/errors.ts';
+import type { ContainerId } from '../../base/ids.ts';
+import { type ContainerRecord, recordSchema } from '../../container/record.ts';
+import type { ContainerRepository } from '../../container/repository.ts';
+import type { Database } from './database.ts';
+import type { Quarantine } from './quarantine.ts';
+
+/** Containers' records in the state store. One that does not read is put into `quarantine` and passed over. */
+export class SqliteContainerRepository implements ContainerRepository {
+  readonly #db: Database;
+  readonly #quarantine: Quarantine;
+
+  constructor(db: Database, quarantine: Quarantine) {
+    this.#db = db;
+    this.#quarantine = quarantine;
+  }
+
+  insert(container: ContainerRecord): void {
+    const { state, ...record } = container;
+    try {
+      this.#db.run(
+        'INSERT INTO containers (id, name, created_at, image_id, record, state) VALUES (?, ?, ?, ?, ?, ?)',
+        container.id,
+        container.name,
+        Date.parse(container.createdAt),
+        container.image.id,
+        JSON.stringify(record),
+        JSON.stringify(state),
+      );
+    } catch (cause) {
+      if (!String((cause as Error).message).includes('containers.name')) throw cause;
+      throw new HakoError('CONTAINER_NAME_IN_USE', `There is a container named '${container.name}' already. Remove it, or choose another name.`, { cause });
+    }
+  }
+
+  setState(id: ContainerId, state: ContainerRecord['state']): void {
+    this.#db.run('UPDATE containers SET state = ? WHERE id = ?', JSON.stringify(state), id);
+  }
+
+  changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean {
+    return this.#db.run("UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?", JSON.stringify(to), id, from) === 1;
+  }
+
+  find(id: ContainerId): ContainerRecord | null {
+    return this.#read(this.#db.get('SELECT id, record, state FROM containers WHERE id = ?', id));
+  }
+
+  resolve(nameOrId: string): ContainerRecord | null {
+    const byName = this.#read(this.#db.get('SELECT id, record, state FROM containers WHERE name = ? OR id = ?', nameOrId, nameOrId));
+    if (byName !== null || !/^[0-9a-f]{4,63}$/.test(nameOrId)) return byName;
+    const rows = this.#db.all('SELECT id, record, state FROM containers WHERE id >= ? AND id < ? LIMIT 2', nameOrId, `${nameOrId}g`);
+    if (rows.length > 1) throw new HakoError('INVALID_NAME', `More than one container's id begins with '${nameOrId}'. Write more of it.`);
+    return this.#read(rows[0]);
+  }
+
+  list(): readonly ContainerRecord[] {
+    return this.#db
+      .all('SELECT id, record, state FROM containers ORDER BY created_at DESC, id')
+      .map((row) => this.#read(row))
+      .filter((record) => record !== null);
+  }
+
+  usesImage(imageId: string): boolean {
+    return this.#db.get('SELECT 1 FROM containers WHERE image_id = ? LIMIT 1', imageId) !== undefined;
+  }
+
+  delete(id: ContainerId): void {
+    this.#db.run('DELETE FROM containers WHERE id = ?', id);
+  }
+
+  #read(row: Record<string, unknown> | undefined): ContainerRecord | null {
+    if (row === undefined) return null;
+    try {
+      return recordSchema.parse({ ...JSON.parse(String(row['record'])), state: JSON.parse(String(row['state'])) });
+    } catch (error) {
+      this.#quarantine.take('containers', row, error);
+      return null;
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import type { Database } from './database.ts';
+
+/** Where records go that do not read: kept for a person to look at, out of everybody's way. */
+export class Quarantine {
+  readonly #db: Database;
+  readonly #warn: (message: string) => void;
+
+  constructor(db: Database, warn: (message: string) => void) {
+    this.#db = db;
+    this.#warn = warn;
+  }
+
+  /** Puts the row of `table` with this id aside, and tells the runtime's user. */
+  take(table: 'containers' | 'images', row: Readonly<Record<string, unknown>>, error: unknown): void {
+    const id = String(row['id']);
+    const reason = (error as Error).message;
+    this.#db.transaction(() => {
+      this.#db.run('INSERT INTO quarantine (kind, id, content, reason, found_at) VALUES (?, ?, ?, ?, ?)', table, id, JSON.stringify(row), reason, Date.now());
+      this.#db.run(`DELETE FROM ${table} WHERE id = ?`, id);
+    });
+    this.#warn(`The record ${id} of ${table} cannot be read and was put aside (table quarantine of the state store): ${reason}`);
+  }
+}
