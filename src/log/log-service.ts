@@ -49,11 +49,25 @@ export class LogService {
    * @param ended settles when no more will be written
    * @throws HakoError `HAKO_ERR_LOG_NOT_READABLE`, `HAKO_ERR_INVALID_OPTION`
    */
-  async *read(
+  read(
     container: LoggedContainer,
     query: LogQuery,
     ended: Promise<unknown>,
     options?: OperationOptions,
+  ): AsyncGenerator<LogEntry> {
+    // A supervisor that was lost writes no more either. Taken at once: nobody else may be there to take a rejection.
+    const settled = ended.then(
+      () => {},
+      () => {},
+    );
+    return this.#read(container, query, settled, options);
+  }
+
+  async *#read(
+    container: LoggedContainer,
+    query: LogQuery,
+    ended: Promise<void>,
+    options: OperationOptions | undefined,
   ): AsyncGenerator<LogEntry> {
     checkQuery(query);
     options?.signal?.throwIfAborted();
@@ -64,12 +78,7 @@ export class LogService {
         `The log of container '${container.name}' cannot be read back: its log driver '${container.log.driver}' does not keep it. Create the container with another one, such as json-file.`,
       );
     }
-    // A supervisor that was lost writes no more either.
-    const settled = ended.then(
-      () => {},
-      () => {},
-    );
-    yield* selectEntries(driver.read(toLogContainerInfo(container), query, settled, options), query);
+    yield* selectEntries(driver.read(toLogContainerInfo(container), query, ended, options), query);
   }
 
   /** Called when the supervisor has told of a rotation. */

@@ -95,7 +95,6 @@ async function* follow(
       await chain.next();
     } else if (isEnd) {
       yield cursor?.finish() ?? [];
-      end.throwIfFailed();
       return;
     } else {
       await watch.wait();
@@ -107,26 +106,18 @@ async function* follow(
 /** What ends a followed log: the container's end, the clock, or the caller. */
 class End implements Disposable {
   reached = false;
-  #failure: { readonly error: unknown } | null = null;
   #timer: NodeJS.Timeout | undefined;
   readonly #until: bigint | undefined;
   readonly #signal: AbortSignal | undefined;
-  readonly #notify: () => void;
+  #notify: () => void;
 
   constructor(ended: Promise<void>, until: bigint | undefined, signal: AbortSignal | undefined, notify: () => void) {
     this.#until = until;
     this.#signal = signal;
     this.#notify = notify;
-    ended.then(this.#reach, (error: unknown) => {
-      this.#failure = { error };
-      this.#reach();
-    });
+    void ended.then(this.#reach);
     signal?.addEventListener('abort', notify);
     this.#checkClock();
-  }
-
-  throwIfFailed(): void {
-    if (this.#failure !== null) throw this.#failure.error;
   }
 
   #reach = (): void => {
@@ -144,6 +135,8 @@ class End implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#signal?.removeEventListener('abort', this.#notify);
+    // The promise keeps this object for as long as the container runs; it need not keep the reader too.
+    this.#notify = () => {};
   }
 }
 
