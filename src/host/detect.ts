@@ -5,7 +5,6 @@ import { capabilityNames } from '../base/capabilities.ts';
 import { HakoError } from '../base/errors.ts';
 import { type HostFiles, realHostFiles } from './files.ts';
 import { detectIdRanges } from './id-ranges.ts';
-import { explainUserNamespaces } from './user-namespaces.ts';
 
 /** Who this process is. */
 export interface HostIdentity {
@@ -34,7 +33,7 @@ export function detectHost(probe: KernelProbe, cgroup: CgroupHost, files: HostFi
     ['the mount API', probe.mountApi],
     ['pidfd', probe.pidfd],
   ] as const) {
-    if (!answer.ok) throw new HakoError('HOST_UNSUPPORTED', `hako needs ${name} of Linux 5.12 or later; on this kernel (${probe.release}) it fails: ${explain(answer, files)}.`);
+    if (!answer.ok) throw new HakoError('HOST_UNSUPPORTED', `hako needs ${name} of Linux 5.12 or later; on this kernel (${probe.release}) it fails. ${answer.reason}`);
   }
   const capabilities = effectiveCapabilities(files);
   const mayMount = capabilities.includes('CAP_SYS_ADMIN');
@@ -45,10 +44,10 @@ export function detectHost(probe: KernelProbe, cgroup: CgroupHost, files: HostFi
     gid: identity.gid,
     capabilities,
     cgroup,
-    userNamespaces: explainUserNamespaces(probe.userNamespace, identity.uid === 0, files),
-    rootlessOverlay: toSupport(probe.overlayInUserNamespace, files),
+    userNamespaces: toSupport(probe.userNamespace),
+    rootlessOverlay: toSupport(probe.overlayInUserNamespace),
     overlay: detectOverlay(mayMount, files),
-    seccomp: toSupport(probe.seccompFilter, files),
+    seccomp: toSupport(probe.seccompFilter),
     apparmor: detectAppArmor(files),
     timeNamespaces: namespaceSupport('time', 'CONFIG_TIME_NS', probe.timeNamespace, mayMount, files),
     cgroupNamespaces: namespaceSupport('cgroup', 'CONFIG_CGROUPS', probe.cgroupNamespace, mayMount, files),
@@ -110,16 +109,11 @@ function detectAppArmor(files: HostFiles): Support {
 
 /** A process without CAP_SYS_ADMIN makes these namespaces inside a user namespace, so only the kernel's having them counts. */
 function namespaceSupport(kind: string, config: string, answer: ProbeAnswer, mayMount: boolean, files: HostFiles): Support {
-  if (answer.ok) return { supported: true };
   if (!files.exists(`/proc/self/ns/${kind}`)) return { supported: false, reason: `the kernel was built without ${kind} namespaces (${config})` };
-  return mayMount ? { supported: false, reason: explain(answer, files) } : { supported: true };
+  return mayMount ? toSupport(answer) : { supported: true };
 }
 
-function toSupport(answer: ProbeAnswer, files: HostFiles): Support {
-  return answer.ok ? { supported: true } : { supported: false, reason: explain(answer, files) };
-}
-
-function explain(answer: ProbeAnswer & { readonly ok: false }, files: HostFiles): string {
-  const filtered = (answer.errno === 'EPERM' || answer.errno === 'ENOSYS') && /^Seccomp:\s+2$/m.test(files.read('/proc/self/status') ?? '');
-  return `${answer.reason} (${answer.errno}${filtered ? '; a seccomp filter of the container or service that this process runs in may be what forbids it' : ''})`;
+/** The probe's reasons are whole sentences; those here go into one. */
+function toSupport(answer: ProbeAnswer): Support {
+  return answer.ok ? { supported: true } : { supported: false, reason: answer.reason.replace(/\.$/, '') };
 }

@@ -36,14 +36,21 @@ export function cgroupOperations(plan: IsolationPlan, groups: readonly CgroupGro
   if (legacy.length === 0) return groups.length === 0 ? [] : [mountOf('cgroup2', '/sys/fs/cgroup', hardened | readonly, [], 'cgroup')];
   return [
     mountOf('tmpfs', '/sys/fs/cgroup', hardened, [['mode', '755']], 'cgroup'),
-    ...legacy.flatMap(({ controllers }) => legacyHierarchy(controllers, hardened | readonly)),
+    ...legacy.flatMap(({ controllers }) => legacyDirectory(controllers)),
+    // Before the hierarchies are there: read-only by a mount of itself over itself, and they need not be mounted twice.
     ...(plan.writableSys ? [] : [{ kind: 'readonly', path: '/sys/fs/cgroup' } as const]),
+    ...legacy.map(({ controllers }) => legacyHierarchy(controllers, hardened | readonly)),
   ];
 }
 
-function legacyHierarchy(controllers: readonly string[], attributes: bigint): readonly SetupOperation[] {
+/** Controllers that share a hierarchy have one directory, and a link each (systemd and runc lay it out so). */
+function legacyDirectory(controllers: readonly string[]): readonly SetupOperation[] {
   const name = controllers.join(',');
-  const options = controllers.map((controller) => [controller, ''] as const);
   const links = controllers.length === 1 ? [] : controllers.map((controller) => ({ kind: 'symlink' as const, target: name, path: `/sys/fs/cgroup/${controller}` }));
-  return [mountOf('cgroup', `/sys/fs/cgroup/${name}`, attributes, options, 'cgroup'), ...links];
+  return [{ kind: 'mkdir', path: `/sys/fs/cgroup/${name}`, mode: 0o755 }, ...links];
+}
+
+function legacyHierarchy(controllers: readonly string[], attributes: bigint): SetupOperation {
+  const options = controllers.map((controller) => [controller, ''] as const);
+  return mountOf('cgroup', `/sys/fs/cgroup/${controllers.join(',')}`, attributes, options, 'cgroup', { create: null, noFollow: true });
 }

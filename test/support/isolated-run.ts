@@ -1,0 +1,146 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newContainerId } from '../../src/base/ids.ts';
+import { type CgroupPlan, openCgroups, planCgroup, resolveResources } from '../../src/cgroup/index.ts';
+import { type ContainerSettings, parseContainerOptions, parseExecOptions } from '../../src/container/options.ts';
+import { compileExec, compileStart, hostnameOf, isolationRequest, type SeccompProgram, type StartContext, writeEtcFiles } from '../../src/container/spec/index.ts';
+import type { HostInfo } from '../../src/contracts/host-info.ts';
+import type { NativeServices } from '../../src/contracts/native-services.ts';
+import type { IsolationPlan } from '../../src/contracts/privilege-mode.ts';
+import { blockDeviceNumber } from '../../src/host/devices.ts';
+import { detectHost } from '../../src/host/detect.ts';
+import { loadNativeBinding } from '../../src/native/binding.ts';
+import { locateNative } from '../../src/native/loader.ts';
+import type { ContainerDefaults } from '../../src/oci/image-config.ts';
+import { normal } from '../../plugins/privilege/normal/index.ts';
+import { privileged } from '../../plugins/privilege/privileged/index.ts';
+import { rootless } from '../../plugins/privilege/rootless/index.ts';
+import type { Rootfs } from '../native/support/rootfs.ts';
+import { SupervisorProcess } from '../native/support/supervisor-process.ts';
+
+export type Mode = 'normal' | 'privileged' | 'rootless';
+
+const modes = { normal, privileged, rootless };
+
+export const emptyImage: ContainerDefaults = { env: [], entrypoint: [], cmd: [], user: '', workingDir: '', labels: {}, exposedPorts: [], volumes: [] };
+
+const noServices = new Proxy({} as NativeServices, {
+  get: (_, name) => {
+    throw new Error(`a privilege mode used native.${String(name)}`);
+  },
+});
+
+let detected: Promise<HostInfo> | undefined;
+
+/** This machine, looked at once. */
+export function thisHost(): Promise<HostInfo> {
+  detected ??= Promise.all([loadNativeBinding(locateNative()).probe(), openCgroups()]).then(([probe, cgroup]) => detectHost(probe, cgroup));
+  return detected;
+}
+
+export interface IsolatedOptions {
+  readonly mode?: Mode;
+  readonly settings?: ContainerSettings;
+  readonly image?: Partial<ContainerDefaults>;
+  readonly seccomp?: SeccompProgram;
+  readonly host?: HostInfo;
+}
+
+/** A container that was started by the compiler's own request, without a Runtime. */
+export class IsolatedContainer implements AsyncDisposable {
+  readonly plan: IsolationPlan;
+  readonly cgroup: CgroupPlan;
+  readonly supervisor: SupervisorProcess;
+  readonly host: HostInfo;
+  readonly id: string;
+  readonly #context: StartContext;
+
+  private constructor(context: StartContext, supervisor: SupervisorProcess) {
+    this.#context = context;
+    this.id = context.id;
+    this.plan = context.plan;
+    this.cgroup = context.cgroup;
+    this.host = context.host;
+    this.supervisor = supervisor;
+  }
+
+  static async launch(rootfs: Rootfs, command: readonly string[], isolated: IsolatedOptions = {}): Promise<IsolatedContainer> {
+    const host = isolated.host ?? (await thisHost());
+    const options = parseContainerOptions({ command, ...isolated.settings });
+    const directory = mkdtempSync(join(tmpdir(), 'hako-isolated-'));
+    // Mapped root has to come here for the files of /etc.
+    chmodSync(directory, 0o711);
+    const id = newContainerId();
+    const mode = await modes[isolated.mode ?? 'normal'].create({ directory, host, native: noServices, signal: new AbortController().signal, warn: () => {} }, {});
+    const plan = mode.plan(await isolationRequest(options, host, (name) => name as never));
+    const cgroup = planCgroup(host.cgroup, { id, resources: await resolveResources(options.resources, blockDeviceNumber), defaultPids: 4096, deviceRules: plan.deviceRules });
+    const hostname = hostnameOf(id, options);
+    await writeEtcFiles({ directory, hostname, domainname: options.domainname ?? '', plan });
+    const context: StartContext = {
+      id,
+      name: 'test',
+      directory,
+      options,
+      image: { ...emptyImage, ...isolated.image },
+      plan,
+      host,
+      hostname,
+      seccomp: isolated.seccomp ?? null,
+      rootMounts: [{ type: 'bind', source: rootfs.path, options: ['rbind'] }],
+      cgroup,
+      sink: { kind: 'none' },
+      attach: { stdin: options.stdin, stdout: true, stderr: true },
+      durable: false,
+    };
+    const request = compileStart(context);
+    const supervisor = new SupervisorProcess(directory);
+    supervisor.start(request);
+    return new IsolatedContainer(context, supervisor);
+  }
+
+  async exec(command: readonly string[], settings: Parameters<typeof parseExecOptions>[0] = {}): Promise<Outcome> {
+    const session = await this.supervisor.connect();
+    await session.exec(compileExec({ ...this.#context, command, exec: parseExecOptions(settings), groups: this.cgroup.groups, attach: { stdin: false, stdout: true, stderr: true } }));
+    await session.closed;
+    return outcomeOf(session);
+  }
+
+  /** Resolves when the container has ended. */
+  async end(): Promise<Outcome> {
+    await this.supervisor.owner.closed;
+    return outcomeOf(this.supervisor.owner);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.supervisor[Symbol.asyncDispose]();
+    rmSync(this.supervisor.directory, { recursive: true, force: true });
+  }
+}
+
+export interface Outcome {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number | undefined;
+  readonly oomKilled: boolean | undefined;
+  /** `operation: detail`, when the start failed. */
+  readonly failure: string | undefined;
+}
+
+function outcomeOf(session: SupervisorProcess['owner']): Outcome {
+  const exited = session.frames.find((frame) => frame.type === 'exited');
+  const failed = session.frames.find((frame) => frame.type === 'failed');
+  return {
+    stdout: session.output('stdout').toString(),
+    stderr: session.output('stderr').toString(),
+    exitCode: exited?.exitCode,
+    oomKilled: exited?.oomKilled,
+    failure: failed === undefined ? undefined : `${failed.operation}: errno ${failed.errno}: ${failed.detail}`,
+  };
+}
+
+/** Runs a command to its end. */
+export async function runIsolated(rootfs: Rootfs, command: readonly string[], isolated: IsolatedOptions = {}): Promise<Outcome> {
+  await using container = await IsolatedContainer.launch(rootfs, command, isolated);
+  return await container.end();
+}
