@@ -79,12 +79,17 @@ static void open_oom_file(const struct start_request *request, struct container 
 int cgroup_prepare(const struct start_request *request, struct container *container, int *into,
                    struct failure *failure) {
   *into = -1;
-  for (uint32_t i = 0; i < request->step_count; i++)
-    if (step(&request->steps[i], container, into, failure) < 0) {
-      close_fd(into);
-      cgroup_remove(container);
-      return -1;
-    }
+  // The supervisor's own umask is for its files; whoever is in a container may read its cgroup.
+  mode_t kept = umask(022);
+  int result = 0;
+  for (uint32_t i = 0; i < request->step_count && result == 0; i++)
+    result = step(&request->steps[i], container, into, failure);
+  umask(kept);
+  if (result < 0) {
+    close_fd(into);
+    cgroup_remove(container);
+    return -1;
+  }
   open_oom_file(request, container);
   return 0;
 }

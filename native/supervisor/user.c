@@ -48,10 +48,11 @@ static int split(const char *user, struct lookup *lookup, struct failure *failur
 }
 
 // Digits are an id and nothing else: an entry named "1000" is never asked.
-static int parse_number(const char *text, bool *numeric, uint32_t *id, struct failure *failure) {
+static int parse_number(const char *text, const char *operation, bool *numeric, uint32_t *id,
+                        struct failure *failure) {
   *numeric = all_digits(text);
   if (*numeric && !parse_id(text, id))
-    return fail(failure, "user", 0, "\"", text, "\" is not an id (0 to 2147483647, without leading zeros)");
+    return fail(failure, operation, 0, "\"", text, "\" is not an id (0 to 2147483647, without leading zeros)");
   return 0;
 }
 
@@ -94,7 +95,7 @@ static bool passwd_line(struct lookup *lookup, bool by_id, uint32_t wanted, stru
 static int find_user(int root, struct lookup *lookup, struct identity *out, struct failure *failure) {
   uint32_t wanted = 0;
   bool numeric;
-  if (parse_number(lookup->user, &numeric, &wanted, failure) < 0)
+  if (parse_number(lookup->user, "user", &numeric, &wanted, failure) < 0)
     return -1;
   bool by_id = numeric || !*lookup->user;
   out->uid = wanted;
@@ -112,10 +113,14 @@ static int find_user(int root, struct lookup *lookup, struct identity *out, stru
   return 0;
 }
 
+static bool in_groups(const struct identity *identity, uint32_t first, gid_t gid) {
+  for (uint32_t i = 0; i < first; i++)
+    if (identity->groups[i] == gid)
+      return true;
+  return false;
+}
+
 static int add_group(struct identity *out, gid_t gid, struct failure *failure) {
-  for (uint32_t i = 0; i < out->group_count; i++)
-    if (out->groups[i] == gid)
-      return 0;
   if (out->group_count == MOST_GROUPS)
     return fail(failure, "groups", 0, "a user can't be in more than 65536 groups");
   out->groups[out->group_count++] = gid;
@@ -151,7 +156,9 @@ static int search_groups(int root, struct lookup *lookup, const char *wanted, gi
     done = group_line(lookup, wanted, &gid, &member);
     if (done)
       *found = gid;
-    else if (!wanted && member)
+    // Only the primary group is looked for, which most lists have again: another one
+    // twice does no harm, and a hostile file must not get quadratic time.
+    else if (!wanted && member && !in_groups(out, 1, gid))
       result = add_group(out, gid, failure);
   }
   account_file_close(&lookup->file);
@@ -166,7 +173,7 @@ static int find_group(int root, struct lookup *lookup, const char *group, gid_t 
   bool numeric;
   if (!sound_name(group))
     return fail(failure, "groups", 0, "\"", group, "\" is not a group (name or gid)");
-  if (parse_number(group, &numeric, gid, failure) < 0)
+  if (parse_number(group, "groups", &numeric, gid, failure) < 0)
     return -1;
   return numeric ? 0 : search_groups(root, lookup, group, gid, NULL, failure);
 }
@@ -191,7 +198,9 @@ int user_resolve(int root, const char *user, const struct string_list *groups, s
     return -1;
   for (uint32_t i = 0; i < groups->count; i++) {
     gid_t gid;
-    if (find_group(root, &lookup, groups->items[i], &gid, failure) < 0 || add_group(out, gid, failure) < 0)
+    if (find_group(root, &lookup, groups->items[i], &gid, failure) < 0)
+      return -1;
+    if (!in_groups(out, out->group_count, gid) && add_group(out, gid, failure) < 0)
       return -1;
   }
   return 0;
