@@ -68,7 +68,8 @@ async function exchange(
   for (let index = 1; index < maxFiles; index++) {
     const name = `${path}.${index}`;
     if ((await ifThere(stat(name, { bigint: true })))?.ino !== inode) continue;
-    await rename(temporary, `${name}.gz`);
+    // Somebody who started the container again may have taken it for a leftover, and does the work himself.
+    if ((await ifThere(rename(temporary, `${name}.gz`).then(() => true))) === null) return;
     await syncDirectory(dirname(path));
     await unlink(name);
     return;
