@@ -1,12 +1,12 @@
 // Every test: what the machine needs, the vitest projects with a leak check, the same native tests under sanitizers,
 // and in CI the fuzzers. The counts of all of them are summed in build/test-results.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fuzzTargets } from './native/fuzzers.mjs';
-import { hostLibc, sanitizeToolchain } from './native/toolchain.mjs';
+import { hostLibc, sanitizerReports, sanitizeToolchain } from './native/toolchain.mjs';
 import { recordResult, resetResults, summaryLine, totals } from './test-results.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -71,18 +71,19 @@ function vitest() {
 function sanitize() {
   node('scripts/build-native.mjs', '--sanitize');
   const { preload, arch } = sanitizeToolchain();
-  const reports = join(root, 'build/native-sanitize/reports');
-  rmSync(reports, { recursive: true, force: true });
-  mkdirSync(reports, { recursive: true, mode: 0o1777 });
+  rmSync(sanitizerReports, { recursive: true, force: true });
+  mkdirSync(sanitizerReports, { recursive: true });
+  // A container's first process reports as whoever it is.
+  chmodSync(sanitizerReports, 0o1777);
   runVitest('sanitize', ['--project=native', '--project=integration', '--project=conformance'], {
     HAKO_NATIVE_DIR: join(root, `build/native-sanitize/linux-${arch}-${hostLibc()}`),
     HAKO_SANITIZE: '1',
     LD_PRELOAD: preload,
     // Node itself keeps what it allocated until the end.
-    ASAN_OPTIONS: 'detect_leaks=0',
+    ASAN_OPTIONS: `detect_leaks=0:log_path=${join(sanitizerReports, 'node')}`,
   });
-  const found = readdirSync(reports);
-  for (const name of found) console.error(readFileSync(join(reports, name), 'utf8'));
+  const found = readdirSync(sanitizerReports);
+  for (const name of found) console.error(readFileSync(join(sanitizerReports, name), 'utf8'));
   recordResult('sanitizer-reports', { passed: found.length === 0 ? 1 : 0, failed: found.length, skipped: 0 });
 }
 

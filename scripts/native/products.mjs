@@ -20,7 +20,8 @@ function requireSources(directory, extension, product) {
 async function buildProgram(product, toolchain, options) {
   const name = toolchain.programName ?? toolchain.name;
   const directory = programs[product];
-  const own = await compile(name, toolchain.program, requireSources(directory, '.c', product), options);
+  const sources = [...requireSources(directory, '.c', product), ...(toolchain.programExtra ?? [])];
+  const own = await compile(name, toolchain.program, sources, options);
   const common = await compile(name, toolchain.program, sourcesIn('native/common', '.c'), options);
   const inputs = common.length === 0 ? own : [...own, await archive(`${name}/common.a`, toolchain.ar, common, options)];
   return linkTo(

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { arch as hostArch } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { BuildError } from './build-error.mjs';
+import { root } from './compile.mjs';
 
 const zigArch = { x64: 'x86_64', arm64: 'aarch64' };
 const glibcFloor = '2.28';
@@ -145,6 +146,9 @@ export function zigToolchain({ arch, libc }) {
   };
 }
 
+/** Where the sanitizers of a supervisor or worker write what they find. */
+export const sanitizerReports = join(root, 'build/native-sanitize/reports');
+
 /** gcc's sanitizers, or clang's: the addon needs the runtime preloaded into node, see `preload`. */
 export function sanitizeToolchain() {
   const arch = nativeArch();
@@ -164,7 +168,12 @@ export function sanitizeToolchain() {
       libc: hostLibc(),
       ar: ['ar'],
       preload,
-      program: { cc: [cc], cflags: [...base, ...c11], ldflags: sanitize },
+      programExtra: ['native/sanitize/options.c'],
+      program: {
+        cc: [cc],
+        cflags: [...base, ...c11, `-DHAKO_SANITIZER_LOG="${join(sanitizerReports, 'report')}"`],
+        ldflags: sanitize,
+      },
       addon: {
         cc: [cc],
         cxx: [cxx],
