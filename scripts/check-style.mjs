@@ -32,11 +32,19 @@ const findings = tracked.flatMap((path) => {
   return found;
 });
 
-// npm writes where each package came from unless .npmrc says otherwise.
-const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-for (const [name, { resolved }] of Object.entries(lock.packages)) {
+// npm writes where each package came from unless .npmrc says otherwise, and leaves the packages of other platforms out
+// when it writes the lock beside a node_modules that has none of them; `npm ci` refuses such a lock.
+const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+const locked = new Set(
+  Object.keys(lock).map((path) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)),
+);
+for (const [path, { resolved, optionalDependencies = {} }] of Object.entries(lock)) {
   if (resolved !== undefined)
-    findings.push(`package-lock.json: ${name} has 'resolved': keep omit-lockfile-registry-resolved in .npmrc`);
+    findings.push(`package-lock.json: ${path} has 'resolved': keep omit-lockfile-registry-resolved in .npmrc`);
+  for (const name of Object.keys(optionalDependencies)) {
+    if (!locked.has(name))
+      findings.push(`package-lock.json: ${name} is missing: make the lock anew in an empty folder`);
+  }
 }
 
 for (const finding of findings) console.error(finding);
