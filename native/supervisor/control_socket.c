@@ -16,7 +16,9 @@
 #include "../protocol.h"
 #include "loop.h"
 
-#define BACKLOG 128
+// connect(2) to a unix socket fails at once when as many are waiting. A burst of
+// execs must not, even if it comes while the supervisor is busy starting one.
+#define BACKLOG 1024
 
 static void (*on_connected)(int fd);
 

@@ -104,7 +104,6 @@ static void on_ended(struct session *session) {
     supervisor_end(1);
   else if (ends_container)
     task_signal(&supervisor.task, SIGKILL);
-  control_socket_resume();
 }
 
 static void on_drained(struct session *session) {

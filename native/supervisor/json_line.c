@@ -8,11 +8,11 @@
 // The high bit of each byte that can't be copied as it is. A byte above one that
 // is marked may be marked wrongly (the subtraction borrows), the lowest mark never.
 static uint64_t special_bytes(uint64_t word) {
-  uint64_t angle = (word & ~EACH_BYTE(0x02)) ^ EACH_BYTE('<');           // '<' 0x3c, '>' 0x3e
+  uint64_t angle = (word & ~EACH_BYTE(0x02)) ^ EACH_BYTE('<');              // '<' 0x3c, '>' 0x3e
   uint64_t quote_or_ampersand = (word & ~EACH_BYTE(0x04)) ^ EACH_BYTE('"'); // '"' 0x22, '&' 0x26
   uint64_t backslash = word ^ EACH_BYTE('\\');
-  uint64_t marks = word;                                                  // 0x80 and up
-  marks |= (word - EACH_BYTE(0x20)) & ~word;                              // below a space
+  uint64_t marks = word;                     // 0x80 and up
+  marks |= (word - EACH_BYTE(0x20)) & ~word; // below a space
   marks |= (angle - EACH_BYTE(1)) & ~angle;
   marks |= (quote_or_ampersand - EACH_BYTE(1)) & ~quote_or_ampersand;
   marks |= (backslash - EACH_BYTE(1)) & ~backslash;
@@ -28,16 +28,23 @@ static int is_special(uint8_t byte) {
 static size_t sequence_of(uint8_t lead, uint8_t *low, uint8_t *high) {
   *low = 0x80;
   *high = 0xbf;
-  if (lead < 0xc2) return 0;
-  if (lead < 0xe0) return 2;
+  if (lead < 0xc2)
+    return 0;
+  if (lead < 0xe0)
+    return 2;
   if (lead < 0xf0) {
-    if (lead == 0xe0) *low = 0xa0;
-    if (lead == 0xed) *high = 0x9f;
+    if (lead == 0xe0)
+      *low = 0xa0;
+    if (lead == 0xed)
+      *high = 0x9f;
     return 3;
   }
-  if (lead > 0xf4) return 0;
-  if (lead == 0xf0) *low = 0x90;
-  if (lead == 0xf4) *high = 0x8f;
+  if (lead > 0xf4)
+    return 0;
+  if (lead == 0xf0)
+    *low = 0x90;
+  if (lead == 0xf4)
+    *high = 0x8f;
   return 4;
 }
 
@@ -52,7 +59,8 @@ static size_t valid_sequence(const uint8_t *text, size_t length, size_t *wanted)
       *wanted = whole;
       return 0;
     }
-    if (text[i] < low || text[i] > high) return 0;
+    if (text[i] < low || text[i] > high)
+      return 0;
     low = 0x80;
     high = 0xbf;
   }
@@ -67,11 +75,16 @@ static char *put(char *out, const char *text, size_t length) {
 static char *escape_ascii(char *out, uint8_t byte) {
   static const char hex[] = "0123456789abcdef";
   switch (byte) {
-    case '"': return put(out, "\\\"", 2);
-    case '\\': return put(out, "\\\\", 2);
-    case '\n': return put(out, "\\n", 2);
-    case '\r': return put(out, "\\r", 2);
-    default: return put(out, (const char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]}, 6);
+  case '"':
+    return put(out, "\\\"", 2);
+  case '\\':
+    return put(out, "\\\\", 2);
+  case '\n':
+    return put(out, "\\n", 2);
+  case '\r':
+    return put(out, "\\r", 2);
+  default:
+    return put(out, (const char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]}, 6);
   }
 }
 
@@ -79,7 +92,8 @@ static char *escape_sequence(char *out, const uint8_t *text, size_t length, size
   size_t wanted;
   size_t size = valid_sequence(text, length, &wanted);
   *taken = size ? size : 1;
-  if (size == 0) return put(out, "\\ufffd", 6);
+  if (size == 0)
+    return put(out, "\\ufffd", 6);
   if (size == 3 && text[0] == 0xe2 && text[1] == 0x80 && (text[2] == 0xa8 || text[2] == 0xa9)) {
     return put(out, text[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
   }
@@ -94,10 +108,12 @@ char *json_escape(char *out, const uint8_t *text, size_t length) {
       memcpy(&word, text, 8);
       memcpy(out, &word, 8);
       uint64_t marks = special_bytes(word);
-      size_t plain = marks ? (size_t)__builtin_ctzll(marks) / 8 : 8; // the lowest byte is the first: both our targets are little-endian
+      // Both our targets are little-endian: the lowest byte is the first.
+      size_t plain = marks ? (size_t)__builtin_ctzll(marks) / 8 : 8;
       text += plain;
       out += plain;
-      if (marks == 0) continue;
+      if (marks == 0)
+        continue;
     } else if (!is_special(*text)) {
       *out++ = (char)*text++;
       continue;
@@ -112,9 +128,11 @@ char *json_escape(char *out, const uint8_t *text, size_t length) {
 size_t utf8_whole(const uint8_t *text, size_t length) {
   for (size_t back = 1; back <= 3 && back <= length; back++) {
     const uint8_t *at = text + length - back;
-    if ((*at & 0xc0) == 0x80) continue; // a continuation byte: the lead is further back
+    if ((*at & 0xc0) == 0x80)
+      continue; // a continuation byte: the lead is further back
     size_t wanted = 0;
-    if (*at >= 0x80) valid_sequence(at, back, &wanted);
+    if (*at >= 0x80)
+      valid_sequence(at, back, &wanted);
     return wanted ? length - back : length;
   }
   return length;

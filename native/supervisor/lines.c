@@ -5,7 +5,8 @@
 
 #include "json_line.h"
 
-static void give_line(struct lines *lines, const uint8_t *text, size_t length, bool complete, int64_t now, line_fn *give, void *context) {
+static void give_line(struct lines *lines, const uint8_t *text, size_t length, bool complete, int64_t now,
+                      line_fn *give, void *context) {
   int64_t time = lines->continued ? lines->continued_since : now;
   lines->continued = !complete;
   lines->continued_since = time;
@@ -13,7 +14,8 @@ static void give_line(struct lines *lines, const uint8_t *text, size_t length, b
 }
 
 // Adds to the held line up to its newline or its limit; returns the bytes taken.
-static size_t feed_held(struct lines *lines, const uint8_t *bytes, size_t length, int64_t now, line_fn *give, void *context) {
+static size_t feed_held(struct lines *lines, const uint8_t *bytes, size_t length, int64_t now, line_fn *give,
+                        void *context) {
   size_t room = LINE_MAX_BYTES - lines->held_length;
   size_t reach = length < room ? length : room;
   const uint8_t *newline = memchr(bytes, '\n', reach);
@@ -59,7 +61,8 @@ void lines_feed(struct lines *lines, const uint8_t *bytes, size_t length, int64_
 }
 
 void lines_end(struct lines *lines, int64_t now, line_fn *give, void *context) {
-  if (lines->held_length > 0) give_line(lines, lines->held, lines->held_length, false, now, give, context);
+  if (lines->held_length > 0)
+    give_line(lines, lines->held, lines->held_length, false, now, give, context);
   lines->held_length = 0;
   lines->continued = false;
 }

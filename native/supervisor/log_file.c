@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdio.h> // renameat
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/failure.h"
 #include "../common/fd.h"
 
 #define LOG_MODE 0640
@@ -20,9 +21,11 @@ static off_t last_record_end(int fd, off_t end) {
   while (end > 0) {
     size_t length = end < (off_t)sizeof block ? (size_t)end : sizeof block;
     ssize_t got = pread(fd, block, length, end - (off_t)length);
-    if (got != (ssize_t)length) return -1;
+    if (got != (ssize_t)length)
+      return -1;
     char *newline = memrchr(block, '\n', length);
-    if (newline) return end - (off_t)length + (newline - block) + 1;
+    if (newline)
+      return end - (off_t)length + (newline - block) + 1;
     end -= (off_t)length;
   }
   return 0;
@@ -30,19 +33,23 @@ static off_t last_record_end(int fd, off_t end) {
 
 static int repair(int fd, off_t size) {
   off_t whole = last_record_end(fd, size);
-  if (whole < 0) return -1;
+  if (whole < 0)
+    return -1;
   return whole < size ? ftruncate(fd, whole) : 0;
 }
 
 int log_file_open(struct log_file *file) {
-  cleanup_fd int fd = openat(file->directory, file->name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, LOG_MODE);
+  cleanup_fd int fd =
+      openat(file->directory, file->name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, LOG_MODE);
   struct stat status;
-  if (fd < 0 || fstat(fd, &status) < 0) return -1;
+  if (fd < 0 || fstat(fd, &status) < 0)
+    return -1;
   if (!S_ISREG(status.st_mode)) {
     errno = EINVAL;
     return -1;
   }
-  if (repair(fd, status.st_size) < 0 || fstat(fd, &status) < 0) return -1;
+  if (repair(fd, status.st_size) < 0 || fstat(fd, &status) < 0)
+    return -1;
   file->size = (uint64_t)status.st_size;
   file->fd = steal_fd(&fd);
   return 0;
@@ -50,21 +57,25 @@ int log_file_open(struct log_file *file) {
 
 static uint64_t count_records(const char *records, size_t length) {
   uint64_t count = 0;
-  for (const char *end = records + length; (records = memchr(records, '\n', (size_t)(end - records))) != NULL; records++) count++;
+  const char *end = records + length;
+  for (const char *at = records; (at = memchr(at, '\n', (size_t)(end - at))) != NULL; at++)
+    count++;
   return count;
 }
 
 // Somebody else may have cut the file (logrotate's copytruncate, an administrator).
 static void take_size(struct log_file *file) {
   struct stat status;
-  if (file->max_size != 0 && fstat(file->fd, &status) == 0) file->size = (uint64_t)status.st_size;
+  if (file->max_size != 0 && fstat(file->fd, &status) == 0)
+    file->size = (uint64_t)status.st_size;
 }
 
 // What a failed write left of a record is cut off again. Where that fails too, a
 // reader skips the torn record and the next open repairs it.
 static void cut_torn(const struct log_file *file, size_t torn) {
   struct stat status;
-  if (torn == 0 || fstat(file->fd, &status) < 0 || status.st_size < (off_t)torn) return;
+  if (torn == 0 || fstat(file->fd, &status) < 0 || status.st_size < (off_t)torn)
+    return;
   int ignored = ftruncate(file->fd, status.st_size - (off_t)torn);
   (void)ignored;
 }
@@ -73,8 +84,10 @@ void log_file_append(struct log_file *file, const char *records, size_t length, 
   size_t done = 0;
   while (done < length) {
     ssize_t wrote = write(file->fd, records + done, length - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) break;
+    if (wrote < 0 && errno == EINTR)
+      continue;
+    if (wrote <= 0)
+      break;
     done += (size_t)wrote;
   }
   if (done < length) {
@@ -99,8 +112,11 @@ struct rotated_name {
   char text[LOG_NAME_MAX + sizeof ".4294967295.gz"];
 };
 
-static const char *rotated_name(struct rotated_name *name, const struct log_file *file, uint32_t index, const char *suffix) {
-  snprintf(name->text, sizeof name->text, "%s.%u%s", file->name, index, suffix);
+static const char *rotated_name(struct rotated_name *name, const struct log_file *file, uint32_t index,
+                                const char *suffix) {
+  char number[DECIMAL_SIZE];
+  char *end = stpcpy(stpcpy(name->text, file->name), ".");
+  stpcpy(stpcpy(end, decimal(number, index)), suffix);
   return name->text;
 }
 
@@ -138,14 +154,16 @@ static bool shift(const struct log_file *file) {
 
 bool log_file_rotate(struct log_file *file) {
   cleanup_fd int lock = openat(file->directory, HAKO_LOG_LOCK, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0) return false;
+  if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
+    return false;
 
   // The new file is made before any name moves: a disk that is full leaves all as it was.
   char fresh[LOG_NAME_MAX + sizeof NEW_SUFFIX];
-  snprintf(fresh, sizeof fresh, "%s" NEW_SUFFIX, file->name);
+  stpcpy(stpcpy(fresh, file->name), NEW_SUFFIX);
   unlinkat(file->directory, fresh, 0);
   cleanup_fd int fd = openat(file->directory, fresh, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, LOG_MODE);
-  if (fd < 0) return false;
+  if (fd < 0)
+    return false;
 
   struct rotated_name first;
   rotated_name(&first, file, 1, "");

@@ -24,16 +24,19 @@ int loop_init(void) {
 }
 
 int loop_watch(struct watch *watch, uint32_t interest) {
-  if (watch->registered && watch->interest == interest) return 0;
+  if (watch->registered && watch->interest == interest)
+    return 0;
   struct epoll_event event = {.events = interest, .data.ptr = watch};
-  if (epoll_ctl(epoll_fd, watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->fd, &event) < 0) return -1;
+  if (epoll_ctl(epoll_fd, watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->fd, &event) < 0)
+    return -1;
   watch->registered = true;
   watch->interest = interest;
   return 0;
 }
 
 void loop_unwatch(struct watch *watch) {
-  if (!watch->registered) return;
+  if (!watch->registered)
+    return;
   epoll_ctl(epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
   watch->registered = false;
 }
@@ -42,7 +45,8 @@ void loop_close(struct watch *watch) {
   // By hand: a child that has not reached its exec yet holds a copy of the
   // descriptor, and epoll forgets only what was closed everywhere.
   loop_unwatch(watch);
-  if (watch->fd >= 0) close(watch->fd);
+  if (watch->fd >= 0)
+    close(watch->fd);
   watch->fd = -1;
 }
 
@@ -55,9 +59,11 @@ void loop_set_timer(struct timer *timer, int64_t after_ns) {
 }
 
 void loop_clear_timer(struct timer *timer) {
-  if (timer->deadline == 0) return;
+  if (timer->deadline == 0)
+    return;
   struct timer **link = &timers;
-  while (*link != timer) link = &(*link)->next;
+  while (*link != timer)
+    link = &(*link)->next;
   *link = timer->next;
   timer->deadline = 0;
 }
@@ -65,7 +71,8 @@ void loop_clear_timer(struct timer *timer) {
 static struct timer *earliest_timer(void) {
   struct timer *earliest = timers;
   for (struct timer *timer = timers; timer; timer = timer->next) {
-    if (timer->deadline < earliest->deadline) earliest = timer;
+    if (timer->deadline < earliest->deadline)
+      earliest = timer;
   }
   return earliest;
 }
@@ -74,8 +81,10 @@ static int wait_ms(const struct timer *earliest) {
   int64_t wait = busy ? IDLE_MS : -1;
   if (earliest) {
     int64_t until = (earliest->deadline - monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
-    if (until < 0) until = 0;
-    if (wait < 0 || until < wait) wait = until;
+    if (until < 0)
+      until = 0;
+    if (wait < 0 || until < wait)
+      wait = until;
   }
   return (int)wait;
 }

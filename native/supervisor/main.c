@@ -12,6 +12,7 @@
 
 #include "../common/syscalls.h"
 #include "../protocol.h"
+#include "control_socket.h"
 #include "output.h"
 #include "reaper.h"
 #include "signals.h"
@@ -63,7 +64,8 @@ int main(int argc, char **argv) {
   title_init(argv);
   while (!supervisor_is_over(&status)) {
     loop_turn(idle);
-    sessions_sweep();
+    if (sessions_sweep())
+      control_socket_resume();
   }
   return status;
 }

@@ -13,7 +13,8 @@ int64_t realtime_ns(void) {
 
 // Not snprintf: this runs for every chunk of output.
 static char *put_digits(char *out, unsigned value, int width) {
-  for (int i = width - 1; i >= 0; i--, value /= 10) out[i] = (char)('0' + value % 10);
+  for (int i = width - 1; i >= 0; i--, value /= 10)
+    out[i] = (char)('0' + value % 10);
   return out + width;
 }
 
@@ -35,7 +36,8 @@ size_t rfc3339_nano(char out[static RFC3339_MAX], int64_t ns_since_epoch) {
   at = put_digits(at, (unsigned)utc.tm_sec, 2);
   if (fraction != 0) {
     int width = 9;
-    for (; fraction % 10 == 0; fraction /= 10) width--;
+    for (; fraction % 10 == 0; fraction /= 10)
+      width--;
     *at++ = '.';
     at = put_digits(at, fraction, width);
   }

@@ -15,29 +15,32 @@
 // never reads its answers gets there, and is not listened to until it does.
 #define MOST_QUEUED (512u << 10)
 #define READS_A_TURN 32 // then others get theirs
-#define MOST_DISCARDED (256u << 10)
 
 static struct session *all;
 static size_t open_count;
-static bool any_ended;
+static bool any_closed;
 static uint64_t progress;
 
 static bool is_queued(const struct session *session) {
   return session->queue_end > session->queue_start;
 }
 
-static void update_watch(struct session *session) {
-  if (session->ended)
-    return;
+static bool is_listened_to(const struct session *session) {
   size_t queued = session->queue_end - session->queue_start;
-  uint32_t interest = queued > 0 ? EPOLLOUT : 0;
-  if (!session->finishing && !session->input_held && queued <= MOST_QUEUED)
+  return session->stage == SESSION_OPEN && !session->input_held && queued <= MOST_QUEUED;
+}
+
+static void update_watch(struct session *session) {
+  if (session->stage == SESSION_CLOSED)
+    return;
+  uint32_t interest = is_queued(session) ? EPOLLOUT : 0;
+  if (is_listened_to(session) || session->stage == SESSION_LINGERING)
     interest |= EPOLLIN;
   // A peer that is gone would be told of again and again with nothing to do about it.
   if (session->deaf && interest == 0)
     loop_unwatch(&session->watch);
   else if (loop_watch(&session->watch, interest) < 0)
-    session_end(session);
+    session_close(session);
 }
 
 // ── Going out ──
@@ -78,8 +81,9 @@ static bool append(struct session *session, const void *bytes, size_t length) {
 }
 
 // Sends head and body now as far as the socket takes them, and queues the rest.
-static void send_or_queue(struct session *session, const uint8_t *head, size_t head_length, const void *body, size_t length) {
-  if (session->deaf || session->ended)
+static void send_or_queue(struct session *session, const uint8_t *head, size_t head_length, const void *body,
+                          size_t length) {
+  if (session->deaf || session->stage > SESSION_FINISHING)
     return;
   size_t sent = 0;
   if (!is_queued(session)) {
@@ -196,7 +200,7 @@ static bool read_some(struct session *session) {
   if (count < 0 && (errno == EAGAIN || errno == EINTR))
     return false;
   if (count <= 0) {
-    session_end(session);
+    session_close(session);
     return false;
   }
   if (in_header) {
@@ -216,10 +220,25 @@ static bool read_some(struct session *session) {
 // The peer has hung up while its frames are not being read.
 static void hung_up(struct session *session) {
   // One that decides over a life ends now: that must not wait behind its own stdin.
-  if (session->finishing || session->ends_task || session->ends_container)
-    session_end(session);
+  if (session->stage != SESSION_OPEN || session->ends_task || session->ends_container)
+    session_close(session);
   else
     go_deaf(session);
+}
+
+static void discard_input(struct session *session) {
+  char bytes[4096];
+  ssize_t count = read(session->watch.fd, bytes, sizeof bytes);
+  if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
+    session_close(session);
+}
+
+// All was said. A socket closed at once would break the peer's writes (stdin,
+// mostly) before it has read what was said, so the peer hangs up first.
+static void linger(struct session *session) {
+  session->stage = SESSION_LINGERING;
+  if (session->deaf || shutdown(session->watch.fd, SHUT_WR) < 0)
+    session_close(session);
 }
 
 static void session_ready(struct watch *watch, uint32_t events) {
@@ -227,11 +246,13 @@ static void session_ready(struct watch *watch, uint32_t events) {
   bool reading = watch->interest & EPOLLIN;
   if (events & EPOLLOUT)
     flush_queue(session);
-  if (session->finishing && !is_queued(session))
-    session_end(session);
-  else if (!reading && (events & (EPOLLHUP | EPOLLERR)))
+  if (!reading && (events & (EPOLLHUP | EPOLLERR)))
     hung_up(session);
-  for (int i = 0; reading && i < READS_A_TURN && !session->ended && !session->finishing && !session->input_held; i++) {
+  else if (session->stage == SESSION_FINISHING && !is_queued(session))
+    linger(session);
+  else if (session->stage == SESSION_LINGERING)
+    discard_input(session);
+  for (int i = 0; reading && i < READS_A_TURN && is_listened_to(session); i++) {
     if (!read_some(session))
       break;
   }
@@ -264,43 +285,39 @@ struct session *session_open(int fd, const struct session_events *events) {
   return session;
 }
 
+static void leave(struct session *session, enum session_stage stage) {
+  bool was_open = session->stage == SESSION_OPEN;
+  session->stage = stage;
+  if (was_open)
+    session->events->ended(session);
+}
+
 void session_finish(struct session *session) {
-  session->finishing = true;
-  if (is_queued(session))
-    update_watch(session);
-  else
-    session_end(session);
-}
-
-// A socket closed with bytes unread answers the peer's next read with ECONNRESET
-// in place of the end, so what it sent meanwhile (stdin, mostly) is taken first.
-static void discard_input(int fd) {
-  char bytes[4096];
-  for (size_t total = 0; total < MOST_DISCARDED; total += sizeof bytes) {
-    if (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
-      return;
-  }
-}
-
-void session_end(struct session *session) {
-  if (session->ended)
+  if (session->stage != SESSION_OPEN)
     return;
-  session->ended = true;
-  any_ended = true;
-  open_count--;
-  discard_input(session->watch.fd);
-  loop_close(&session->watch);
+  leave(session, SESSION_FINISHING);
+  if (!is_queued(session))
+    linger(session);
+  update_watch(session);
+}
+
+void session_close(struct session *session) {
+  if (session->stage == SESSION_CLOSED)
+    return;
   drop_queue(session);
-  session->events->ended(session);
+  loop_close(&session->watch);
+  open_count--;
+  any_closed = true;
+  leave(session, SESSION_CLOSED);
 }
 
-void sessions_sweep(void) {
-  if (!any_ended)
-    return;
-  any_ended = false;
+bool sessions_sweep(void) {
+  if (!any_closed)
+    return false;
+  any_closed = false;
   for (struct session **link = &all; *link;) {
     struct session *session = *link;
-    if (!session->ended) {
+    if (session->stage != SESSION_CLOSED) {
       link = &session->next;
       continue;
     }
@@ -309,6 +326,7 @@ void sessions_sweep(void) {
     free(session->stdin_data);
     free(session);
   }
+  return true;
 }
 
 size_t sessions_open(void) {
@@ -317,7 +335,7 @@ size_t sessions_open(void) {
 
 void sessions_each(void (*visit)(struct session *session)) {
   for (struct session *session = all; session; session = session->next) {
-    if (!session->ended)
+    if (session->stage == SESSION_OPEN)
       visit(session);
   }
 }

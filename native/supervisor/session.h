@@ -19,16 +19,24 @@ struct session;
 struct session_events {
   // A whole frame. `*payload` is freed afterwards unless it was taken (set to NULL).
   void (*frame)(struct session *session, uint8_t type, uint8_t **payload, uint32_t length);
-  // The peer has hung up, or the session was finished: nothing more is sent or
-  // received. Called once, before the memory goes.
+  // The peer has hung up, or the session was finished: no frame comes any more.
+  // Called once, before the memory goes.
   void (*ended)(struct session *session);
   // All that was queued has left.
   void (*drained)(struct session *session);
 };
 
+enum session_stage {
+  SESSION_OPEN,
+  SESSION_FINISHING, // what was queued leaves
+  SESSION_LINGERING, // until the peer hangs up; what it still sends is thrown away
+  SESSION_CLOSED,    // its memory goes with the next sweep
+};
+
 struct session {
   struct watch watch;
   const struct session_events *events;
+  enum session_stage stage;
   struct session *next;
 
   // Coming in.
@@ -42,9 +50,7 @@ struct session {
   // Going out: bytes that the socket did not take.
   uint8_t *queue;
   size_t queue_start, queue_end, queue_size;
-  bool deaf;      // the peer reads no more: what is sent goes nowhere
-  bool finishing; // closes when the queue is empty
-  bool ended;
+  bool deaf; // the peer reads no more: what is sent goes nowhere
 
   // What it is for.
   struct task *task; // whose output it may get, whose stdin it may feed
@@ -79,15 +85,17 @@ bool session_is_behind(const struct session *session);
 // Reads no frames until told otherwise, so that the peer has to wait.
 void session_hold_input(struct session *session, bool hold);
 
-// Nothing more is read; closes once what was queued has left.
+// The last word was said: no frame is taken any more, and the connection ends
+// once what was queued has left.
 void session_finish(struct session *session);
 
 // At once. The memory stays until sessions_sweep.
-void session_end(struct session *session);
+void session_close(struct session *session);
 
-// Frees those that have ended.
-void sessions_sweep(void);
+// Frees those that are closed; whether there were any.
+bool sessions_sweep(void);
 
+// Those that still have a descriptor.
 size_t sessions_open(void);
 void sessions_each(void (*visit)(struct session *session));
 

@@ -14,7 +14,7 @@
 
 #define PREFIX "{\"log\":\""
 #define MOST_ATTRS (1u << 20)
-#define FIXED_PARTS 128 // everything of a record but its text and its attrs
+#define FIXED_PARTS 128   // everything of a record but its text and its attrs
 #define BATCH (96u << 10) // records are gathered to about this much for one write(2)
 
 struct json_file {
@@ -155,7 +155,8 @@ static size_t whole_pages(size_t bytes) {
 static struct json_file *map_json_file(size_t attrs_length) {
   size_t head = whole_pages(sizeof(struct json_file) + 2 * attrs_length + FIXED_PARTS);
   size_t held = whole_pages(LINE_MAX_BYTES);
-  size_t capacity = whole_pages(BATCH + LINE_MAX_BYTES * JSON_ESCAPE_MAX + JSON_ESCAPE_SLACK + FIXED_PARTS + attrs_length);
+  size_t capacity =
+      whole_pages(BATCH + LINE_MAX_BYTES * JSON_ESCAPE_MAX + JSON_ESCAPE_SLACK + FIXED_PARTS + attrs_length);
   size_t mapped = head + 2 * held + capacity;
   char *base = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED)
@@ -192,7 +193,8 @@ struct sink *sink_json_file_open(const struct sink_request *request, int directo
   json->sink.ops = &json_file_ops;
   json->attrs_length = attrs.length;
   json->compress = request->compress && request->max_files > 1;
-  json->file = (struct log_file){.directory = directory, .fd = -1, .max_size = request->size, .max_files = request->max_files};
+  json->file =
+      (struct log_file){.directory = directory, .fd = -1, .max_size = request->size, .max_files = request->max_files};
   strcpy(json->file.name, request->name);
   if (log_file_open(&json->file) < 0) {
     fail(failure, "log", errno, "open ", request->name);

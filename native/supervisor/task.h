@@ -46,7 +46,7 @@ struct task {
   struct input input;
   int tty_slave;
   bool is_tty;
-  struct sink *sink; // NULL: output goes to sessions only
+  struct sink *sink;                 // NULL: output goes to sessions only
   void (*logged)(struct task *task); // after the sink got some
   struct session *sessions;
   bool stdin_once; // stdin ends with the first session that could feed it
@@ -59,10 +59,9 @@ struct task {
 };
 
 // All zero but for what has no descriptor yet.
-#define TASK_EMPTY                                     \
-  (struct task) {                                      \
-    .exit.fd = -1, .tty_slave = -1, .input.watch.fd = -1, \
-    .streams = {{.watch.fd = -1}, {.watch.fd = -1}},   \
+#define TASK_EMPTY                                                                                         \
+  (struct task) {                                                                                          \
+    .exit.fd = -1, .tty_slave = -1, .input.watch.fd = -1, .streams = {{.watch.fd = -1}, {.watch.fd = -1}}, \
   }
 
 // Takes over the process's descriptors. `feeds`: sessions may write to its stdin.

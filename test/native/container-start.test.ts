@@ -181,7 +181,7 @@ describe.skipIf(unmet({ root: true }) !== undefined)('a container, seen from ins
     using rootfs = new Rootfs();
     await using first = await idle(rootfs, {}, { hostname: 'first' });
     const pid = (await first.owner.next('started')).pid;
-    await using second = new SupervisorProcess(undefined, [`/proc/${pid}/ns/pid`, `/proc/${pid}/ns/uts`, `/proc/${pid}/ns/net`]);
+    await using second = new SupervisorProcess(undefined, { extra: ['pid', 'uts', 'net'].map((name) => `/proc/${pid}/ns/${name}`) });
     const joined = [{ kind: 0x20000000, index: 0 }, { kind: 0x4000000, index: 1 }, { kind: 0x40000000, index: 2 }];
     second.start(startRequest({
       unshare: privateNamespaces & ~joined.reduce((all, one) => all | one.kind, 0),

@@ -1,8 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { chmodSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { FrameType } from '../../src/native/protocol.ts';
-import { execRequest, processRequest, SupervisorProcess, sanitized, shell } from './support/supervisor-process.ts';
+import { describeWith } from '../support/requires.ts';
+import { execRequest, processRequest, type RawSession, SupervisorProcess, sanitized, shell } from './support/supervisor-process.ts';
 
 const output = { stdin: false, stdout: true, stderr: true };
 const everything = { stdin: true, stdout: true, stderr: true };
@@ -69,7 +72,7 @@ describe('output', () => {
     for (const reader of readers) reader.send({ type: 'state' });
     await Promise.all(readers.map((reader) => reader.next('state-reply')));
     supervisor.owner.send({ type: 'stdin', data: Buffer.from('go\n') });
-    await Promise.all(readers.map((reader) => reader.next('exited')));
+    await Promise.all([supervisor.owner, ...readers].map((reader) => reader.next('exited')));
     for (const reader of readers) expect(reader.output().equals(supervisor.owner.output())).toBe(true);
     expect(readers[0]?.output().toString().endsWith('20000\n')).toBe(true);
   });
@@ -110,6 +113,22 @@ describe('stdin', () => {
     supervisor.owner.send({ type: 'stdin-eof' });
     expect((await supervisor.owner.next('exited')).exitCode).toBe(0);
     expect(supervisor.owner.output().toString()).toBe('alive\n');
+  });
+
+  test('that is still streaming does not cost the answer', async () => {
+    await using supervisor = await idle();
+    for (let i = 0; i < 20; i++) {
+      const session = await supervisor.connect();
+      await session.exec(execRequest(['/usr/bin/head', '-c', '100000'], { stdin: true, attach: everything }));
+      let streaming = true;
+      void session.next('exited').then(() => (streaming = false));
+      while (streaming && session.socket.writable) {
+        session.send({ type: 'stdin', data: Buffer.alloc(50_000) });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect((await session.next('exited')).exitCode).toBe(0);
+      expect(session.output().length).toBe(100_000);
+    }
   });
 
   test('two sessions feed in turns, frame by frame', async () => {
@@ -306,6 +325,43 @@ describe('holding', () => {
     await heir.next('state-reply');
     heir.socket.destroy();
     expect(await supervisor.owner.next('exited')).toMatchObject({ signal: 9 });
+  });
+});
+
+describe('who may connect', () => {
+  const stranger = `
+    const socket = require('node:net').connect(process.argv[1]);
+    socket.on('data', () => console.log('answered')).on('close', () => console.log('closed')).on('error', (error) => console.log(error.code));
+    socket.write(Buffer.from([0, 0, 0, 0, ${FrameType.STATE}]));`;
+  const as = (uid: number, path: string): string => execFileSync(process.execPath, ['-e', stranger, path], { uid, gid: uid, encoding: 'utf8', timeout: 5_000, killSignal: 'SIGKILL' });
+
+  describeWith({ root: true }, 'another user', () => {
+    test('is kept out by the socket’s mode, and by the supervisor itself', async () => {
+      await using supervisor = await idle();
+      chmodSync(supervisor.directory, 0o755);
+      expect(statSync(supervisor.path('control.sock')).mode & 0o777).toBe(0o600);
+      expect(as(65_534, supervisor.path('control.sock'))).toContain('EACCES');
+      chmodSync(supervisor.path('control.sock'), 0o666);
+      expect(as(65_534, supervisor.path('control.sock'))).toMatch(/^(closed|EPIPE|ECONNRESET)/);
+    });
+  });
+
+  test('no more than a thousand at once, and again when they have left', async () => {
+    await using supervisor = await idle();
+    const sessions: RawSession[] = [];
+    while (sessions.length < 1_100) sessions.push(...(await Promise.all(Array.from({ length: 100 }, () => supervisor.connect()))));
+    for (const session of sessions) session.send({ type: 'state' });
+    const answers = await Promise.all(sessions.map((session) => Promise.race([session.next('state-reply'), session.next('failed')])));
+    const refused = answers.filter((answer) => answer.type === 'failed');
+    expect(refused.length).toBeGreaterThan(50);
+    expect(refused[0]).toMatchObject({ operation: 'session', errno: 11 });
+    for (const session of sessions) session.socket.destroy();
+    await delay(200);
+    const late = await supervisor.connect();
+    late.send({ type: 'state' });
+    expect((await late.next('state-reply')).running).toBe(true);
+    await delay(400);
+    if (!sanitized) expect(supervisor.memory('Private_Dirty')).toBeLessThan(200);
   });
 });
 

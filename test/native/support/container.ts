@@ -21,7 +21,7 @@ import {
   type TargetPolicy,
 } from '../../../src/native/protocol.ts';
 import type { Rootfs } from './rootfs.ts';
-import { execRequest, processRequest, type RawSession, SupervisorProcess, startRequest } from './supervisor-process.ts';
+import { execRequest, processRequest, type RawSession, type SupervisorOptions, SupervisorProcess, startRequest } from './supervisor-process.ts';
 
 export const privateNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP;
 
@@ -51,6 +51,7 @@ export interface SetupOptions {
   readonly before?: readonly SetupOperation[];
   /** Runs after all else. */
   readonly after?: readonly SetupOperation[];
+  readonly supervisor?: SupervisorOptions;
 }
 
 /** What a plan for an ordinary container looks like, on a directory as its root. */
@@ -113,7 +114,7 @@ function outcome(session: RawSession): Outcome {
 
 /** A supervisor that was asked to start a container in the root. */
 export function launch(rootfs: Rootfs, process: ProcessRequest, request: Partial<StartRequest> = {}, options: SetupOptions = {}): SupervisorProcess {
-  const supervisor = new SupervisorProcess();
+  const supervisor = new SupervisorProcess(undefined, options.supervisor);
   supervisor.start(startRequest({ unshare: privateNamespaces, setup: setup(rootfs, { tty: process.tty, ...options }), process, ...request }));
   return supervisor;
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, closeSync, constants, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,6 +100,15 @@ export class RawSession {
   }
 }
 
+export interface SupervisorOptions {
+  /** Files of which the supervisor gets descriptors, from HAKO_FD_EXTRA on. */
+  readonly extra?: readonly string[];
+  /** A command that makes way for the supervisor, such as setpriv(1). */
+  readonly prefix?: readonly string[];
+  /** Whose the state directory is. */
+  readonly uid?: number;
+}
+
 /** A real supervisor with a state directory of its own; everything ends with it. */
 export class SupervisorProcess implements AsyncDisposable {
   readonly directory: string;
@@ -107,12 +116,14 @@ export class SupervisorProcess implements AsyncDisposable {
   readonly owner: RawSession;
   readonly exited: Promise<number | null>;
 
-  /** `extra`: files of which the supervisor gets descriptors, from HAKO_FD_EXTRA on. */
-  constructor(directory = mkdtempSync(join(tmpdir(), 'hako-supervisor-')), extra: readonly string[] = []) {
+  constructor(directory = mkdtempSync(join(tmpdir(), 'hako-supervisor-')), options: SupervisorOptions = {}) {
     this.directory = directory;
+    const { extra = [], prefix = [], uid } = options;
+    if (uid !== undefined) chownSync(directory, uid, uid);
     const state = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
     const others = extra.map((path) => openSync(path, 'r'));
-    this.child = spawn(supervisorPath, [String(others.length)], { stdio: ['ignore', 'ignore', 'inherit', 'pipe', state, ...others] });
+    const [program = '', ...words] = [...prefix, supervisorPath, String(others.length)];
+    this.child = spawn(program, words, { stdio: ['ignore', 'ignore', 'inherit', 'pipe', state, ...others] });
     for (const fd of [state, ...others]) closeSync(fd);
     this.exited = new Promise((resolve) => this.child.on('exit', resolve));
     this.owner = new RawSession(this.child.stdio[3] as Socket);
