@@ -3,6 +3,7 @@ import { chownSync, closeSync, constants, existsSync, mkdtempSync, openSync, rea
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { locateNative } from '../../../src/native/loader.ts';
 import {
   type ClientFrame,
   CONTROL_SOCKET,
@@ -18,7 +19,7 @@ import {
 } from '../../../src/native/protocol.ts';
 
 /** HAKO_SUPERVISOR chooses the binary under test: a sanitized one, another libc's. */
-export const supervisorPath = process.env['HAKO_SUPERVISOR'] ?? 'build/native/linux-x64-gnu/hako-supervisor';
+export const supervisorPath = process.env['HAKO_SUPERVISOR'] ?? locateNative().supervisor;
 
 /** A sanitizer's shadow memory says nothing of ours. */
 export const sanitized = readFileSync(supervisorPath).includes('__asan_init');
