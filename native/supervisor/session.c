@@ -22,12 +22,11 @@ static bool any_closed;
 static uint64_t progress;
 
 static bool is_queued(const struct session *session) {
-  return session->queue_end > session->queue_start;
+  return queue_length(&session->queue) > 0;
 }
 
 static bool is_listened_to(const struct session *session) {
-  size_t queued = session->queue_end - session->queue_start;
-  return session->stage == SESSION_OPEN && !session->input_held && queued <= MOST_QUEUED;
+  return session->stage == SESSION_OPEN && !session->input_held && queue_length(&session->queue) <= MOST_QUEUED;
 }
 
 static void update_watch(struct session *session) {
@@ -45,81 +44,37 @@ static void update_watch(struct session *session) {
 
 // ── Going out ──
 
-static void drop_queue(struct session *session) {
-  free(session->queue);
-  session->queue = NULL;
-  session->queue_start = session->queue_end = session->queue_size = 0;
-}
-
 // What is sent from now on goes nowhere; what the peer sent before is still read.
 static void go_deaf(struct session *session) {
   session->deaf = true;
   bool queued = is_queued(session);
-  drop_queue(session);
+  queue_drop(&session->queue);
   if (queued)
     session->events->drained(session);
 }
 
-static bool append(struct session *session, const void *bytes, size_t length) {
-  size_t queued = session->queue_end - session->queue_start;
-  if (session->queue_size - session->queue_end < length) {
-    size_t size = queued + length;
-    uint8_t *queue = malloc(size);
-    if (!queue)
-      return false;
-    if (queued > 0)
-      memcpy(queue, session->queue + session->queue_start, queued);
-    free(session->queue);
-    session->queue = queue;
-    session->queue_start = 0;
-    session->queue_end = queued;
-    session->queue_size = size;
-  }
-  memcpy(session->queue + session->queue_end, bytes, length);
-  session->queue_end += length;
-  return true;
-}
-
-// Sends head and body now as far as the socket takes them, and queues the rest.
-static void send_or_queue(struct session *session, const uint8_t *head, size_t head_length, const void *body,
-                          size_t length) {
+static void send_parts(struct session *session, const void *head, size_t head_length, const void *body, size_t length) {
   if (session->deaf || session->stage > SESSION_FINISHING)
     return;
-  size_t sent = 0;
-  if (!is_queued(session)) {
-    struct iovec parts[] = {{(void *)head, head_length}, {(void *)body, length}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    ssize_t count = sendmsg(session->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count < 0 && errno != EAGAIN && errno != EINTR) {
-      go_deaf(session);
-      return;
-    }
-    sent = count < 0 ? 0 : (size_t)count;
-    progress += sent;
-    if (sent == head_length + length)
-      return;
-  }
-  bool queued = true;
-  if (sent < head_length)
-    queued = append(session, head + sent, head_length - sent);
-  size_t body_sent = sent > head_length ? sent - head_length : 0;
-  if (queued && body_sent < length)
-    queued = append(session, (const uint8_t *)body + body_sent, length - body_sent);
-  // With no memory for it, the stream of frames is broken for good.
-  if (!queued)
+  struct iovec parts[2] = {{(void *)head, head_length}, {(void *)body, length}};
+  ssize_t sent = queue_send(&session->queue, session->watch.fd, parts);
+  if (sent < 0)
     go_deaf(session);
-  update_watch(session);
+  else
+    progress += (uint64_t)sent;
+  if (is_queued(session))
+    update_watch(session);
 }
 
 void session_send_frame(struct session *session, const uint8_t *frame, size_t length) {
-  send_or_queue(session, frame, length, NULL, 0);
+  send_parts(session, frame, length, NULL, 0);
 }
 
 void session_send_output(struct session *session, uint8_t stream, const uint8_t *bytes, size_t length) {
   uint8_t head[WIRE_HEADER + 1];
   wire_put_header(head, (uint32_t)length + 1, HAKO_OUTPUT);
   head[WIRE_HEADER] = stream;
-  send_or_queue(session, head, sizeof head, bytes, length);
+  send_parts(session, head, sizeof head, bytes, length);
 }
 
 void session_send_failure(struct session *session, const struct failure *failure) {
@@ -136,18 +91,14 @@ bool session_is_behind(const struct session *session) {
 }
 
 static void flush_queue(struct session *session) {
-  size_t queued = session->queue_end - session->queue_start;
-  ssize_t count = send(session->watch.fd, session->queue + session->queue_start, queued, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (count < 0 && errno != EAGAIN && errno != EINTR)
+  ssize_t sent = queue_flush(&session->queue, session->watch.fd);
+  if (sent < 0) {
     go_deaf(session);
-  if (count <= 0)
     return;
-  progress += (uint64_t)count;
-  session->queue_start += (size_t)count;
-  if (is_queued(session))
-    return;
-  drop_queue(session);
-  session->events->drained(session);
+  }
+  progress += (uint64_t)sent;
+  if (!is_queued(session))
+    session->events->drained(session);
 }
 
 // ── Coming in ──
@@ -304,7 +255,7 @@ void session_finish(struct session *session) {
 void session_close(struct session *session) {
   if (session->stage == SESSION_CLOSED)
     return;
-  drop_queue(session);
+  queue_drop(&session->queue);
   loop_close(&session->watch);
   open_count--;
   any_closed = true;

@@ -12,6 +12,7 @@
 #include "../common/failure.h"
 #include "../common/wire.h"
 #include "loop.h"
+#include "send_queue.h"
 
 struct task;
 struct session;
@@ -47,9 +48,8 @@ struct session {
   bool greeted;    // its first frame came
   bool input_held; // frames are not read for now
 
-  // Going out: bytes that the socket did not take.
-  uint8_t *queue;
-  size_t queue_start, queue_end, queue_size;
+  // Going out.
+  struct send_queue queue;
   bool deaf; // the peer reads no more: what is sent goes nowhere
 
   // What it is for.
