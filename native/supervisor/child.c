@@ -35,6 +35,23 @@ void host_close(struct host *host) {
   close_fd(&host->null);
 }
 
+// Everything else that the supervisor has open is closed before anything is done.
+// execve would do it too, but a container's own processes may see this one earlier.
+static void keep_only(const int fds[], size_t count) {
+  int sorted[3 + MOST_JOINS + 1];
+  for (size_t i = 0; i < count; i++) {
+    size_t at = i;
+    for (; at > 0 && sorted[at - 1] > fds[i]; at--)
+      sorted[at] = sorted[at - 1];
+    sorted[at] = fds[i];
+  }
+  int next = 3;
+  for (size_t i = 0; i < count; next = sorted[i++] + 1)
+    if (sorted[i] > next)
+      sys_close_range((unsigned)next, (unsigned)sorted[i] - 1, 0);
+  sys_close_range((unsigned)next, ~0u, 0);
+}
+
 // For ps(1), and for whoever finds a start that hangs.
 static void stage(const char *name) {
   prctl(PR_SET_NAME, name);
@@ -110,8 +127,10 @@ static int prepare_start(struct setup *setup) {
 
 void child_start(const struct start_request *request, const struct handshake *handshake, const struct host *host) {
   struct failure *failure = &handshake->report->failure;
-  int supervisor = handshake->supervisor;
-  close_fd(&supervisor); // or its end would never be seen
+  int keep[3 + MOST_JOINS] = {handshake->child, host->proc, host->null};
+  for (uint32_t i = 0; i < request->join_count; i++)
+    keep[3 + i] = request->joins[i].fd;
+  keep_only(keep, 3 + request->join_count);
   struct setup setup = {.request = request,
                         .handshake = handshake,
                         .failure = failure,
@@ -141,7 +160,7 @@ static int prepare_exec(const struct container *container, struct program *progr
   // What the intermediate could not enter: see join_time, and for the cgroup namespace
   // that from inside it the way into the container's own cgroup would be outside.
   uint32_t rest = container->namespaces & (CLONE_NEWCGROUP | CLONE_NEWTIME);
-  if (rest && setns(container->init.pidfd, (int)rest) < 0)
+  if (rest && setns(container_entry(container), (int)rest) < 0)
     return fail(program->failure, "namespace", errno, "cannot enter the container's cgroup or time namespace");
   if ((container->namespaces & CLONE_NEWUSER) && credentials_become_root(program->failure) < 0)
     return -1;
@@ -154,8 +173,7 @@ static int prepare_exec(const struct container *container, struct program *progr
 
 void child_exec(const struct container *container, const struct exec_request *request,
                 const struct handshake *handshake, const struct host *host, bool joined) {
-  int supervisor = handshake->supervisor;
-  close_fd(&supervisor);
+  keep_only((const int[]){handshake->child, host->proc, host->null, container_entry(container)}, 4);
   struct program program = {.process = &request->process,
                             .handshake = handshake,
                             .failure = &handshake->report->failure,

@@ -82,8 +82,11 @@ static int see_off(const struct start_request *request, struct container *out, s
   if (cgroup_join_steps(request, pid, failure) < 0 || read_start_ticks(host->proc, &out->init, failure) < 0)
     return -1;
   handshake_release(handshake);
-  if (handshake_finish(handshake, &out->init, request->process.flags & HAKO_PROCESS_TTY,
-                       request->flags & HAKO_START_STDIN, START_TIMEOUT_MS, failure) < 0)
+  struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
+                            .with_stdin = request->flags & HAKO_START_STDIN,
+                            .entry = request->process.flags & HAKO_PROCESS_INIT ? &out->entry : NULL,
+                            .timeout_ms = START_TIMEOUT_MS};
+  if (handshake_finish(handshake, &out->init, &awaited, failure) < 0)
     return -1;
   out->init.started_at = now();
   out->init.uid = handshake->report->uid;
@@ -109,7 +112,7 @@ static int launch(const struct start_request *request, struct container *out, in
 }
 
 int container_start(const struct start_request *request, struct container *out, struct failure *failure) {
-  *out = (struct container){.init = no_process, .namespaces = request->unshare, .oom_fd = -1};
+  *out = (struct container){.init = no_process, .namespaces = request->unshare, .entry = -1, .oom_fd = -1};
   for (uint32_t i = 0; i < request->join_count; i++)
     out->namespaces |= request->joins[i].type;
   cleanup_fd int into = -1;
@@ -138,8 +141,10 @@ static int see_off_exec(const struct exec_request *request, uint32_t born_in, st
   if (read_start_ticks(host->proc, out, failure) < 0)
     return -1;
   handshake_release(handshake);
-  if (handshake_finish(handshake, out, request->process.flags & HAKO_PROCESS_TTY, request->flags & HAKO_EXEC_STDIN,
-                       EXEC_TIMEOUT_MS, failure) < 0)
+  struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
+                            .with_stdin = request->flags & HAKO_EXEC_STDIN,
+                            .timeout_ms = EXEC_TIMEOUT_MS};
+  if (handshake_finish(handshake, out, &awaited, failure) < 0)
     return -1;
   out->started_at = now();
   out->uid = handshake->report->uid;
@@ -157,7 +162,7 @@ static int launch_exec(const struct container *container, const struct exec_requ
   born_in = into >= 0 ? born_in - 1 : UINT32_MAX;
   bool joined = into >= 0 && request->cgroups.count == 1;
   struct spawn how = {.cgroup = into,
-                      .pidfd = container->init.pidfd,
+                      .pidfd = container_entry(container),
                       .enter = container->namespaces & ~(uint32_t)(CLONE_NEWCGROUP | CLONE_NEWTIME),
                       .oom_score_adj = request->process.oom_score_adj};
   out->pid = spawn(&how, &out->pidfd, failure);
@@ -191,5 +196,6 @@ bool container_oom_killed(const struct container *container) {
 }
 
 bool container_cleanup(struct container *container) {
+  close_fd(&container->entry);
   return cgroup_remove(container);
 }

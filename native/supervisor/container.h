@@ -30,6 +30,7 @@ struct process {
 struct container {
   struct process init;
   uint32_t namespaces; // CLONE_NEW* in which it differs from the supervisor
+  int entry;           // with HAKO_PROCESS_INIT: a pidfd of the program below it, see container_entry; else -1
   int oom_fd;          // -1: nothing to tell by
   char oom_key[32];
   uint64_t oom_count;    // at the start
@@ -41,6 +42,12 @@ struct container {
 // that was made undone (cgroups, the process), otherwise. The extra descriptors
 // that the request joins stay open: they are the caller's.
 int container_start(const struct start_request *request, struct container *out, struct failure *failure);
+
+// The process through which the namespaces are entered. Not an init of ours: its
+// memory belongs to the host's user namespace, so an ordinary user may not.
+static inline int container_entry(const struct container *container) {
+  return container->entry >= 0 ? container->entry : container->init.pidfd;
+}
 
 // A further process in the namespaces and with the root of a running container.
 int container_exec(const struct container *container, const struct exec_request *request, struct process *out,

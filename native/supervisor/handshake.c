@@ -9,7 +9,7 @@
 
 #include "../common/fd.h"
 
-#define MOST_FDS 3
+#define MOST_FDS 4
 
 int handshake_open(struct handshake *h, struct failure *failure) {
   *h = (struct handshake){.supervisor = -1, .child = -1};
@@ -56,7 +56,7 @@ union control {
   char space[CMSG_SPACE(MOST_FDS * sizeof(int))];
 };
 
-int handshake_send_stdio(const struct handshake *h, const int fds[], size_t count) {
+int handshake_send_fds(const struct handshake *h, const int fds[], size_t count) {
   union control control = {0};
   char byte = 0;
   struct iovec data = {.iov_base = &byte, .iov_len = 1};
@@ -100,32 +100,37 @@ static int death(pid_t pid, struct failure *failure) {
               decimal(number, info.si_status), info.si_status == SIGKILL ? " (a memory limit that is too low?)" : "");
 }
 
-static int take_stdio(const int fds[], size_t count, struct process *out, bool tty, bool with_stdin,
-                      struct failure *failure) {
-  if (count != (tty ? 1u : with_stdin ? 3u : 2u))
+static int take_fds(const int fds[], size_t count, struct process *out, const struct awaited *awaited,
+                    struct failure *failure) {
+  size_t streams = awaited->tty ? 1 : awaited->with_stdin ? 3 : 2;
+  if (count != streams + (awaited->entry ? 1 : 0))
     return fail(failure, "stdio", 0, "descriptors were lost on the way; is RLIMIT_NOFILE too low?");
   size_t next = 0;
-  if (tty) {
-    out->tty_master = fds[next];
-    return 0;
+  if (awaited->tty)
+    out->tty_master = fds[next++];
+  else {
+    if (awaited->with_stdin)
+      out->stdin_w = fds[next++];
+    out->stdout_r = fds[next++];
+    out->stderr_r = fds[next++];
   }
-  if (with_stdin)
-    out->stdin_w = fds[next++];
-  out->stdout_r = fds[next++];
-  out->stderr_r = fds[next];
+  if (awaited->entry)
+    *awaited->entry = fds[next];
   return 0;
 }
 
-int handshake_finish(struct handshake *h, struct process *out, bool tty, bool with_stdin, int timeout_ms,
-                     struct failure *failure) {
+int handshake_finish(struct handshake *h, struct process *out, const struct awaited *awaited, struct failure *failure) {
   int fds[MOST_FDS];
   size_t count = 0;
   // Or the end would never come.
   close_fd(&h->child);
   for (;;) {
     struct pollfd wait = {.fd = h->supervisor, .events = POLLIN};
-    int ready = RETRY(poll(&wait, 1, timeout_ms));
+    int ready = RETRY(poll(&wait, 1, awaited->timeout_ms));
     ssize_t got = ready > 0 ? receive(h->supervisor, fds, &count) : 0;
+    // It ended without having taken a release that was waiting for it.
+    if (got < 0 && errno == ECONNRESET)
+      got = 0;
     if (ready > 0 && got > 0)
       continue;
     int result = 0;
@@ -139,7 +144,7 @@ int handshake_finish(struct handshake *h, struct process *out, bool tty, bool wi
     } else if (!h->report->executing)
       result = death(out->pid, failure);
     else
-      result = take_stdio(fds, count, out, tty, with_stdin, failure);
+      result = take_fds(fds, count, out, awaited, failure);
     if (result < 0)
       for (size_t i = 0; i < count; i++)
         close_fd(&fds[i]);

@@ -32,15 +32,20 @@ void handshake_close(struct handshake *h);
 // The child's side. Waiting gives false when the supervisor is gone or has given up.
 bool handshake_wait(const struct handshake *h);
 bool handshake_supervisor_alive(const struct handshake *h);
-int handshake_send_stdio(const struct handshake *h, const int fds[], size_t count);
+int handshake_send_fds(const struct handshake *h, const int fds[], size_t count);
 
 // The supervisor's side: lets the child go past its next handshake_wait.
 int handshake_release(const struct handshake *h);
 
-// Waits for execve and takes the child's descriptors into `out`, in the order
-// that `tty` and `with_stdin` imply. Gives -1 with the child's own failure, or
-// when it died or was silent for `timeout_ms`.
-int handshake_finish(struct handshake *h, struct process *out, bool tty, bool with_stdin, int timeout_ms,
-                     struct failure *failure);
+struct awaited {
+  bool tty;
+  bool with_stdin;
+  int *entry; // a pidfd comes after the streams; or NULL
+  int timeout_ms;
+};
+
+// Waits for execve and takes the child's descriptors into `out`. Gives -1 with the
+// child's own failure, or when it died or was silent for too long.
+int handshake_finish(struct handshake *h, struct process *out, const struct awaited *awaited, struct failure *failure);
 
 #endif

@@ -13,7 +13,6 @@
 // arena large: ops and steps are much bigger here than on the wire.
 #define MOST_OPS 4096u
 #define MOST_STEPS 1024u
-#define MOST_JOINS 8u
 #define MOST_EXTRA_FDS 64u
 #define MOST_STRINGS (HAKO_MAX_REQUEST / 4)
 

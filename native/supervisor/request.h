@@ -25,6 +25,8 @@ struct string_list {
   uint32_t count;
 };
 
+#define MOST_JOINS 8u // there are eight kinds
+
 struct namespace_join {
   uint32_t type; // one CLONE_NEW*
   int fd;        // the descriptor itself, HAKO_FD_EXTRA + index

@@ -24,10 +24,10 @@ int root_open(int root, const char *path, uint64_t flags) {
   }
 }
 
-// One component, in a directory that is known to lie inside.
+// One component, in a directory that is known to lie inside; ELOOP for a link. Not
+// with O_NOFOLLOW: together with O_PATH that opens the link itself.
 static int open_component(int directory, const char *name, uint64_t flags) {
-  return sys_openat2(directory, name, flags | O_NOFOLLOW, 0,
-                     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+  return sys_openat2(directory, name, flags, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 // The longest part of `path` that exists, which must be a directory unless it is all.
@@ -142,8 +142,7 @@ int root_make(int root, const char *path, mode_t mode) {
     int base = fcntl(existing, F_DUPFD_CLOEXEC, 0);
     const char *first = rest;
     int made = base < 0 ? -1 : make_below(base, &rest, mode, name);
-    // O_DIRECTORY tells a link apart from a file no better than ENOTDIR does.
-    if (made >= 0 || (errno != ELOOP && errno != ENOTDIR))
+    if (made >= 0 || errno != ELOOP)
       return made;
     // Only the first component can be a link that was there: what we make isn't one.
     rest = first;

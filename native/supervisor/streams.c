@@ -10,23 +10,31 @@ static int fail_stdio(struct program *program, const char *what) {
   return fail(program->failure, "stdio", errno, what);
 }
 
-static int open_tty(struct program *program, const struct identity *identity) {
+// The first place where ids that the user namespace doesn't have come to light.
+static int fail_unmapped(struct program *program, const struct identity *identity) {
+  char uid[DECIMAL_SIZE];
+  char gid[DECIMAL_SIZE];
+  return fail(program->failure, "user", EINVAL, "uid ", decimal(uid, identity->uid), " or gid ",
+              decimal(gid, identity->gid), " isn't mapped in the user namespace");
+}
+
+// Both give the count of `fds`, the supervisor's ends.
+static int open_tty(struct program *program, const struct identity *identity, int fds[]) {
   const struct process_request *process = program->process;
   if (program->pty.slave < 0 &&
       pty_open(program->root, process->rows, process->columns, &program->pty, program->failure) < 0)
     return -1;
   int slave = program->pty.slave;
   if (identity->uid != 0 && fchown(slave, identity->uid, (gid_t)-1) < 0)
-    return fail_stdio(program, "cannot give the tty to the user");
+    return errno == EINVAL ? fail_unmapped(program, identity) : fail_stdio(program, "cannot give the tty to the user");
   // Needs a session without a terminal, which setsid has made.
   if (ioctl(slave, TIOCSCTTY, 0) < 0)
     return fail_stdio(program, "cannot take the tty as the controlling terminal");
   for (int fd = 0; fd <= 2; fd++)
     if (dup2(slave, fd) < 0)
       return fail_stdio(program, "dup2");
-  return handshake_send_stdio(program->handshake, &program->pty.master, 1) < 0
-             ? fail_stdio(program, "cannot hand over the tty")
-             : 0;
+  fds[0] = program->pty.master;
+  return 1;
 }
 
 // `fd` becomes one end of a new pipe; the other end, non-blocking, is given.
@@ -43,20 +51,32 @@ static int open_pipe(int fd, const struct identity *identity) {
   return steal_fd(&ours);
 }
 
-int streams_open(struct program *program, const struct identity *identity) {
-  if (program->process->flags & HAKO_PROCESS_TTY)
-    return open_tty(program, identity);
-  int fds[3];
-  size_t count = 0;
+static int open_pipes(struct program *program, const struct identity *identity, int fds[]) {
+  int count = 0;
   if (!program->with_stdin && dup2(program->null, 0) < 0)
     return fail_stdio(program, "dup2");
   for (int fd = program->with_stdin ? 0 : 1; fd <= 2; fd++) {
     fds[count] = open_pipe(fd, identity);
     if (fds[count++] < 0)
-      return fail_stdio(program, "cannot make a pipe");
+      return errno == EINVAL ? fail_unmapped(program, identity) : fail_stdio(program, "cannot make a pipe");
+  }
+  return count;
+}
+
+int streams_open(struct program *program, const struct identity *identity) {
+  int fds[4];
+  bool tty = program->process->flags & HAKO_PROCESS_TTY;
+  int count = tty ? open_tty(program, identity, fds) : open_pipes(program, identity, fds);
+  if (count < 0)
+    return -1;
+  // Below init: see `entry` in container.h.
+  if (program->process->flags & HAKO_PROCESS_INIT) {
+    fds[count] = sys_pidfd_open((pid_t)syscall(SYS_getpid));
+    if (fds[count++] < 0)
+      return fail_stdio(program, "no pidfd");
   }
   // Ours are closed by execve, as all else is.
-  if (handshake_send_stdio(program->handshake, fds, count) < 0)
-    return fail_stdio(program, "cannot hand over the pipes");
+  if (handshake_send_fds(program->handshake, fds, (size_t)count) < 0)
+    return fail_stdio(program, "cannot hand over the streams");
   return 0;
 }
