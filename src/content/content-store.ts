@@ -1,5 +1,5 @@
-import { constants, renameSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { constants, readdirSync, renameSync } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inject, injectable } from 'tsyringe';
 import { type Digest, digestHex, isDigest } from '../base/digest.ts';
@@ -100,11 +100,9 @@ export class ContentStore {
     return Buffer.concat(chunks);
   }
 
-  async *list(): AsyncGenerator<Digest> {
-    for (const name of await readdir(this.#blobs)) {
-      const digest = `sha256:${name}`;
-      if (isDigest(digest)) yield digest;
-    }
+  /** What is there now. Synchronous, to be called inside a transaction. */
+  digests(): readonly Digest[] {
+    return readdirSync(this.#blobs).map((name) => `sha256:${name}`).filter(isDigest);
   }
 
   /** A file for content that has yet to be looked at (an archive that comes as a stream); gone when disposed of. */

@@ -1,9 +1,10 @@
 import type { Digest } from '../base/digest.ts';
+import type { ActiveKey, CommittedName } from '../contracts/storage-driver.ts';
 
 /**
- * Something that garbage collection may remove: `blob:<digest>`, or `snapshot:<storage driver>:<name>`.
+ * Something that garbage collection may remove: `blob:<digest>`, or `snapshot:<name>` in whatever storage driver has it.
  */
-export type ResourceKey = `blob:${Digest}` | `snapshot:${string}:${string}`;
+export type ResourceKey = `blob:${Digest}` | `snapshot:${string}`;
 
 /** Keeps resources alive while an operation that needs them has not yet recorded them as an image's. */
 export interface LeaseRecord {
@@ -41,8 +42,8 @@ export interface LeaseRepository {
   removals(): readonly ResourceKey[];
 }
 
-export function snapshotResource(driver: string, name: string): ResourceKey {
-  return `snapshot:${driver}:${name}`;
+export function snapshotResource(name: ActiveKey | CommittedName): ResourceKey {
+  return `snapshot:${name}`;
 }
 
 export function blobResource(digest: Digest): ResourceKey {

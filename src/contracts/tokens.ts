@@ -14,3 +14,4 @@ export const EventBusToken = Symbol('EventBus');
 export const ContainerRepositoryToken = Symbol('ContainerRepository');
 export const ImageRepositoryToken = Symbol('ImageRepository');
 export const LeaseRepositoryToken = Symbol('LeaseRepository');
+export const TreeWorkerToken = Symbol('TreeWorker');

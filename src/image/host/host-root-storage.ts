@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { hasHakoCode } from '../../base/errors.ts';
+import type { Mount } from '../../contracts/mount.ts';
+import type { OperationOptions } from '../../contracts/operation.ts';
+import type { ActiveKey, CommittedName, SnapshotInfo, SnapshotUsage, StorageDriver, UnpackTarget } from '../../contracts/storage-driver.ts';
+import { type HostImageOptions, hiddenDirectories } from './host-image.ts';
+import { type HostRootPlan, planHostRoot } from './host-root-plan.ts';
+import { findHidden, readHostTree } from './host-tree.ts';
+
+/** What snapshots of the host's root have for a parent. It is empty, and only tells them from others. */
+const hostRootName = 'host-root' as CommittedName;
+const planFile = 'host-root.json';
+const planSchema = z.array(z.object({ type: z.string(), source: z.string(), target: z.string().exactOptional(), options: z.array(z.string()) }));
+
+/**
+ * Lets containers live on the host's own root, with any storage driver: their snapshots are ordinary ones of the
+ * driver, in which the changes lie beside a note of how it is all mounted. The container never sees the note: it is
+ * in the snapshot's directory, not in what is mounted.
+ */
+export class HostRootStorage implements StorageDriver {
+  readonly #driver: StorageDriver;
+  readonly #root: string;
+
+  /** @param root - hako's own root, which no container may see. */
+  constructor(driver: StorageDriver, root: string) {
+    this.#driver = driver;
+    this.#root = root;
+  }
+
+  get capabilities(): StorageDriver['capabilities'] {
+    return this.#driver.capabilities;
+  }
+
+  /** Makes an active snapshot on the host's root. */
+  async prepareHostRoot(key: ActiveKey, image: HostImageOptions, inUserNamespace: boolean, options: OperationOptions = {}): Promise<readonly Mount[]> {
+    await this.#ensureParent();
+    await this.#driver.prepare(key, hostRootName, options);
+    try {
+      const { directory } = await this.#driver.unpackTarget(key);
+      const [tree, hidden] = await Promise.all([readHostTree(), findHidden([this.#root, ...hiddenDirectories(image)])]);
+      const plan = planHostRoot({ tree, directory, hidden, inUserNamespace });
+      lay(directory, plan);
+      return plan.mounts;
+    } catch (error) {
+      await this.#driver.remove(key);
+      throw error;
+    }
+  }
+
+  prepare(key: ActiveKey, parent: CommittedName | null, options?: OperationOptions): Promise<readonly Mount[]> {
+    return this.#driver.prepare(key, parent, options);
+  }
+
+  view(key: ActiveKey, parent: CommittedName, options?: OperationOptions): Promise<readonly Mount[]> {
+    return this.#driver.view(key, parent, options);
+  }
+
+  async mounts(key: ActiveKey, options?: OperationOptions): Promise<readonly Mount[]> {
+    return (await this.#isHostRoot(key)) ? this.#readPlan(key) : this.#driver.mounts(key, options);
+  }
+
+  unpackTarget(key: ActiveKey): Promise<UnpackTarget> {
+    return this.#driver.unpackTarget(key);
+  }
+
+  commit(name: CommittedName, key: ActiveKey, options?: OperationOptions): Promise<void> {
+    return this.#driver.commit(name, key, options);
+  }
+
+  remove(name: ActiveKey | CommittedName, options?: OperationOptions): Promise<void> {
+    return this.#driver.remove(name, options);
+  }
+
+  stat(name: ActiveKey | CommittedName, options?: OperationOptions): Promise<SnapshotInfo> {
+    return this.#driver.stat(name, options);
+  }
+
+  usage(name: ActiveKey | CommittedName, options?: OperationOptions): Promise<SnapshotUsage> {
+    return this.#driver.usage(name, options);
+  }
+
+  list(options?: OperationOptions): AsyncIterable<SnapshotInfo> {
+    return this.#driver.list(options);
+  }
+
+  async describe(key: ActiveKey): Promise<Readonly<Record<string, string>>> {
+    const described = await this.#driver.describe(key);
+    if (!(await this.#isHostRoot(key))) return described;
+    const { directory } = await this.#driver.unpackTarget(key);
+    return { ...described, LowerDir: '/', UpperDir: join(directory, 'upper'), WorkDir: join(directory, 'work') };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#driver[Symbol.asyncDispose]();
+  }
+
+  async #isHostRoot(key: ActiveKey): Promise<boolean> {
+    return (await this.#driver.stat(key)).parent === hostRootName;
+  }
+
+  async #readPlan(key: ActiveKey): Promise<readonly Mount[]> {
+    const { directory } = await this.#driver.unpackTarget(key);
+    return planSchema.parse(JSON.parse(readFileSync(join(directory, planFile), 'utf8')));
+  }
+
+  async #ensureParent(): Promise<void> {
+    try {
+      await this.#driver.stat(hostRootName);
+    } catch (error) {
+      if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
+      await this.#makeParent();
+    }
+  }
+
+  async #makeParent(): Promise<void> {
+    const key = `make-${hostRootName}-${randomUUID()}` as ActiveKey;
+    await this.#driver.prepare(key, null);
+    try {
+      await this.#driver.commit(hostRootName, key);
+    } catch (error) {
+      await this.#driver.remove(key);
+      // Another process made it meanwhile.
+      if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_EXISTS')) throw error;
+    }
+  }
+}
+
+function lay(directory: string, plan: HostRootPlan): void {
+  for (const { path, mode } of plan.directories) {
+    mkdirSync(join(directory, path));
+    chmodSync(join(directory, path), mode); // mkdir(2) heeds the umask
+  }
+  for (const { path, target } of plan.symlinks) symlinkSync(target, join(directory, path));
+  writeFileSync(join(directory, planFile), JSON.stringify(plan.mounts), { mode: 0o600 });
+}
