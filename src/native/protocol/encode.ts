@@ -108,7 +108,7 @@ const NO_ID_MAP = { uidMap: '', gidMap: '', denySetgroups: false };
 const NO_HELPERS = { newuidmap: '', newgidmap: '' };
 const idMapMethods = { none: IdMapMethod.NONE, direct: IdMapMethod.DIRECT, helpers: IdMapMethod.HELPERS } as const;
 
-function writeIdMap(writer: FrameWriter, request: IdMapRequest): void {
+export function writeIdMap(writer: FrameWriter, request: IdMapRequest): void {
   const map = request.method === 'none' ? NO_ID_MAP : request;
   const helpers = request.method === 'helpers' ? request : NO_HELPERS;
   writer

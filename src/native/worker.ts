@@ -1,0 +1,195 @@
+import { realpath } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { dirname, join, relative } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { HakoError } from '../base/errors.ts';
+import type { IdMappings } from '../contracts/isolation.ts';
+import type { NativeBinding } from '../contracts/native-binding.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
+import type { PayloadReader } from './protocol/wire.ts';
+import { callWorker } from './worker/call.ts';
+import { encodeCopy, encodeMountpoints, encodePack, encodeRemove, encodeUnpack, encodeUsage } from './worker/encode.ts';
+import { type LaunchWorker, nativeLauncher } from './worker/launch.ts';
+import type {
+  CopyResult,
+  Mountpoint,
+  PackRequest,
+  PackResult,
+  Tree,
+  TreeUsage,
+  UnpackRequest,
+  UnpackResult,
+} from './worker/requests.ts';
+
+export { OWNER_XATTR } from './worker/constants.ts';
+export { defaultLimits } from './worker/encode.ts';
+export type { LaunchWorker } from './worker/launch.ts';
+export type {
+  ArchiveLimits,
+  CopyResult,
+  DirectoryTree,
+  Mountpoint,
+  OverlayTree,
+  PackRequest,
+  PackResult,
+  Tree,
+  TreeUsage,
+  UnpackRequest,
+  UnpackResult,
+} from './worker/requests.ts';
+
+/** The two that are needed of a {@link NativeBinding} to feed a worker. */
+type Pipes = Pick<NativeBinding, 'pipe' | 'close'>;
+
+/**
+ * Work on the file trees of images and containers. Each job runs in a process of its own, in the user namespace that
+ * owns the files, locked into the tree that it is about: no name and no byte in an archive or a tree can reach
+ * anything else. Aborting a job kills its process; what it had made so far stays, and is the caller's to remove.
+ */
+export class Worker {
+  readonly #pipes: Pipes;
+  readonly #launch: LaunchWorker;
+
+  constructor(pipes: Pipes, launch: LaunchWorker) {
+    this.#pipes = pipes;
+    this.#launch = launch;
+  }
+
+  /** @param path - of the program `hako-worker`, which is run from a sealed copy from now on */
+  static async open(binding: NativeBinding, path: string): Promise<Worker> {
+    return new Worker(binding, nativeLauncher(binding, await binding.sealExecutable(path)));
+  }
+
+  /**
+   * Applies a plain (decompressed) tar archive to a tree. The archive is read to its end, so that a source which
+   * checks a digest has seen all of it; a failure of the source comes first.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_ARCHIVE`, `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED`, or that of a system call
+   */
+  async unpack(request: UnpackRequest, archive: Readable | AsyncIterable<Uint8Array>, options: OperationOptions = {}): Promise<UnpackResult> {
+    const message = encodeUnpack(request);
+    options.signal?.throwIfAborted();
+    const [readEnd, writeEnd] = this.#pipes.pipe();
+    const input = new Socket({ fd: writeEnd, readable: false, writable: true });
+    try {
+      const worker = await this.#launch({ base: request.tree.base, input: readEnd, output: null }).finally(() => this.#pipes.close(readEnd));
+      const [fed, answered] = await Promise.allSettled([feed(archive, input), callWorker(worker, message, options)]);
+      options.signal?.throwIfAborted();
+      if (fed.status === 'rejected') throw fed.reason;
+      if (answered.status === 'rejected') throw answered.reason;
+      return readUnpackResult(answered.value);
+    } finally {
+      input.destroy();
+    }
+  }
+
+  /** Writes a tree as a tar archive into `output`, which is ended after it. */
+  async pack(request: PackRequest, output: Writable, options: OperationOptions = {}): Promise<PackResult> {
+    const message = encodePack(request);
+    options.signal?.throwIfAborted();
+    const [readEnd, writeEnd] = this.#pipes.pipe();
+    const source = new Socket({ fd: readEnd, readable: true, writable: false });
+    try {
+      const worker = await this.#launch({ base: request.tree.base, input: null, output: writeEnd }).finally(() => this.#pipes.close(writeEnd));
+      const [drained, answered] = await Promise.allSettled([pipeline(source, output), callWorker(worker, message, options)]);
+      options.signal?.throwIfAborted();
+      if (drained.status === 'rejected') throw drained.reason;
+      if (answered.status === 'rejected') throw answered.reason;
+      const answer = answered.value;
+      const result = { entries: count(answer), bytes: count(answer) };
+      answer.end();
+      return result;
+    } finally {
+      source.destroy();
+    }
+  }
+
+  /** Makes what is missing of the places that will be mounted over, following the tree's own links inside it. Resolves to how many were made. */
+  async makeMountpoints(tree: Tree, points: readonly Mountpoint[], idMappings: IdMappings | null, options: OperationOptions = {}): Promise<number> {
+    const answer = await this.#call(tree.base, encodeMountpoints(tree, points, idMappings), options);
+    const made = answer.u32();
+    answer.end();
+    return made;
+  }
+
+  /** What a tree takes of its disk. The path may lead through links of the host's. */
+  async usage(path: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<TreeUsage> {
+    const tree: Tree = { kind: 'directory', base: path, path: '' };
+    const answer = await this.#call(path, encodeUsage(tree, idMappings), options);
+    const usage = { bytes: count(answer), inodes: count(answer) };
+    answer.end();
+    return usage;
+  }
+
+  /** Removes a tree, whatever it holds and whoever of `idMappings` owns it. Not there: fine. */
+  async removeTree(path: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<void> {
+    const parent = await existingDirectory(dirname(path));
+    if (parent === undefined) return;
+    const answer = await this.#call(parent, encodeRemove(relative(dirname(path), path), idMappings), options);
+    answer.end();
+  }
+
+  /** Copies a tree with everything that belongs to it. The target must not be there, its parent must. */
+  async copyTree(from: string, to: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<CopyResult> {
+    const source = await realpath(from);
+    const target = join(await realpath(dirname(to)), relative(dirname(to), to));
+    const base = commonDirectory(dirname(source), dirname(target));
+    const tree: Tree = { kind: 'directory', base, path: relative(base, source) };
+    const answer = await this.#call(base, encodeCopy(tree, relative(base, target), idMappings), options);
+    const result = { entries: count(answer), bytesCopied: count(answer), bytesShared: count(answer) };
+    answer.end();
+    return result;
+  }
+
+  async #call(base: string, request: Buffer, options: OperationOptions): Promise<PayloadReader> {
+    options.signal?.throwIfAborted();
+    return callWorker(await this.#launch({ base, input: null, output: null }), request, options);
+  }
+}
+
+// A worker that has given up reads no further: its answer says why, a broken pipe does not.
+async function feed(archive: Readable | AsyncIterable<Uint8Array>, input: Socket): Promise<void> {
+  try {
+    await pipeline(archive, input);
+  } catch (error) {
+    if (!isBrokenPipe(error)) throw error;
+  }
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
+}
+
+function readUnpackResult(answer: PayloadReader): UnpackResult {
+  const result = {
+    entries: count(answer),
+    bytesRead: count(answer),
+    bytesWritten: count(answer),
+    devicesSkipped: count(answer),
+    xattrsDropped: count(answer),
+  };
+  answer.end();
+  return result;
+}
+
+function count(answer: PayloadReader): number {
+  const value = answer.u64();
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new HakoError('PROTOCOL_ERROR', `A worker counts ${value}, which cannot be.`);
+  return Number(value);
+}
+
+async function existingDirectory(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function commonDirectory(a: string, b: string): string {
+  let common = a;
+  while (common !== '/' && b !== common && !b.startsWith(`${common}/`)) common = dirname(common);
+  return common;
+}

@@ -1,0 +1,28 @@
+/** The numbers of native/worker/worker_protocol.h, held to it by test/unit/worker-protocol.test.ts. */
+
+export const WORKER_VERSION = 1;
+export const WORKER_MAX_REQUEST = 1 << 20;
+
+/** The extended attribute in which a tree with a single owner keeps `<uid>:<gid>:<octal mode>`. */
+export const OWNER_XATTR = 'user.hako.owner';
+
+export const WorkerFd = { INPUT: 0, OUTPUT: 1, SOCKET: 3, BASE: 4 } as const;
+
+export const WorkerFrameType = {
+  UNPACK: 1,
+  REMOVE: 2,
+  COPY: 3,
+  USAGE: 4,
+  MOUNTPOINTS: 5,
+  PACK: 6,
+  DONE: 64,
+  FAILED: 65,
+} as const;
+
+export const TreeKind = { DIRECTORY: 0, OVERLAY: 1 } as const;
+export const WhiteoutsMode = { NONE: 0, OVERLAY: 1, APPLY: 2 } as const;
+export const OpaqueXattr = { TRUSTED: 0, USER: 1 } as const;
+export const OwnershipMode = { KEEP: 0, SINGLE: 1 } as const;
+export const UnpackFlag = { DEVICES_OPTIONAL: 1, SYNC: 2 } as const;
+export const PackFlag = { WHITEOUTS: 1, OWNERS: 2 } as const;
+export const MountpointKind = { DIRECTORY: 0, FILE: 1, SYMLINK: 2 } as const;

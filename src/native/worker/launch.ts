@@ -1,0 +1,55 @@
+import { constants } from 'node:fs';
+import { Socket } from 'node:net';
+import type { ExitStatus, NativeBinding } from '../../contracts/native-binding.ts';
+
+/** A worker that runs and waits for its one request. */
+export interface LaunchedWorker {
+  readonly socket: Socket;
+  /** Kills it; of no effect once it has ended. To be called before `reap` only. */
+  kill(): void;
+  /** Waits for its end. To be called once, when the connection has closed, because it may block a thread till then. */
+  reap(): Promise<ExitStatus>;
+}
+
+export interface WorkerFiles {
+  /** The directory that the job is about. */
+  readonly base: string;
+  /** Descriptors for the tar stream; the launcher takes neither over. */
+  readonly input: number | null;
+  readonly output: number | null;
+}
+
+/** Starts a worker. A test starts it as another user, or a sanitized one. */
+export type LaunchWorker = (files: WorkerFiles) => Promise<LaunchedWorker>;
+
+const SIGKILL = 9;
+
+/** Starts workers from a sealed copy of the program, see {@link NativeBinding.sealExecutable}. */
+export function nativeLauncher(binding: NativeBinding, executable: number): LaunchWorker {
+  return async ({ base, input, output }) => {
+    const opened: number[] = [];
+    const own = (fd: number): number => {
+      opened.push(fd);
+      return fd;
+    };
+    let ours: number | undefined;
+    try {
+      const directory = own(binding.open(base, constants.O_RDONLY | constants.O_DIRECTORY));
+      const [here, there] = binding.socketPair();
+      ours = here;
+      own(there);
+      const child = await binding.spawn({ executable, argv: ['hako-worker'], fds: [there, directory], stdio: [input, output, null] });
+      const socket = new Socket({ fd: here, readable: true, writable: true });
+      return {
+        socket,
+        kill: () => binding.pidfdSendSignal(child.pidfd, SIGKILL),
+        reap: () => binding.reap(child),
+      };
+    } catch (error) {
+      if (ours !== undefined) binding.close(ours);
+      throw error;
+    } finally {
+      for (const fd of opened) binding.close(fd);
+    }
+  };
+}

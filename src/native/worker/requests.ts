@@ -1,0 +1,100 @@
+import type { IdMappings } from '../../contracts/isolation.ts';
+
+/**
+ * A directory of the host that becomes the worker's whole world, and a path below it that goes through no symbolic
+ * link (empty: the directory itself).
+ */
+export interface DirectoryTree {
+  readonly kind: 'directory';
+  readonly base: string;
+  readonly path: string;
+  /** Make it, with mode 0755, when it is not there. */
+  readonly make?: boolean;
+}
+
+/** An overlay that is mounted where only the worker sees it. Paths are below `base`. */
+export interface OverlayTree {
+  readonly kind: 'overlay';
+  readonly base: string;
+  /** Top first. */
+  readonly lower: readonly string[];
+  /** null: nothing can be written. */
+  readonly upper: { readonly path: string; readonly work: string } | null;
+  readonly userxattr: boolean;
+}
+
+export type Tree = DirectoryTree | OverlayTree;
+
+/** What an archive may ask for at most; passing one is `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED`. */
+export interface ArchiveLimits {
+  /** Bytes of the uncompressed archive, padding included. */
+  readonly archiveBytes: number;
+  readonly entries: number;
+  /** Apparent bytes of one file, holes included. */
+  readonly fileBytes: number;
+  /** Components of one name. */
+  readonly pathDepth: number;
+  /** Bytes of one extended header (PAX records, GNU long name). */
+  readonly headerBytes: number;
+  /** Bytes of the names and values of one entry's extended attributes. */
+  readonly xattrBytes: number;
+}
+
+export interface UnpackRequest {
+  readonly tree: Tree;
+  readonly idMappings: IdMappings | null;
+  /**
+   * What `.wh.` entries become (OCI image spec, layer.md, "Whiteouts"): ordinary files, overlayfs's own marks (of a
+   * lower directory that is mounted with `userxattr` or without), or deletions from the tree.
+   */
+  readonly whiteouts: 'none' | 'overlay' | 'overlay-userxattr' | 'apply';
+  /** `single`: every file belongs to whom the worker runs as, and other owners are kept in {@link OWNER_XATTR}. */
+  readonly ownership: 'keep' | 'single';
+  /** Pass over, and count, devices that may not be made here; otherwise they are a failure. */
+  readonly devicesOptional: boolean;
+  /** syncfs(2) before the result. */
+  readonly sync: boolean;
+  readonly limits?: Partial<ArchiveLimits>;
+}
+
+export interface UnpackResult {
+  readonly entries: number;
+  readonly bytesRead: number;
+  /** Without holes. */
+  readonly bytesWritten: number;
+  /** Devices that could not be made, and character devices 0:0, which are overlayfs's whiteouts and never made. */
+  readonly devicesSkipped: number;
+  /** Extended attributes that an image may not set, or that the filesystem does not take. */
+  readonly xattrsDropped: number;
+}
+
+export interface CopyResult {
+  readonly entries: number;
+  readonly bytesCopied: number;
+  /** By reflink. */
+  readonly bytesShared: number;
+}
+
+export interface TreeUsage {
+  /** Of disk, each file counted once however many names it has. */
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
+export type Mountpoint =
+  | { readonly kind: 'directory' | 'file'; readonly path: string; readonly mode: number }
+  | { readonly kind: 'symlink'; readonly path: string; readonly target: string };
+
+export interface PackRequest {
+  readonly tree: Tree;
+  readonly idMappings: IdMappings | null;
+  /** Write overlayfs's marks as `.wh.` entries; otherwise they are left out. */
+  readonly whiteouts: boolean;
+  /** Take owners from {@link OWNER_XATTR} where it is there. */
+  readonly owners: boolean;
+}
+
+export interface PackResult {
+  readonly entries: number;
+  readonly bytes: number;
+}
