@@ -75,6 +75,12 @@ if (options.from === undefined) {
     [join(root, 'scripts/build-native.mjs'), '--release', '--out', 'build/release', ...wanted],
     { stdio: 'inherit' },
   );
+  // What was compiled from a file that is gone must not be published.
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
 }
 for (const target of options.target) layOutNative(target);
 layOutMain();
