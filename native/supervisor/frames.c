@@ -16,14 +16,6 @@
 
 #define ATTACH_FLAGS (HAKO_ATTACH_STDIN | HAKO_ATTACH_STDOUT | HAKO_ATTACH_STDERR)
 
-static void send_signal(struct session *session, int32_t number) {
-  if (task_signal(session->task, number) == 0 || errno == ESRCH)
-    return;
-  struct failure failure;
-  fail(&failure, "signal", errno, "the process could not be signalled");
-  session_send_failure(session, &failure);
-}
-
 static bool attach(struct session *session, uint32_t flags) {
   if (session->greeted || (flags & ~ATTACH_FLAGS) != 0)
     return false;
@@ -61,7 +53,7 @@ static bool handle(struct session *session, uint8_t type, uint8_t **payload, uin
     int32_t number = wire_i32(&reader);
     bool sound = wire_done(&reader) && number > 0 && number < _NSIG;
     if (sound)
-      send_signal(session, number);
+      task_signal(session->task, number);
     return sound;
   }
   case HAKO_RESIZE: {

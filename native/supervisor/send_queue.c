@@ -16,8 +16,6 @@ void queue_drop(struct send_queue *queue) {
 }
 
 static bool append(struct send_queue *queue, const void *bytes, size_t length) {
-  if (length == 0)
-    return true;
   size_t queued = queue_length(queue);
   if (queue->size - queue->end < length) {
     uint8_t *larger = malloc(queued + length);
@@ -47,7 +45,8 @@ ssize_t queue_send(struct send_queue *queue, int fd, const struct iovec parts[2]
   size_t skip = (size_t)sent;
   for (int i = 0; i < 2; i++) {
     size_t skipped = skip < parts[i].iov_len ? skip : parts[i].iov_len;
-    if (!append(queue, (const uint8_t *)parts[i].iov_base + skipped, parts[i].iov_len - skipped))
+    size_t rest = parts[i].iov_len - skipped;
+    if (rest > 0 && !append(queue, (const uint8_t *)parts[i].iov_base + skipped, rest))
       return -1;
     skip -= skipped;
   }

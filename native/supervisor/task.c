@@ -129,10 +129,9 @@ void task_resume(struct task *task) {
   stream_update(&task->streams[1]);
 }
 
-int task_signal(struct task *task, int signal) {
-  if (task->exit.fd < 0)
-    return 0;
-  return sys_pidfd_send_signal(task->exit.fd, signal);
+void task_signal(struct task *task, int signal) {
+  if (task->exit.fd >= 0)
+    sys_pidfd_send_signal(task->exit.fd, signal);
 }
 
 void task_resize(struct task *task, uint16_t rows, uint16_t columns) {

@@ -74,8 +74,9 @@ void task_leave(struct session *session);
 // A reader has caught up, or has gone: streams that waited for it go on.
 void task_resume(struct task *task);
 
-// 0 or -1 with errno; nothing to one that has ended.
-int task_signal(struct task *task, int signal);
+// Nothing to one that has ended. There is no other failure: a signal's number is
+// checked on its way in, and a process of the container is ours to signal.
+void task_signal(struct task *task, int signal);
 void task_resize(struct task *task, uint16_t rows, uint16_t columns);
 
 // The process was reaped.

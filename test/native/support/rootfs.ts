@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const busybox = '/bin/busybox';
-const applets = 'sh cat id ls true sleep ps hostname mount umount readlink stat grep env pwd echo tty kill ip mkdir mknod dd stty head wc'.split(' ');
+const applets = 'sh cat id ls true sleep ps hostname mount umount readlink stat grep env pwd echo tty kill ip mkdir mknod dd stty head wc tail'.split(' ');
 
 const passwd = `root:x:0:0:root:/root:/bin/sh
 1000:x:0:0:a name that is a number:/trap:/bin/sh

@@ -1,0 +1,241 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { allCapabilities } from '../../src/base/capabilities.ts';
+import { type Abi, abis, type MachineArchitecture, syscallNumber, X32_BIT } from '../../src/seccomp/architectures.ts';
+import { defaultProfile } from '../../src/seccomp/default-profile.ts';
+import { compileSeccompProfile } from '../../src/seccomp/index.ts';
+import { ClassicBpf } from '../support/classic-bpf.ts';
+import { describeWith } from '../support/requires.ts';
+import { type JsonProfile, Libseccomp, type ReferenceProgram } from './support/libseccomp.ts';
+import { native } from './support/native-binding.ts';
+
+// Every decision of hako's default profile, for every number of every ABI, beside libseccomp's for Docker's profile.
+
+const referencePath = new URL('../../../shared/reference/seccomp-default.json', import.meta.url);
+const kernel = '6.1.0';
+const ALLOW = 0x7fff0000;
+const EPERM = 0x50001;
+const ENOSYS = 0x50026;
+const HIGH = 1n << 32n;
+
+const dockerDefaults = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FSETID',
+  'FOWNER',
+  'MKNOD',
+  'NET_RAW',
+  'SETGID',
+  'SETUID',
+  'SETFCAP',
+  'SETPCAP',
+  'NET_BIND_SERVICE',
+  'SYS_CHROOT',
+  'KILL',
+  'AUDIT_WRITE',
+];
+const capabilitySets = { none: [], default: dockerDefaults.map((name) => `CAP_${name}`), ALL: [...allCapabilities] };
+
+const machines: Record<MachineArchitecture, { goName: string; abis: Record<string, Abi> }> = {
+  x64: { goName: 'amd64', abis: { x86_64: 'SCMP_ARCH_X86_64', x86: 'SCMP_ARCH_X86', x32: 'SCMP_ARCH_X32' } },
+  arm64: { goName: 'arm64', abis: { aarch64: 'SCMP_ARCH_AARCH64', arm: 'SCMP_ARCH_ARM' } },
+};
+
+/** Our own profile as a file would have it, for a clone that has no reference data beside it. */
+function ownProfile(): JsonProfile {
+  const text = JSON.stringify(defaultProfile, (_, value: unknown) =>
+    typeof value === 'bigint' ? Number(value) : value,
+  );
+  return JSON.parse(text) as JsonProfile;
+}
+
+const interesting = [
+  0n,
+  1n,
+  2n,
+  8n,
+  9n,
+  37n,
+  38n,
+  39n,
+  40n,
+  41n,
+  0x20000n,
+  0x20008n,
+  0x20009n,
+  0x10000000n,
+  0x02000000n,
+  0x7e020000n,
+  0x7fffffffn,
+  0x80000000n,
+  0xffffffffn,
+];
+
+/** Vectors of six arguments: each value in the first and in the others, with and without high bits. */
+const vectors: bigint[][] = [
+  ...interesting,
+  ...interesting.map((value) => value + HIGH),
+  ...interesting.map((value) => value | (0xffffffffn << 32n)),
+].flatMap((value) => [
+  [value, 0n, 0n, 0n, 0n, 0n],
+  [value, value, value, value, value, value],
+]);
+const lows = (args: readonly bigint[]) => args.map((value) => value & 0xffffffffn);
+
+function numbersOf(abi: Abi): number[] {
+  const base = abi === 'SCMP_ARCH_X32' ? X32_BIT : 0;
+  const few = Array.from({ length: 601 }, (_, number) => base + number);
+  const edges = [1000, 0xf0000, 0xf0001, 0xf0002, 0xf0003, 0xf0004, 0xf0005, 0xf0006, 0x3fffffff].map(
+    (number) => base + number,
+  );
+  return base === 0
+    ? [...few, ...edges, 0x80000000, 0xffffffff]
+    : [...few, ...edges.filter((number) => number <= 0x7fffffff)];
+}
+
+type Deviation =
+  | 'an int compared as one'
+  | 'socket by socketcall'
+  | 'newer than the profile'
+  | 'newer than this libseccomp';
+
+interface Comparison {
+  readonly abi: Abi;
+  readonly ours: ClassicBpf;
+  readonly reference: ReferenceProgram;
+  /** Numbers that the reference would know if its libseccomp were newer. */
+  readonly tooNew: ReadonlySet<number>;
+  readonly newest: number;
+}
+
+/** Why two decisions differ, where that is meant; undefined where it is not. */
+function explain(
+  c: Comparison,
+  number: number,
+  args: readonly bigint[],
+  ours: number,
+  theirs: number,
+): Deviation | undefined {
+  const call = { number, architecture: abis[c.abi].audit };
+  if (c.tooNew.has(number) && theirs === EPERM && ours === ALLOW) return 'newer than this libseccomp';
+  if (number > c.newest && number <= abis[c.abi].last && theirs === EPERM && ours === ENOSYS)
+    return 'newer than the profile';
+  const isSocketcall = c.abi === 'SCMP_ARCH_X86' && number === syscallNumber(c.abi, 'socketcall');
+  if (isSocketcall && lows(args)[0] === 1n && theirs === ALLOW && ours === EPERM) return 'socket by socketcall';
+  const named = ['socket', 'personality'].some((name) => syscallNumber(c.abi, name) === number);
+  const asInts = { ...call, arguments: lows(args) };
+  if (named && abis[c.abi].wide && c.ours.run(asInts) === ours && c.reference.bpf.run(asInts) === ours)
+    return 'an int compared as one';
+  return undefined;
+}
+
+describeWith({ tools: ['cc'], paths: ['/usr/include/seccomp.h'] }, 'the default profile beside libseccomp', () => {
+  let directory: string;
+  let libseccomp: Libseccomp;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'hako-seccomp-'));
+    libseccomp = new Libseccomp(directory);
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  const sources: [string, () => JsonProfile][] = [
+    ["Docker's profile", () => JSON.parse(readFileSync(referencePath, 'utf8')) as JsonProfile],
+    ["hako's own profile", ownProfile],
+  ];
+  const cases = sources
+    .filter(([name]) => name.startsWith('hako') || existsSync(referencePath))
+    .flatMap(([source, load]) =>
+      Object.keys(machines).flatMap((machine) =>
+        Object.keys(capabilitySets).map((capabilities) => ({
+          source,
+          load,
+          machine: machine as MachineArchitecture,
+          capabilities: capabilities as keyof typeof capabilitySets,
+        })),
+      ),
+    );
+
+  test.each(cases)('$source, $machine, capabilities: $capabilities', ({ load, machine, capabilities }) => {
+    const profile = load();
+    const { goName, abis: names } = machines[machine];
+    const held = capabilitySets[capabilities];
+    const reference = libseccomp.compile(profile, goName, Object.keys(names), held);
+    expect(reference.refused).toEqual([]);
+    const compiled = compileSeccompProfile({
+      profile: 'default',
+      architecture: machine,
+      capabilities: held,
+      kernel,
+      native,
+    });
+    const ours = new ClassicBpf((compiled as { program: Uint8Array }).program);
+    const unexplained: string[] = [];
+    const explained = new Map<Deviation, Set<string>>();
+    let compared = 0;
+    for (const abi of Object.values(names)) {
+      const known = profile.syscalls.flatMap((rule) => rule.names).flatMap((name) => syscallNumber(abi, name) ?? []);
+      const newest = Math.max(...known.filter((number) => number <= abis[abi].last));
+      const tooNew = new Set(reference.unknown.flatMap((name) => syscallNumber(abi, name) ?? []));
+      const comparison = { abi, ours, reference, tooNew, newest };
+      for (const number of numbersOf(abi)) {
+        for (const args of abis[abi].wide ? vectors : vectors.map(lows)) {
+          const call = { number, architecture: abis[abi].audit, arguments: args };
+          const [mine, theirs] = [ours.run(call), reference.bpf.run(call)];
+          compared++;
+          if (mine === theirs) continue;
+          const why = explain(comparison, number, args, mine, theirs);
+          if (why === undefined)
+            unexplained.push(`${abi} ${number} (${args}): ${mine.toString(16)}, libseccomp ${theirs.toString(16)}`);
+          else explained.set(why, (explained.get(why) ?? new Set()).add(`${abi} ${number}`));
+        }
+      }
+    }
+    expect(unexplained.slice(0, 20)).toEqual([]);
+    expect(compared).toBeGreaterThan(100_000);
+    // The deviations are there, so that the list above can't outlive its reasons.
+    const withDoor =
+      machine === 'x64' && profile.syscalls.some((rule) => rule.names.includes('socketcall'))
+        ? ['socket by socketcall']
+        : [];
+    const expected = [
+      'an int compared as one',
+      'newer than the profile',
+      ...withDoor,
+      ...(reference.unknown.length > 0 ? ['newer than this libseccomp'] : []),
+    ];
+    expect([...explained.keys()].sort()).toEqual(expected.sort());
+  });
+
+  test('calls of another architecture end the thread, as with libseccomp', () => {
+    const compiled = compileSeccompProfile({
+      profile: 'default',
+      architecture: 'x64',
+      capabilities: [],
+      kernel,
+      native,
+    });
+    const ours = new ClassicBpf((compiled as { program: Uint8Array }).program);
+    const reference = libseccomp.compile(ownProfile(), 'amd64', ['x86_64', 'x86', 'x32'], []);
+    for (const architecture of [0xc00000b7, 0x40000028, 0, 0xffffffff]) {
+      const call = { number: 0, architecture, arguments: [0n, 0n, 0n, 0n, 0n, 0n] };
+      expect(ours.run(call)).toBe(0);
+      expect(reference.bpf.run(call)).toBe(0);
+    }
+  });
+
+  test("the program is smaller than libseccomp's", () => {
+    const compiled = compileSeccompProfile({
+      profile: 'default',
+      architecture: 'x64',
+      capabilities: capabilitySets.default,
+      kernel,
+      native,
+    });
+    const reference = libseccomp.compile(ownProfile(), 'amd64', ['x86_64', 'x86', 'x32'], capabilitySets.default);
+    const length = (compiled as { program: Uint8Array }).program.length / 8;
+    expect(length).toBeLessThan(400);
+    expect(length).toBeLessThan(reference.bpf.length / 3);
+  });
+});
