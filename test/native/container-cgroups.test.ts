@@ -54,11 +54,12 @@ describe.skipIf(unmet({ root: true, other: () => (missing.length > 0 ? `version 
   test('a kill for want of memory is told from any other', async () => {
     using rootfs = new Rootfs();
     const small = { memory: { 'memory.limit_in_bytes': '16777216' } };
-    const hungry = await runShell(rootfs, 'head -c 200000000 /dev/zero | tail', {}, cgroups(small).request).catch(() => undefined);
-    expect(hungry).toBeDefined();
     const killed = await run(rootfs, containerProcess(['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=100M', 'count=1']), cgroups(small).request);
     expect(killed.exited).toMatchObject({ exitCode: 137, signal: 9, oomKilled: true });
-    expect((await runShell(rootfs, 'kill -9 $$', {}, cgroups(small).request)).exited).toMatchObject({ exitCode: 137, signal: 9, oomKilled: false });
+    await using other = await idle(rootfs, {}, cgroups(small).request);
+    other.owner.send({ type: 'signal', signal: 9 });
+    expect(await other.owner.next('exited')).toMatchObject({ exitCode: 137, signal: 9, oomKilled: false });
+    await other.exited;
   });
 
   test('too little memory to start at all is a clear failure', async () => {
