@@ -1,11 +1,62 @@
-// The files that may use node:fs, and what they use it for. None of these is a path inside a container's root, whose
-// links belong to whoever wrote the image: such a path goes through openat2 in the addon, the worker or the supervisor.
+// The files that may use node:fs, by what they use it for. None of these is a path inside a container's root, whose links
+// belong to whoever wrote the image: such a path goes through openat2 in the addon, the worker or the supervisor.
+const users = {
+  "hako's own installation": ['src/native/loader.ts'],
+  "the kernel's files: /proc, /sys, /dev": [
+    'src/cgroup/files.ts',
+    'src/container/process-identity.ts',
+    'src/host/devices.ts',
+    'src/host/files.ts',
+    'src/native/user-namespace-knobs.ts',
+  ],
+  "hako's own root directory, and what is in it but a tree": [
+    'src/core/root.ts',
+    'src/core/compose.ts',
+    'src/plugins/registry.ts',
+    'src/native/native-services.ts',
+    'src/native/worker.ts',
+    'src/native/worker/launch.ts',
+  ],
+  'blobs, named by their digests': ['src/content/content-store.ts', 'src/content/ingest-directory.ts'],
+  "a container's state directory, never its root": [
+    'src/container/container-launcher.ts',
+    'src/container/containers.ts',
+    'src/container/exit-record.ts',
+    'src/container/launcher.ts',
+    'src/container/remover.ts',
+    'src/container/spec/etc-files.ts',
+  ],
+  'a log, in the state directory': [
+    'plugins/log/json-file/compressor.ts',
+    'plugins/log/json-file/file-watch.ts',
+    'plugins/log/json-file/log-files.ts',
+  ],
+  'the directories around a snapshot: its own tree is only ever a name': [
+    'plugins/storage/overlay2/driver.ts',
+    'plugins/storage/vfs/driver.ts',
+    'src/plugins/snapshots/children.ts',
+    'src/plugins/snapshots/record.ts',
+    'src/plugins/snapshots/snapshot-store.ts',
+    'src/plugins/snapshots/trash.ts',
+  ],
+  'what the user names as a source: opened once, then read by descriptor': [
+    'src/core/images.ts',
+    'src/image/sources/archive-files.ts',
+    'src/image/sources/directory-files.ts',
+    'src/image/sources/open-path.ts',
+    'src/image/sources/rootfs.ts',
+  ],
+  "the host's own root, for Image.fromHost()": ['src/image/host/host-root-storage.ts', 'src/image/host/host-tree.ts'],
+  'temporary directories of the conformance suites': [
+    'src/plugins/conformance/context.ts',
+    'src/plugins/conformance/log-subject.ts',
+    'src/plugins/conformance/sink-output.ts',
+    'src/plugins/conformance/storage-concurrency.ts',
+    'src/plugins/conformance/storage-content.ts',
+  ],
+};
+
+/** Each file, with what it uses the file system for. */
 export const fileSystemUsers = new Map(
-  Object.entries({
-    'src/cgroup/files.ts': 'control groups',
-    'src/container/spec/etc-files.ts': "files of hako's own, in the container's directory and the host's /etc",
-    'src/host/devices.ts': "the host's /dev",
-    'src/host/files.ts': "the host's /proc, /sys and /etc/subuid",
-    'src/native/loader.ts': "hako's own installation",
-  }),
+  Object.entries(users).flatMap(([purpose, files]) => files.map((file) => [file, purpose])),
 );

@@ -45,7 +45,7 @@ const planted: [name: string, file: string, text: string, sentence: RegExp][] = 
   ['the core imports the index', 'src/core/a.ts', "import '../index.ts';", /turns back/],
   ['a directory of no layer', 'src/stray/a.ts', "import '../base/b.ts';", /in no layer/],
   ['libhako/plugin imports the core', 'src/plugin.ts', "import './core/runtime.ts';", /may not import the core/],
-  ['the command imports an inner file', 'src/cli/a.ts', "import '../base/b.ts';", /public API/],
+  ['the command imports an inner file', 'src/cli/a.ts', "import '../image/i.ts';", /public API/],
   ['a plugin imports the index', 'plugins/log/x/a.ts', "import 'libhako';", /'libhako\/plugin' only/],
   ['a plugin imports a file of src', 'plugins/log/x/a.ts', "import '../../../src/base/b.ts';", /its own files/],
   ['a plugin imports another plugin', 'plugins/log/x/a.ts', "import '../y/index.ts';", /its own files/],
