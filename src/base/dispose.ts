@@ -19,6 +19,14 @@ export class Disposer implements AsyncDisposable {
     this.#closers = [];
   }
 
+  /** Hands the duty on to another disposer: this one closes nothing any more. */
+  move(): Disposer {
+    const heir = new Disposer();
+    heir.#closers = this.#closers;
+    this.#closers = [];
+    return heir;
+  }
+
   /** @throws the failure, or an `AggregateError` of several; every closer has been called all the same. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closers = this.#closers.reverse();

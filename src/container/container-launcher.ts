@@ -129,7 +129,8 @@ export class ContainerLauncher {
   async #rootMounts(record: ContainerRecord, options: ParsedContainerOptions): Promise<readonly Mount[]> {
     const { storage, hostMounts } = this.#parts;
     const key = record.id as string as ActiveKey;
-    return options.hostMount ? hostMounts.mount(key) : storage.mounts(key);
+    const mounts = await storage.mounts(key);
+    return options.hostMount ? hostMounts.mount(key, mounts) : mounts;
   }
 
   /** @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */

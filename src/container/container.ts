@@ -1,9 +1,9 @@
-import { EventEmitter } from 'eventemitter3';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
+import type { ContainerEvents } from './event-hub.ts';
 import type { ContainerInspection } from './inspection.ts';
 import type { ContainerOperations } from './operations.ts';
 import type { ExecOptions } from './options.ts';
@@ -38,11 +38,6 @@ export interface RemoveOptions extends OperationOptions {
   readonly force?: boolean;
 }
 
-/** The events of one container. @public */
-export interface ContainerEvents {
-  exit: [ExitResult];
-}
-
 /**
  * A handle on a container. Closing the handle (`await using`) does nothing to the container, unless that was made
  * `ephemeral`: then it is killed and removed.
@@ -52,15 +47,15 @@ export interface ContainerEvents {
  *
  * @public
  */
-export class Container extends EventEmitter<ContainerEvents> implements AsyncDisposable {
+export class Container implements AsyncDisposable {
   readonly id: ContainerId;
   readonly name: string;
   readonly #operations: ContainerOperations;
   readonly #ephemeral: boolean;
+  readonly #unsubscribe: (() => void)[] = [];
 
   /** @internal */
   constructor(operations: ContainerOperations, record: { readonly id: ContainerId; readonly name: string }, ephemeral: boolean) {
-    super();
     this.id = record.id;
     this.name = record.name;
     this.#operations = operations;
@@ -145,9 +140,15 @@ export class Container extends EventEmitter<ContainerEvents> implements AsyncDis
     return this.#operations.remove(this.id, options);
   }
 
+  /** Calls the listener for every such event until the handle is closed, also when another process started the container. */
+  on<Event extends keyof ContainerEvents>(event: Event, listener: (...values: ContainerEvents[Event]) => void): this {
+    this.#unsubscribe.push(this.#operations.subscribe(this.id, event, listener));
+    return this;
+  }
+
   /** Closes the handle; an ephemeral container is killed and removed. */
   async close(): Promise<void> {
-    this.removeAllListeners();
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     if (this.#ephemeral) await this.#operations.removeIfPresent(this.id);
   }
 

@@ -18,14 +18,14 @@ export class HostMounts {
   }
 
   /**
-   * Mounts the root where the storage driver says (MergedDir), and returns how a container gets it from there.
+   * Mounts a container's root where the storage driver says (MergedDir), and returns how the container gets it from there.
    *
    * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` when the driver has no such place, or mounting takes root.
    */
-  async mount(key: ActiveKey): Promise<readonly Mount[]> {
+  async mount(key: ActiveKey, mounts: readonly Mount[]): Promise<readonly Mount[]> {
     const target = await this.#target(key);
     await this.unmount(key);
-    for (const { type, source, target: below = '', options } of await this.#storage.mounts(key)) {
+    for (const { type, source, target: below = '', options } of mounts) {
       const { attributes, data } = parseMountOptions(options);
       await this.#native.mount({ type, source, target: below === '' ? target : `${target}/${below}`, attributes, options: data });
     }

@@ -10,6 +10,7 @@ import type { LogService } from '../log/log-service.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
 import { collect, defaultMaxOutput } from './collect.ts';
 import type { AttachOptions, RemoveOptions, StartOptions, StopOptions } from './container.ts';
+import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
 import type { ContainerLauncher } from './container-launcher.ts';
@@ -31,6 +32,8 @@ export class ContainerOperations {
   readonly #logs: LogService;
   readonly #inspector: Inspector;
   readonly #remover: Remover;
+  readonly #events: EventHub;
+  readonly #removed: (record: ContainerRecord) => void;
 
   constructor(parts: {
     repository: ContainerRepository;
@@ -41,6 +44,8 @@ export class ContainerOperations {
     logs: LogService;
     inspector: Inspector;
     remover: Remover;
+    events: EventHub;
+    removed(record: ContainerRecord): void;
   }) {
     this.#repository = parts.repository;
     this.#states = parts.states;
@@ -50,6 +55,8 @@ export class ContainerOperations {
     this.#logs = parts.logs;
     this.#inspector = parts.inspector;
     this.#remover = parts.remover;
+    this.#events = parts.events;
+    this.#removed = parts.removed;
   }
 
   start(id: ContainerId, options: StartOptions): Promise<Attachment> {
@@ -127,6 +134,7 @@ export class ContainerOperations {
       await supervised.ended;
     }
     await this.#remover.remove(this.#record(id));
+    this.#removed(record);
   }
 
   async removeIfPresent(id: ContainerId): Promise<void> {
@@ -135,6 +143,17 @@ export class ContainerOperations {
     } catch (error) {
       if (!(error instanceof HakoError) || error.code !== 'HAKO_ERR_CONTAINER_NOT_FOUND') throw error;
     }
+  }
+
+  /** @returns what ends the subscription */
+  subscribe<Event extends keyof ContainerEvents>(id: ContainerId, event: Event, listener: (...values: ContainerEvents[Event]) => void): () => void {
+    const emitter = this.#events.emitter(id);
+    const anyListener = listener as (...values: unknown[]) => void;
+    emitter.on(event, anyListener);
+    // One that another process started is heard of only through a session of this one's.
+    const record = this.#repository.find(id);
+    if (record?.state.status === 'running') void this.#supervision.find(record);
+    return () => emitter.off(event, anyListener);
   }
 
   #running(id: ContainerId): Promise<Supervised> {

@@ -1,7 +1,9 @@
 import { rm } from 'node:fs/promises';
+import { hasHakoCode } from '../base/errors.ts';
 import { removeGroups } from '../cgroup/index.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
-import { hasHakoCode } from '../base/errors.ts';
+import type { HostMounts } from './host-mounts.ts';
+import { parseContainerOptions } from './options.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
@@ -14,28 +16,33 @@ export class Remover {
   readonly #repository: ContainerRepository;
   readonly #states: StateReader;
   readonly #storage: StorageDriver;
+  readonly #hostMounts: HostMounts;
 
-  constructor(repository: ContainerRepository, states: StateReader, storage: StorageDriver) {
+  constructor(repository: ContainerRepository, states: StateReader, storage: StorageDriver, hostMounts: HostMounts) {
     this.#repository = repository;
     this.#states = states;
     this.#storage = storage;
+    this.#hostMounts = hostMounts;
   }
 
   async remove(record: ContainerRecord): Promise<void> {
     const cgroups = 'cgroups' in record.state ? record.state.cgroups : [];
     this.#repository.setState(record.id, { status: 'removing', cgroups });
     await removeGroups(cgroups);
-    await this.#removeSnapshot(record);
-    // The directory holds only what hako wrote: the log, the exit record, files bound into the container.
-    await rm(this.#states.directory(record.id), { recursive: true, force: true });
+    await this.removeFiles(record);
     this.#repository.delete(record.id);
   }
 
-  async #removeSnapshot(record: ContainerRecord): Promise<void> {
+  /** The snapshot and the directory. */
+  async removeFiles(record: ContainerRecord): Promise<void> {
+    const key = record.id as string as ActiveKey;
     try {
-      await this.#storage.remove(record.id as string as ActiveKey);
+      if (parseContainerOptions(record.options).hostMount) await this.#hostMounts.unmount(key);
+      await this.#storage.remove(key);
     } catch (error) {
       if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
     }
+    // The directory holds only what hako wrote: the log, the exit record, files bound into the container.
+    await rm(this.#states.directory(record.id), { recursive: true, force: true });
   }
 }

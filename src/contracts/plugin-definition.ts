@@ -22,13 +22,13 @@ export const pluginApi = { storage: 1, privilege: 1, log: 1 } as const satisfies
 export type ProbeResult = { readonly supported: true } | { readonly supported: false; readonly reason: string };
 
 /** JSON and nothing else: what is kept in a container's record. @public */
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 
 /** A plugin and its options, as data. @public */
 export interface PluginReference<K extends PluginKind = PluginKind> {
   readonly kind: K;
   readonly driver: string;
-  readonly options: { readonly [key: string]: JsonValue };
+  readonly options: Record<string, JsonValue>;
 }
 
 /** What a plugin is given to work with. @public */

@@ -73,6 +73,17 @@ export class PluginRegistry implements AsyncDisposable {
     return [...this.#plugins.values()].map((plugin) => ({ kind: plugin.kind, id: plugin.id, probe: this.#probe(plugin) }));
   }
 
+  /**
+   * Checks a reference before anything is made that depends on it.
+   *
+   * @throws HakoError `HAKO_ERR_PLUGIN_NOT_FOUND`, `HAKO_ERR_INVALID_OPTION`, `HAKO_ERR_PLUGIN_UNSUPPORTED`
+   */
+  check(kind: PluginKind, { driver, options }: Omit<PluginReference, 'kind'>): void {
+    const plugin = this.find(kind, driver);
+    parsePluginOptions(plugin, options);
+    this.#requireSupport(plugin);
+  }
+
   /** The first of the ids whose plugin can work here; the last one's reason when none can. */
   firstSupported<K extends PluginKind>(kind: K, ids: readonly string[]): string {
     const reasons: string[] = [];
@@ -104,13 +115,15 @@ export class PluginRegistry implements AsyncDisposable {
   async #create<K extends PluginKind>(kind: K, reference: Omit<PluginReference<K>, 'kind'>): Promise<PluginContracts[K]> {
     const plugin = this.find(kind, reference.driver);
     const options = parsePluginOptions(plugin, reference.options);
-    const probe = this.#probe(plugin);
-    if (!probe.supported) {
-      throw new HakoError('PLUGIN_UNSUPPORTED', `The ${kind} driver '${plugin.id}' cannot work on this host: ${probe.reason}`);
-    }
+    this.#requireSupport(plugin);
     const driver = await plugin.create(this.#context(plugin), options);
     this.#closing.use(driver);
     return driver;
+  }
+
+  #requireSupport(plugin: Pick<Plugin, 'kind' | 'id' | 'probe'>): void {
+    const probe = this.#probe(plugin);
+    if (!probe.supported) throw new HakoError('PLUGIN_UNSUPPORTED', `The ${plugin.kind} driver '${plugin.id}' cannot work on this host: ${probe.reason}`);
   }
 
   #probe(plugin: Pick<Plugin, 'probe'>): ProbeResult {

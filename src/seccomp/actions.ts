@@ -25,8 +25,8 @@ export function actionValue(action: SeccompAction, errno: number | null | undefi
   return (values[action] | (carries ? (errno ?? EPERM) : 0)) >>> 0;
 }
 
-/** Whether the kernel lets `action` prevail over `other` when two filters disagree: the stricter one (seccomp(2)). */
-export function isStricter(action: number, other: number): boolean {
+/** Orders actions as the kernel does when filters disagree: the strictest first (seccomp(2)). */
+export function compareStrictness(action: number, other: number): number {
   // The order is that of signed numbers: KILL_PROCESS has the highest bit.
-  return (action & 0xffff_0000) < (other & 0xffff_0000);
+  return (action & 0xffff_0000) - (other & 0xffff_0000);
 }

@@ -74,6 +74,8 @@ const withCapability: Readonly<Record<string, string>> = {
 
 const AF_ALG = 38n;
 const AF_VSOCK = 40n;
+/** What socketcall(2)'s first argument is for socket(2) (linux/net.h). */
+const SYS_SOCKET = 1n;
 
 /** CLONE_NEW* that a clone without CAP_SYS_ADMIN may not have: all but CLONE_NEWTIME, which clone(2) does not know. */
 const namespaceFlags = 0x7e02_0000n;
@@ -104,6 +106,7 @@ export const defaultProfile: SeccompProfile = {
     allow(['socket'], { args: [argument('SCMP_CMP_LT', AF_ALG)] }),
     allow(['socket'], { args: [argument('SCMP_CMP_EQ', AF_ALG + 1n)] }),
     allow(['socket'], { args: [argument('SCMP_CMP_GT', AF_VSOCK)] }),
+    allow(['socketcall'], { args: [argument('SCMP_CMP_NE', SYS_SOCKET)] }),
     ...personalities.map((value) => allow(['personality'], { args: [argument('SCMP_CMP_EQ', value)] })),
     allow(words('arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls'), {
       includes: { arches: ['arm', 'arm64'] },

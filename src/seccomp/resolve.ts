@@ -1,4 +1,4 @@
-import { actionValue, ENOSYS, isStricter, RET_ERRNO, RET_KILL_THREAD } from './actions.ts';
+import { actionValue, compareStrictness, ENOSYS, RET_ERRNO, RET_KILL_THREAD } from './actions.ts';
 import {
   type Abi,
   abis,
@@ -41,14 +41,17 @@ interface Entry {
  *
  * - A call that this processor does not have, or that is not known, is passed over.
  * - A rule whose action is the default one is passed over; it does not take back what another rule allows.
- * - Of the rules for one call, the first without a condition prevails; without such a one, the first that holds.
+ * - Of the rules for one call, the first without a condition prevails. Without such a one, all that hold count, and
+ *   the strictest of them decides, as when the kernel has several filters. (What libseccomp makes of conditional
+ *   rules that overlap depends on the order of arguments and operators, and is not always one of them.)
  * - A call newer than every one that the profile names fails with ENOSYS instead of the profile's own error, so that
  *   C libraries fall back to an older one (runc does so; libseccomp by itself does not).
  * - Calls of an ABI that is not listed get libseccomp's answer, the end of the thread.
  *
- * Different from libseccomp: int-arguments.ts, and conditional rules for calls that 32-bit x86 can also make through
- * socketcall(2) or ipc(2). There libseccomp drops the condition; here the rule then counts only if it is stricter than
- * the default, so that what a condition was meant to keep out does not come in by the other door.
+ * Different from libseccomp: int-arguments.ts, and the calls that 32-bit x86 can also make through socketcall(2) or
+ * ipc(2). For a conditional rule libseccomp allows the whole call there; here such a rule counts only if it is stricter
+ * than the default, so that what a condition was meant to keep out does not come in by the other door. And rules that
+ * name socketcall or ipc themselves are the only ones for it.
  */
 export function resolveProfile(profile: SeccompProfile, context: ResolveContext): ResolvedRules {
   const rules = (profile.syscalls ?? []).filter((rule) => applies(rule, context));
@@ -101,7 +104,6 @@ function abisOf(profile: SeccompProfile, architecture: MachineArchitecture): rea
 function rangesOf(abi: Abi, rules: readonly SeccompRule[], defaultAction: number): ResolvedRange[] {
   const entries = new Map<number, Entry>();
   let newest = -1;
-  const defaulted = new Set<string>();
   for (const rule of rules) {
     const action = actionValue(rule.action, rule.errnoRet);
     for (const name of namesOf(rule)) {
@@ -109,10 +111,9 @@ function rangesOf(abi: Abi, rules: readonly SeccompRule[], defaultAction: number
       if (number !== undefined && number <= abis[abi].last) newest = Math.max(newest, number);
       const conditions = conditionsOf(name, abi, rule.args ?? []);
       if (action !== defaultAction) add(entries, number, action, conditions);
-      else if (conditions.length === 0) defaulted.add(name);
     }
   }
-  if (abi === 'SCMP_ARCH_X86') addMultiplexed(entries, rules, defaultAction, defaulted);
+  if (abi === 'SCMP_ARCH_X86') addMultiplexed(entries, rules, defaultAction);
   return mergeEntries(entries, defaultAction, newest < 0 ? undefined : unknownCalls(abi, newest, defaultAction));
 }
 
@@ -133,18 +134,14 @@ function add(
   for (const list of conditions) entry.alternatives.push({ action, conditions: list });
 }
 
-/** @param defaulted - names that a rule leaves to the default action: a door that was closed by name stays closed */
-function addMultiplexed(
-  entries: Map<number, Entry>,
-  rules: readonly SeccompRule[],
-  defaultAction: number,
-  defaulted: ReadonlySet<string>,
-): void {
+/** A door that some rule names itself is left to the rules that do. */
+function addMultiplexed(entries: Map<number, Entry>, rules: readonly SeccompRule[], defaultAction: number): void {
+  const named = new Set(rules.flatMap(namesOf));
   for (const rule of rules) {
     const action = actionValue(rule.action, rule.errnoRet);
-    const counts = action !== defaultAction && (!rule.args?.length || isStricter(action, defaultAction));
+    const counts = action !== defaultAction && (!rule.args?.length || compareStrictness(action, defaultAction) < 0);
     for (const door of counts ? namesOf(rule).map(multiplexedOnX86) : []) {
-      if (door === undefined || defaulted.has(door.through)) continue;
+      if (door === undefined || named.has(door.through)) continue;
       add(entries, syscallNumber('SCMP_ARCH_X86', door.through), action, [[conditionOfDoor(door)]]);
     }
   }
@@ -171,7 +168,7 @@ function mergeEntries(
       first: number,
       last: number,
       action: unconditional ?? defaultAction,
-      alternatives: settled ? [] : alternatives,
+      alternatives: settled ? [] : alternatives.toSorted((a, b) => compareStrictness(a.action, b.action)),
     };
   });
   const sorted = (unknown === undefined ? single : [...single, unknown]).sort((a, b) => a.first - b.first);

@@ -1,0 +1,49 @@
+import type { ContainerState } from '../../index.ts';
+import { type Command, parseStrictly } from '../command.ts';
+import { formatAge, formatTable } from '../table.ts';
+
+function describe(state: ContainerState): string {
+  switch (state.status) {
+    case 'running':
+      return `Up ${formatAge(new Date(state.startedAt))}`;
+    case 'exited':
+      return `Exited (${state.exitCode}) ${formatAge(new Date(state.finishedAt))} ago`;
+    case 'created':
+      return 'Created';
+    case 'starting':
+      return 'Starting';
+    case 'removing':
+      return 'Removal in progress';
+    case 'lost':
+      return 'Lost';
+  }
+}
+
+export const psCommand: Command = {
+  summary: 'List containers',
+  usage: 'ps [-a] [-q] [--format json]',
+
+  async run({ args, io, openRuntime }) {
+    const { values } = parseStrictly(args, {
+      all: { type: 'boolean', short: 'a' },
+      quiet: { type: 'boolean', short: 'q' },
+      format: { type: 'string' },
+    });
+    const runtime = await openRuntime();
+    const containers = (await runtime.containers.list()).filter(({ state }) => values.all === true || state.status === 'running');
+    if (values.quiet === true) io.stdout.write(containers.map(({ id }) => `${id.slice(0, 12)}\n`).join(''));
+    else if (values.format === 'json') io.stdout.write(containers.map((each) => `${JSON.stringify(each)}\n`).join(''));
+    else {
+      const rows = containers.map((each) => [
+        each.id.slice(0, 12),
+        each.image.name,
+        JSON.stringify(each.command.join(' ').slice(0, 30)),
+        `${formatAge(each.createdAt)} ago`,
+        describe(each.state),
+        each.name,
+      ]);
+      io.stdout.write(formatTable(['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'NAMES'], rows));
+    }
+    return 0;
+  },
+};

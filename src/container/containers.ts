@@ -1,0 +1,133 @@
+import { mkdirSync } from 'node:fs';
+import { Disposer } from '../base/dispose.ts';
+import { HakoError } from '../base/errors.ts';
+import { type ContainerId, newContainerId } from '../base/ids.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
+import type { PluginKind } from '../contracts/plugin-definition.ts';
+import type { ActiveKey } from '../contracts/storage-driver.ts';
+import { Container } from './container.ts';
+import type { ImageFinder } from './container-image.ts';
+import type { ContainerSummary, Inspector } from './inspection.ts';
+import type { IsolationPlanner } from './isolation.ts';
+import { parseName, randomName } from './name.ts';
+import type { ContainerOperations } from './operations.ts';
+import { type ContainerSettings, parseContainerOptions } from './options.ts';
+import { ownIdentity } from './process-identity.ts';
+import type { ContainerRecord } from './record.ts';
+import type { ContainerRepository } from './repository.ts';
+import { checkImageVolumes, commandOf } from './spec/index.ts';
+import type { StateReader } from './state-reader.ts';
+
+/**
+ * How to make a container of an image.
+ *
+ * @typeParam Choice - what an image can be named by
+ * @public
+ */
+export type CreateOptions<Choice> = ContainerSettings & OperationOptions & { readonly image: Choice };
+
+type Reference = ContainerRecord['mode'];
+
+export interface ContainersParts<Choice> {
+  readonly repository: ContainerRepository;
+  readonly states: StateReader;
+  readonly findImage: ImageFinder<Choice>;
+  readonly planner: IsolationPlanner;
+  readonly operations: ContainerOperations;
+  readonly inspector: Inspector;
+  readonly defaults: { readonly mode: Reference; readonly log: Reference };
+  /** Checks that there is such a plugin, and that it takes these options. */
+  checkPlugin(kind: PluginKind, reference: Reference): void;
+  created(record: ContainerRecord): void;
+  /** Undoes what a creation that failed had made. */
+  removeFiles(record: ContainerRecord): Promise<void>;
+}
+
+/**
+ * The containers of a runtime, by whichever process on the same root they were made.
+ *
+ * @public
+ */
+export class Containers<Choice> {
+  readonly #parts: ContainersParts<Choice>;
+
+  /** @internal */
+  constructor(parts: ContainersParts<Choice>) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Makes a container; it does not run yet.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_OPTION`, `HAKO_ERR_INVALID_NAME`, `HAKO_ERR_IMAGE_NOT_FOUND`,
+   * `HAKO_ERR_CONTAINER_NAME_IN_USE`, `HAKO_ERR_HOST_UNSUPPORTED` for what this host cannot give; nothing is left behind.
+   */
+  async create({ image: choice, signal, ...settings }: CreateOptions<Choice>): Promise<Container> {
+    signal?.throwIfAborted();
+    const { findImage, repository, states, planner, defaults } = this.#parts;
+    const waiting = signal === undefined ? {} : { signal };
+    const options = parseContainerOptions(settings);
+    const image = await findImage(choice, waiting);
+    const record: ContainerRecord = {
+      id: newContainerId(),
+      name: options.name === undefined ? randomName() : parseName(options.name),
+      createdAt: new Date().toISOString(),
+      createdBy: ownIdentity(),
+      image: { id: image.id, name: image.name },
+      mode: options.mode ?? defaults.mode,
+      log: options.log ?? defaults.log,
+      options: settings as ContainerRecord['options'],
+      imageDefaults: image.defaults,
+      state: { status: 'created' },
+    };
+    // What could not be started is refused now, where the mistake was made.
+    commandOf(options, image.defaults);
+    checkImageVolumes(image.defaults.volumes);
+    this.#parts.checkPlugin('log', record.log);
+    await planner.plan(record.id, record.mode, options);
+
+    await using undo = new Disposer();
+    repository.insert(record);
+    undo.defer(() => repository.delete(record.id));
+    const directory = states.directory(record.id);
+    mkdirSync(directory, { mode: 0o700 });
+    const key = record.id as string as ActiveKey;
+    undo.defer(() => this.#parts.removeFiles(record));
+    await image.prepare(key, record.mode, waiting);
+    signal?.throwIfAborted();
+    undo.release();
+    this.#parts.created(record);
+    return this.#handle(record, options.ephemeral);
+  }
+
+  /**
+   * A handle on a container; closing it never removes the container.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_FOUND`
+   */
+  async get(nameOrId: string): Promise<Container> {
+    return this.#handle(this.#find(nameOrId));
+  }
+
+  /** All containers, the newest first; also those that do not run. */
+  async list(): Promise<readonly ContainerSummary[]> {
+    return this.#parts.repository.list().map((record) => this.#parts.inspector.summary(record));
+  }
+
+  /** The id of a container by name, id, or a prefix of the id. @internal */
+  resolve(nameOrId: string): ContainerId {
+    return this.#find(nameOrId).id;
+  }
+
+  #find(nameOrId: string): ContainerRecord {
+    const record = this.#parts.repository.resolve(nameOrId);
+    if (record === null || record.state.status === 'removing') {
+      throw new HakoError('CONTAINER_NOT_FOUND', `There is no container '${nameOrId}'. List those that there are with runtime.containers.list().`);
+    }
+    return record;
+  }
+
+  #handle(record: ContainerRecord, ephemeral = false): Container {
+    return new Container(this.#parts.operations, record, ephemeral);
+  }
+}

@@ -1,0 +1,133 @@
+import type { EventEmitter } from 'eventemitter3';
+import { ContainerLauncher } from '../container/container-launcher.ts';
+import { Containers } from '../container/containers.ts';
+import { EventHub } from '../container/event-hub.ts';
+import { ExecLauncher } from '../container/exec-launcher.ts';
+import { HostMounts } from '../container/host-mounts.ts';
+import { Inspector } from '../container/inspection.ts';
+import { IsolationPlanner } from '../container/isolation.ts';
+import { SupervisorLauncher } from '../container/launcher.ts';
+import { loggedContainer } from '../container/logged-container.ts';
+import { ContainerOperations } from '../container/operations.ts';
+import { parseContainerOptions } from '../container/options.ts';
+import type { ContainerRecord } from '../container/record.ts';
+import { Remover } from '../container/remover.ts';
+import type { ContainerRepository } from '../container/repository.ts';
+import { StateReader } from '../container/state-reader.ts';
+import { Supervision } from '../container/supervision.ts';
+import type { RuntimeEvents } from '../contracts/events.ts';
+import type { HostInfo } from '../contracts/host-info.ts';
+import type { NativeBinding } from '../contracts/native-binding.ts';
+import type { NativeServices } from '../contracts/native-services.ts';
+import type { FileOwnership } from '../contracts/privilege-mode.ts';
+import { ContainerRepositoryToken } from '../contracts/tokens.ts';
+import type { HostRootStorage } from '../image/host/host-root-storage.ts';
+import { ImageService } from '../image/image-service.ts';
+import { LogService } from '../log/log-service.ts';
+import type { PluginRegistry } from '../plugins/registry.ts';
+import { imageFinder } from './image-finder.ts';
+import type { Injector } from './injector.ts';
+import { recover } from './recovery.ts';
+import type { RuntimePaths } from './root.ts';
+import type { ImageChoice } from './runtime.ts';
+
+type Reference = ContainerRecord['mode'];
+
+interface ContainerSurroundings {
+  readonly injector: Injector;
+  readonly plugins: PluginRegistry;
+  readonly storage: HostRootStorage;
+  readonly paths: RuntimePaths;
+  readonly native: NativeBinding;
+  readonly services: NativeServices;
+  readonly host: HostInfo;
+  readonly defaults: { readonly storage: Reference; readonly mode: Reference; readonly log: Reference };
+  readonly events: EventEmitter<RuntimeEvents>;
+  ownershipOf(mode: Reference): Promise<FileOwnership>;
+  warn(message: string, cause?: unknown): void;
+}
+
+/** Puts together what containers need, and puts right what others have left. */
+export async function composeContainers(around: ContainerSurroundings): Promise<{ containers: Containers<ImageChoice>; close(): Promise<void> }> {
+  const { injector, plugins, storage, paths, native, services, host, defaults, events, warn } = around;
+  const repository = injector.get<ContainerRepository>(ContainerRepositoryToken);
+  const states = new StateReader(repository, paths.containers);
+  const logs = new LogService({ driver: (reference) => plugins.instance('log', reference) });
+  const hub = new EventHub();
+  const event = ({ id, name }: ContainerRecord) => ({ id, name, time: new Date() });
+
+  const launcher = new SupervisorLauncher(native);
+  const supervision = new Supervision(repository, states, launcher, {
+    exited: (record, exit) => {
+      hub.exited(record.id, exit);
+      events.emit('container:exit', { ...event(record), ...exit });
+      if (exit.oomKilled) events.emit('container:oom', event(record));
+    },
+    logRotated: (record) => {
+      logs.rotated(loggedContainer(record, states.directory(record.id))).catch((error: unknown) => warn(`A rotated log file of '${record.name}' could not be compressed.`, error));
+    },
+  });
+  const planner: IsolationPlanner = new IsolationPlanner(host, native, { mode: (reference) => plugins.instance('privilege', reference) }, (name) => containers.resolve(name));
+  const hostMounts = new HostMounts(storage, services);
+  const remover = new Remover(repository, states, storage, hostMounts);
+  const inspector = new Inspector(states, planner, { name: defaults.storage.driver, driver: storage }, logs);
+  const operations = new ContainerOperations({
+    repository,
+    states,
+    supervision,
+    logs,
+    inspector,
+    remover,
+    events: hub,
+    launcher: new ContainerLauncher({
+      repository,
+      states,
+      planner,
+      storage,
+      logs,
+      launcher,
+      supervision,
+      native,
+      host,
+      hostMounts,
+      started: (record, pid) => void events.emit('container:start', { ...event(record), pid }),
+    }),
+    execs: new ExecLauncher({ states, planner, launcher, host }),
+    removed: (record) => {
+      hub.forget(record.id);
+      events.emit('container:remove', event(record));
+    },
+  });
+  const containers: Containers<ImageChoice> = new Containers<ImageChoice>({
+    repository,
+    states,
+    planner,
+    operations,
+    inspector,
+    findImage: imageFinder(injector.get(ImageService), storage, around.ownershipOf),
+    defaults,
+    checkPlugin: (kind, reference) => plugins.check(kind, reference),
+    created: (record) => void events.emit('container:create', event(record)),
+    removeFiles: (record) => remover.removeFiles(record),
+  });
+
+  await recover(repository, states, remover, warn);
+
+  const close = async () => {
+    await endContainers(supervision, operations);
+    await launcher[Symbol.asyncDispose]();
+  };
+  return { containers, close };
+}
+
+/** Kills what would end with this process anyway, so that its end is recorded; lets go of the rest. */
+async function endContainers(supervision: Supervision, operations: ContainerOperations): Promise<void> {
+  await Promise.all(
+    supervision.live().map(async ({ record, session, owned }) => {
+      const { detached, ephemeral } = parseContainerOptions(record.options);
+      if (!owned || detached) return session.close();
+      if (ephemeral) return operations.removeIfPresent(record.id);
+      await operations.stop(record.id, { timeout: 0 });
+    }),
+  );
+}

@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import { EventEmitter } from 'eventemitter3';
+import { Disposer } from '../base/dispose.ts';
+import { openCgroups } from '../cgroup/index.ts';
+import { ContentStore } from '../content/content-store.ts';
+import type { RuntimeEvents } from '../contracts/events.ts';
+import {
+  ContainerRepositoryToken,
+  EventBusToken,
+  HostInfoToken,
+  ImageRepositoryToken,
+  LeaseRepositoryToken,
+  NativeBindingToken,
+  NativeServicesToken,
+  RuntimePathsToken,
+  StorageDriverToken,
+  TreeWorkerToken,
+} from '../contracts/tokens.ts';
+import { detectHost } from '../host/detect.ts';
+import { GarbageCollector } from '../image/garbage-collector.ts';
+import { HostRootStorage } from '../image/host/host-root-storage.ts';
+import { ImageImporter } from '../image/image-importer.ts';
+import { ImageService } from '../image/image-service.ts';
+import { NativeTreeWorker } from '../image/native-tree-worker.ts';
+import { UnpackService } from '../image/unpack-service.ts';
+import { loadNativeBinding } from '../native/binding.ts';
+import { locateNative } from '../native/loader.ts';
+import { HostFileServices } from '../native/native-services.ts';
+import { Worker } from '../native/worker.ts';
+import { PluginRegistry } from '../plugins/registry.ts';
+import { composeContainers } from './compose-containers.ts';
+import { builtinPlugins, defaultLog, preferredModes, preferredStorage } from './defaults.ts';
+import { Images } from './images.ts';
+import { Injector } from './injector.ts';
+import type { ParsedRuntimeOptions } from './options.ts';
+import { defaultRoot, prepareRoot } from './root.ts';
+import type { RuntimeParts } from './runtime.ts';
+import { SqliteContainerRepository } from './state/container-repository.ts';
+import { Database } from './state/database.ts';
+import { SqliteImageRepository } from './state/image-repository.ts';
+import { SqliteLeaseRepository } from './state/lease-repository.ts';
+import { Quarantine } from './state/quarantine.ts';
+
+/** Puts a runtime together. What was opened before a failure is closed again. */
+export async function compose(options: ParsedRuntimeOptions): Promise<RuntimeParts> {
+  await using opened = new Disposer();
+  const injector = new Injector();
+  const events = new EventEmitter<RuntimeEvents>();
+  const warn = (message: string, cause?: unknown) => void events.emit('warning', { message, cause });
+  injector.value(EventBusToken, events);
+
+  const files = locateNative(options.nativeDirectory);
+  const native = loadNativeBinding(files);
+  injector.value(NativeBindingToken, native);
+  const cgroup = await openCgroups(options.cgroupParent === undefined ? {} : { parent: options.cgroupParent });
+  const host = detectHost(await native.probe(), cgroup);
+  injector.value(HostInfoToken, host);
+
+  const paths = prepareRoot(options.root ?? defaultRoot());
+  injector.value(RuntimePathsToken, paths);
+  composeState(injector, opened.use(new Database(paths.database)), warn);
+
+  const worker = await Worker.open(native, files.worker);
+  const services = new HostFileServices(native, worker, () => ownMappings());
+  injector.value(NativeServicesToken, services);
+  injector.value(TreeWorkerToken, new NativeTreeWorker(worker));
+
+  const closing = new AbortController();
+  const plugins = opened.use(new PluginRegistry({ root: paths.root, host, native: services, signal: closing.signal, warn }));
+  opened.defer(() => closing.abort());
+  for (const plugin of [...builtinPlugins, ...options.plugins]) plugins.register(plugin);
+
+  const defaults = {
+    storage: options.storage ?? { driver: plugins.firstSupported('storage', preferredStorage), options: {} },
+    mode: options.mode ?? { driver: host.uid === 0 ? preferredModes.root : preferredModes.user, options: {} },
+    log: options.log ?? defaultLog,
+  };
+  for (const kind of ['privilege', 'log'] as const) plugins.check(kind, kind === 'log' ? defaults.log : defaults.mode);
+  const storage = new HostRootStorage(await plugins.instance('storage', defaults.storage), paths.root);
+  injector.value(StorageDriverToken, storage);
+
+  for (const service of [ContentStore, UnpackService, ImageImporter, GarbageCollector, ImageService]) injector.service<unknown>(service);
+  const ownershipOf = async (mode: typeof defaults.mode) => (await plugins.instance('privilege', mode)).ownership;
+  // Until the mode is known nothing of the root's has been touched.
+  const ownMappings = async () => {
+    const ownership = await ownershipOf(defaults.mode);
+    return host.uid !== 0 && ownership.kind === 'mapped' ? ownership.idMappings : null;
+  };
+  const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode));
+  const { containers, close } = await composeContainers({ injector, plugins, storage, paths, native, services, host, defaults, ownershipOf, events, warn });
+  opened.defer(close);
+
+  const held = opened.move();
+  return {
+    images,
+    containers,
+    events,
+    register: (plugin) => plugins.register(plugin),
+    info: () => ({
+      version: packageVersion(),
+      root: paths.root,
+      nativeDirectory: files.directory,
+      host,
+      plugins: plugins.list(),
+      defaults: { storage: defaults.storage.driver, mode: defaults.mode.driver, log: defaults.log.driver },
+    }),
+    close: () => held[Symbol.asyncDispose](),
+  };
+}
+
+function composeState(injector: Injector, database: Database, warn: (message: string) => void): void {
+  const quarantine = new Quarantine(database, warn);
+  injector.value(ContainerRepositoryToken, new SqliteContainerRepository(database, quarantine));
+  injector.value(ImageRepositoryToken, new SqliteImageRepository(database, quarantine));
+  injector.value(LeaseRepositoryToken, new SqliteLeaseRepository(database));
+}
+
+/** The package's own description lies two directories above the compiled file, and above the source. */
+function packageVersion(): string {
+  for (const up of ['../../', '../../../']) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(`${up}package.json`, import.meta.url), 'utf8')) as { name?: string; version?: string };
+      if (name === 'libhako' && version !== undefined) return version;
+    } catch {
+      // Not there: this file runs from dist/, one level deeper.
+    }
+  }
+  return 'unknown';
+}

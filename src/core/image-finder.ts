@@ -1,0 +1,39 @@
+import { hasHakoCode } from '../base/errors.ts';
+import type { ContainerImage, ImageFinder } from '../container/container-image.ts';
+import type { FileOwnership } from '../contracts/privilege-mode.ts';
+import type { ActiveKey } from '../contracts/storage-driver.ts';
+import type { HostRootStorage } from '../image/host/host-root-storage.ts';
+import type { Image } from '../image/image.ts';
+import type { ImageService } from '../image/image-service.ts';
+import { initSnapshot } from '../image/snapshot-names.ts';
+import type { PluginReference } from '../contracts/plugin-definition.ts';
+import type { ImageChoice } from './runtime.ts';
+
+type Mode = Omit<PluginReference<'privilege'>, 'kind'>;
+
+/** Joins containers to images: finds the one that is named, and prepares snapshots on it. */
+export function imageFinder(images: ImageService, storage: HostRootStorage, ownershipOf: (mode: Mode) => Promise<FileOwnership>): ImageFinder<ImageChoice> {
+  return async (choice) => {
+    const image = typeof choice === 'string' ? await images.get(choice) : choice;
+    return {
+      id: image.id,
+      name: typeof choice === 'string' ? choice : (image.references[0] ?? image.id),
+      defaults: image.config.defaults,
+      prepare: async (key, mode, options) => {
+        const ownership = await ownershipOf(mode);
+        if (image.host === null) await prepare(image, ownership, key, options);
+        else await storage.prepareHostRoot(key, image.host, ownership.kind !== 'same', options);
+      },
+    } satisfies ContainerImage;
+  };
+
+  async function prepare(image: Image, ownership: FileOwnership, key: ActiveKey, options: Parameters<ContainerImage['prepare']>[2]): Promise<void> {
+    try {
+      // The container's record is there already, and keeps the image: a snapshot that exists will go on to.
+      await storage.prepare(key, initSnapshot(image.layers.at(-1)?.chainId ?? null, ownership), options);
+    } catch (error) {
+      if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
+      await images.withSnapshot(image, ownership, (parent) => storage.prepare(key, parent, options), options);
+    }
+  }
+}

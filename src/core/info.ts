@@ -1,0 +1,16 @@
+import type { HostInfo } from '../contracts/host-info.ts';
+import type { PluginInfo } from '../plugins/registry.ts';
+
+/** What a runtime is and can do. @public */
+export interface RuntimeInfo {
+  /** Of libhako. */
+  readonly version: string;
+  readonly root: string;
+  /** Where the addon, the supervisor and the worker were found. */
+  readonly nativeDirectory: string;
+  /** What the host can do, with a reason for each "no". */
+  readonly host: HostInfo;
+  readonly plugins: readonly PluginInfo[];
+  /** What containers get that name nothing else. */
+  readonly defaults: { readonly storage: string; readonly mode: string; readonly log: string };
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { HakoError } from '../base/errors.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
+import type { Plugin, PluginReference } from '../contracts/plugin-definition.ts';
+
+/**
+ * How to open a runtime.
+ *
+ * @public
+ */
+export interface RuntimeOptions extends OperationOptions {
+  /** Where everything is kept. Default: `/var/lib/hako` for root, `~/.local/share/hako` for others. */
+  readonly root?: string;
+  /** Plugins besides the built-in ones. */
+  readonly plugins?: readonly Plugin[];
+  /** Default: `overlay2`, or `vfs` where overlay cannot be mounted. One root is used with one storage driver. */
+  readonly storage?: PluginReference<'storage'> | string;
+  /** The privilege mode of containers that name none. Default: `normal` for root, `rootless` for others. */
+  readonly mode?: PluginReference<'privilege'> | string;
+  /** The log driver of containers that name none. Default: `json-file`, three files of 10 MB. */
+  readonly log?: PluginReference<'log'> | string;
+  /** Under which control group containers' groups are made. Default: this process's own. */
+  readonly cgroupParent?: string;
+  /** Where hako.node, hako-supervisor and hako-worker are. Default: the platform's package, or a clone's build. */
+  readonly nativeDirectory?: string;
+}
+
+const reference = z.union([
+  z.string().min(1).transform((driver) => ({ driver, options: {} })),
+  z.object({ driver: z.string().min(1), options: z.record(z.string(), z.json()) }),
+]);
+
+const path = z.string().min(1).refine((text) => !text.includes('\0'), 'must not hold a NUL byte');
+
+const schema = z.strictObject({
+  root: path.optional(),
+  plugins: z.array(z.custom<Plugin>((value) => typeof value === 'function' && 'kind' in value && 'id' in value, 'must be what definePlugin returns')).default([]),
+  storage: reference.optional(),
+  mode: reference.optional(),
+  log: reference.optional(),
+  cgroupParent: z.string().startsWith('/').optional(),
+  nativeDirectory: path.optional(),
+});
+
+export type ParsedRuntimeOptions = z.output<typeof schema>;
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
+export function parseRuntimeOptions({ signal: _, ...options }: RuntimeOptions): ParsedRuntimeOptions {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  const sentences = result.error.issues.map((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? `unknown option ${issue.keys.map((key) => `'${key}'`).join(', ')} (known: ${Object.keys(schema.shape).join(', ')})`
+      : `${issue.path.join('.') || 'options'}: ${issue.message}`,
+  );
+  throw new HakoError('INVALID_OPTION', `Runtime.open does not accept these options: ${sentences.join('; ')}.`, { cause: result.error });
+}

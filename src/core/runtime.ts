@@ -1,0 +1,136 @@
+import { EventEmitter } from 'eventemitter3';
+import { HakoError } from '../base/errors.ts';
+import { collect, defaultMaxOutput } from '../container/collect.ts';
+import type { ProgramResult } from '../container/attachment.ts';
+import type { Containers, CreateOptions } from '../container/containers.ts';
+import type { RuntimeEvents } from '../contracts/events.ts';
+import type { Plugin } from '../contracts/plugin-definition.ts';
+import type { Image } from '../image/image.ts';
+import type { Images } from './images.ts';
+import { compose } from './compose.ts';
+import type { RuntimeInfo } from './info.ts';
+import { parseRuntimeOptions, type RuntimeOptions } from './options.ts';
+
+/** What a container can be made of: a reference, an id or a prefix of one, or an {@link Image}. @public */
+export type ImageChoice = string | Image;
+
+/** How to run one program. @public */
+export type RunOptions = CreateOptions<ImageChoice> & {
+  /** Written to the program's stdin, which then ends. */
+  readonly input?: string | Uint8Array;
+  /** Bytes that are kept of each stream. Default 16 MiB; a program that writes more is an error, and is killed. */
+  readonly maxOutput?: number;
+};
+
+/** What {@link Runtime} is made of; put together by `compose`. @internal */
+export interface RuntimeParts {
+  readonly images: Images;
+  readonly containers: Containers<ImageChoice>;
+  readonly events: EventEmitter<RuntimeEvents>;
+  register(plugin: Plugin): void;
+  info(): RuntimeInfo;
+  /** Ends what was started here and is not detached, and gives back all that is held. */
+  close(): Promise<void>;
+}
+
+/**
+ * Everything starts here: a runtime keeps images and containers under one root directory. Several may be open at once,
+ * in one process or in many, also on the same root.
+ *
+ * ```ts
+ * await using runtime = await Runtime.open();
+ * const { stdout } = await runtime.run({ image: Image.fromHost(), command: ['uname', '-n'] });
+ * ```
+ *
+ * @public
+ */
+export class Runtime implements AsyncDisposable {
+  readonly #parts: RuntimeParts;
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: RuntimeParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Opens a runtime; finishes what others on the same root left half done.
+   *
+   * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED`, `HAKO_ERR_NATIVE_NOT_FOUND`, `HAKO_ERR_PERMISSION_DENIED`,
+   * `HAKO_ERR_STATE_TOO_NEW`, `HAKO_ERR_INVALID_OPTION`
+   */
+  static async open(options: RuntimeOptions = {}): Promise<Runtime> {
+    options.signal?.throwIfAborted();
+    return new Runtime(await compose(parseRuntimeOptions(options)));
+  }
+
+  get images(): Images {
+    return this.#open().images;
+  }
+
+  get containers(): Containers<ImageChoice> {
+    return this.#open().containers;
+  }
+
+  /**
+   * Makes a plugin known, for containers that are made from here on.
+   *
+   * @throws HakoError `HAKO_ERR_PLUGIN_EXISTS`, `HAKO_ERR_PLUGIN_API_MISMATCH`
+   */
+  register(plugin: Plugin): void {
+    this.#open().register(plugin);
+  }
+
+  /** What this runtime and its host can do, and why not. */
+  async info(): Promise<RuntimeInfo> {
+    return this.#open().info();
+  }
+
+  /**
+   * Runs one program in a container of its own, gathers its output, and removes the container. A program that fails is
+   * no error: look at `exitCode`.
+   *
+   * @throws HakoError when the program could not be started; `HAKO_ERR_OUTPUT_TOO_LARGE`; `signal.reason` when aborted.
+   * The container is gone in every case.
+   */
+  async run({ input, maxOutput = defaultMaxOutput, ...options }: RunOptions): Promise<ProgramResult> {
+    const { signal } = options;
+    await using container = await this.containers.create({ ...options, ephemeral: true, stdin: input !== undefined } as CreateOptions<ImageChoice>);
+    const attachment = await container.start({ attach: { stdin: input !== undefined }, ...(signal === undefined ? {} : { signal }) });
+    if (input !== undefined) attachment.stdin.on('error', () => {}).end(input);
+    const abort = () => void container.kill().catch(() => {});
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      const result = await collect(attachment, maxOutput);
+      signal?.throwIfAborted();
+      return result;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Calls the listener for every such event of this runtime's containers and images. */
+  on<Event extends keyof RuntimeEvents>(event: Event, listener: (...values: RuntimeEvents[Event]) => void): this {
+    this.#parts.events.on(event, listener as (...values: unknown[]) => void);
+    return this;
+  }
+
+  off<Event extends keyof RuntimeEvents>(event: Event, listener: (...values: RuntimeEvents[Event]) => void): this {
+    this.#parts.events.off(event, listener as (...values: unknown[]) => void);
+    return this;
+  }
+
+  /** Kills the containers that were started here and are not `detached`, and closes everything. Again: nothing. */
+  close(): Promise<void> {
+    this.#closing ??= this.#parts.close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #open(): RuntimeParts {
+    if (this.#closing !== undefined) throw new HakoError('RUNTIME_CLOSED', 'This runtime has been closed. Open another with Runtime.open().');
+    return this.#parts;
+  }
+}

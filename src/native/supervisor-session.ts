@@ -1,0 +1,206 @@
+import { Socket } from 'node:net';
+import { Readable, Writable } from 'node:stream';
+import { HakoError } from '../base/errors.ts';
+import type { ExitResult } from '../contracts/events.ts';
+import { failureToError } from './failure.ts';
+import {
+  type ClientFrame,
+  type ExecRequest,
+  encodeExec,
+  encodeFrame,
+  encodeStart,
+  type Frame,
+  FrameDecoder,
+  MAX_FRAME,
+  type StartedFrame,
+  type StartRequest,
+  type StateReplyFrame,
+} from './protocol.ts';
+
+/**
+ * One session with a supervisor, over one connection: the owner's, an exec's or an attachment's. Output flows no
+ * faster than it is read: while a stream's buffer is full the socket is paused, and the supervisor's own buffer
+ * fills in turn.
+ */
+export class SupervisorSession {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Rejects with `HAKO_ERR_SUPERVISOR_LOST` when the connection ends before the program did. */
+  readonly exited: Promise<ExitResult>;
+  /** Resolves when the connection is gone, for whatever reason. */
+  readonly closed: Promise<void>;
+  /** Called when a rotated log file waits to be compressed. */
+  onLogRotated: (() => void) | undefined;
+
+  readonly #socket: Socket;
+  readonly #decoder = new FrameDecoder();
+  readonly #started = Promise.withResolvers<StartedFrame>();
+  readonly #exited = Promise.withResolvers<ExitResult>();
+  readonly #states: PromiseWithResolvers<StateReplyFrame>[] = [];
+  /** Streams whose reader is behind. */
+  readonly #full = new Set<Readable>();
+  #ended = false;
+  #streamsEnded = false;
+
+  /** @param socket - connected, from a descriptor of a socketpair or to the control socket */
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.exited = this.#exited.promise;
+    // Nobody may be waiting when a supervisor is lost: that is no unhandled rejection.
+    this.exited.catch(() => {});
+    this.#started.promise.catch(() => {});
+    this.stdout = this.#readable();
+    this.stderr = this.#readable();
+    this.stdin = new Writable({
+      write: (chunk: Buffer, _encoding, done) => this.#sendStdin(chunk, done),
+      final: (done) => this.#send({ type: 'stdin-eof' }, done),
+    });
+    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('error', (error) => this.#lost(error));
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#lost(undefined);
+        resolve();
+      });
+    });
+  }
+
+  static overDescriptor(fd: number): SupervisorSession {
+    return new SupervisorSession(new Socket({ fd, readable: true, writable: true }));
+  }
+
+  /** Starts the container; the first frame on the owner's session. @throws HakoError what the supervisor's failure record says */
+  start(request: StartRequest): Promise<StartedFrame> {
+    this.#socket.write(encodeStart(request));
+    return this.#started.promise;
+  }
+
+  /** Runs a further program; the first frame on a session of its own. */
+  exec(request: ExecRequest): Promise<StartedFrame> {
+    this.#socket.write(encodeExec(request));
+    return this.#started.promise;
+  }
+
+  attach(streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }): void {
+    this.#send({ type: 'attach', ...streams });
+  }
+
+  state(): Promise<StateReplyFrame> {
+    const reply = Promise.withResolvers<StateReplyFrame>();
+    this.#states.push(reply);
+    this.#send({ type: 'state' });
+    return reply.promise;
+  }
+
+  signal(signal: number): void {
+    this.#send({ type: 'signal', signal });
+  }
+
+  resize(rows: number, columns: number): void {
+    this.#send({ type: 'resize', rows, columns });
+  }
+
+  /** Ends the session. What that means for the program is the supervisor's to say: see HAKO_START_DETACHED, HAKO_EXEC_DETACHED. */
+  async close(): Promise<void> {
+    this.#socket.destroy();
+    await this.closed;
+  }
+
+  #readable(): Readable {
+    const stream = new Readable({
+      read: () => {
+        this.#full.delete(stream);
+        if (this.#full.size === 0) this.#socket.resume();
+      },
+      destroy: (error, done) => {
+        this.#full.delete(stream);
+        if (this.#full.size === 0) this.#socket.resume();
+        done(error);
+      },
+    });
+    return stream;
+  }
+
+  #send(frame: ClientFrame, done?: (error?: Error | null) => void): void {
+    this.#socket.write(encodeFrame(frame), (error) => done?.(error));
+  }
+
+  #sendStdin(chunk: Buffer, done: (error?: Error | null) => void): void {
+    for (let at = 0; at < chunk.length; at += MAX_FRAME) {
+      const data = chunk.subarray(at, at + MAX_FRAME);
+      this.#send({ type: 'stdin', data }, at + MAX_FRAME >= chunk.length ? done : undefined);
+    }
+    if (chunk.length === 0) done();
+  }
+
+  #receive(chunk: Buffer): void {
+    let frames: Frame[];
+    try {
+      frames = this.#decoder.push(chunk);
+    } catch (error) {
+      this.#socket.destroy(error as Error);
+      return;
+    }
+    for (const frame of frames) this.#handle(frame);
+  }
+
+  #handle(frame: Frame): void {
+    switch (frame.type) {
+      case 'output': {
+        const stream = frame.stream === 'stdout' ? this.stdout : this.stderr;
+        if (!this.#streamsEnded && !stream.destroyed && !stream.push(frame.data)) {
+          this.#full.add(stream);
+          this.#socket.pause();
+        }
+        return;
+      }
+      case 'started':
+        this.#started.resolve(frame);
+        return;
+      case 'failed':
+        this.#end(failureToError(frame));
+        return;
+      case 'exited':
+        this.#exited.resolve({
+          exitCode: frame.exitCode,
+          signal: frame.signal === 0 ? null : frame.signal,
+          oomKilled: frame.oomKilled,
+          finishedAt: new Date(Number(frame.finishedAt / 1_000_000n)),
+        });
+        this.#endStreams();
+        return;
+      case 'state-reply':
+        this.#states.shift()?.resolve(frame);
+        return;
+      case 'log-rotated':
+        this.onLogRotated?.();
+        return;
+    }
+  }
+
+  #lost(cause: Error | undefined): void {
+    this.#end(
+      cause instanceof HakoError
+        ? cause
+        : new HakoError('SUPERVISOR_LOST', "The container's supervisor has gone away. Look at the container's state: it has ended, or its host is out of memory.", { cause }),
+    );
+  }
+
+  /** A promise that was settled before keeps its value: only what is still open ends with the error. */
+  #end(error: HakoError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#started.reject(error);
+    this.#exited.reject(error);
+    for (const state of this.#states.splice(0)) state.reject(error);
+    this.#endStreams();
+  }
+
+  #endStreams(): void {
+    if (this.#streamsEnded) return;
+    this.#streamsEnded = true;
+    for (const stream of [this.stdout, this.stderr]) if (!stream.destroyed) stream.push(null);
+    this.stdin.destroy();
+  }
+}

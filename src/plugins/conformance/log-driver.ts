@@ -1,0 +1,39 @@
+import { describe } from 'vitest';
+import type { LogDriver, LogSink } from '../../contracts/log-driver.ts';
+import type { NativeServices } from '../../contracts/native-services.ts';
+import type { PluginContext } from '../../contracts/plugin-definition.ts';
+import { logFollowingCases } from './log-following.ts';
+import { logReadingCases } from './log-reading.ts';
+import { logSinkCases } from './log-sink.ts';
+import type { LogOutput } from './sink-output.ts';
+
+/** @public */
+export interface LogDriverSubject {
+  /** Makes the driver, as the plugin's own `create` does; called often, also twice for one container. */
+  readonly create: (context: PluginContext) => Promise<LogDriver>;
+  /** Whether the driver can read: false tests that it says so by having no `read`. */
+  readonly reads: boolean;
+  /** The services of a real runtime, to test the driver with them. */
+  readonly native?: NativeServices;
+  /** What puts output into the sink, such as a real supervisor; by default the same work done in Node. */
+  readonly output?: (sink: LogSink, directory: string, rotated: () => void) => LogOutput;
+  /** How many of the lines `1` to `n`, printed one after the other, are kept at least; all, unless the driver's options limit it. */
+  readonly keeps?: number;
+}
+
+/**
+ * The conformance kit for log drivers: a suite for vitest that holds a driver to every sentence of the `LogDriver`
+ * contract. Call it in a test file of yours:
+ *
+ * ```ts
+ * logDriverConformance({ create: (context) => myDriver.create(context, {}), reads: true });
+ * ```
+ *
+ * @public
+ */
+export function logDriverConformance(subject: LogDriverSubject): void {
+  describe('the sink', () => logSinkCases(subject));
+  if (!subject.reads) return;
+  describe('reading', () => logReadingCases(subject));
+  describe('following', () => logFollowingCases(subject));
+}
