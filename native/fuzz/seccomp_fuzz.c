@@ -68,16 +68,16 @@ static uint32_t some_action(struct choices *c) {
 }
 
 static void put_condition(struct bytes *b, struct choices *c) {
-  uint8_t operator= (uint8_t)(1 + choose(c, 7));
+  uint8_t comparison = (uint8_t)(1 + choose(c, 7));
   uint8_t width = choose(c, 2) ? 64 : 32;
-  uint64_t mask = operator== SECCOMP_MASKED_EQUAL ? edge(c) : 0;
+  uint64_t mask = comparison == SECCOMP_MASKED_EQUAL ? edge(c) : 0;
   uint64_t value = edge(c);
   if (width == 32) {
     mask &= 0xffffffff;
     value &= 0xffffffff;
   }
   put8(b, choose(c, ARGUMENTS));
-  put8(b, operator);
+  put8(b, comparison);
   put8(b, width);
   put8(b, 0);
   put64(b, mask);

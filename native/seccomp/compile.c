@@ -78,7 +78,7 @@ static struct target emit_greater(struct emitter *e, const struct seccomp_condit
 
 static struct target emit_condition(struct emitter *e, const struct seccomp_condition *c, struct target yes,
                                     struct target no) {
-  switch (c->operator) {
+  switch (c->comparison) {
   case SECCOMP_NOT_EQUAL:
     return emit_equal(e, c, UINT64_MAX, no, yes);
   case SECCOMP_EQUAL:
@@ -96,16 +96,33 @@ static struct target emit_condition(struct emitter *e, const struct seccomp_cond
   }
 }
 
+// The one word that an alternative looks at, or 0: after it failed, the accumulator still holds that word.
+static uint32_t only_word(const struct seccomp_alternative *alternative) {
+  const struct seccomp_condition *c = &alternative->conditions[0];
+  bool simple = alternative->condition_count == 1 && c->width == 32 && c->comparison != SECCOMP_MASKED_EQUAL;
+  return simple ? low_offset(c->argument) : 0;
+}
+
+static struct target emit_alternative(struct emitter *e, const struct seccomp_alternative *alternative,
+                                      struct target otherwise) {
+  struct target yes = action_target(alternative->action);
+  for (uint32_t k = alternative->condition_count; k-- > 0;)
+    yes = emit_condition(e, &alternative->conditions[k], yes, otherwise);
+  return yes;
+}
+
 static struct target emit_verdict(struct emitter *e, const struct seccomp_verdict *verdict) {
-  struct target otherwise = action_target(verdict->action);
+  struct target entry = action_target(verdict->action);
   for (uint32_t i = verdict->alternative_count; i-- > 0;) {
     const struct seccomp_alternative *alternative = &verdict->alternatives[i];
-    struct target yes = action_target(alternative->action);
-    for (uint32_t k = alternative->condition_count; k-- > 0;)
-      yes = emit_condition(e, &alternative->conditions[k], yes, otherwise);
-    otherwise = yes;
+    struct target otherwise = entry;
+    entry = emit_alternative(e, alternative, otherwise);
+    // A further one on the same word, reached from here alone, needs no load of its own.
+    bool again = i > 0 && only_word(alternative) != 0 && only_word(&verdict->alternatives[i - 1]) == only_word(alternative);
+    if (again && !target_equal(entry, otherwise))
+      entry = emit_drop(e);
   }
-  return otherwise;
+  return entry;
 }
 
 static struct target emit_run(struct emitter *e, const struct run *run) {

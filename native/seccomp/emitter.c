@@ -62,6 +62,12 @@ struct target emit_mask(struct emitter *e, uint32_t mask) {
   return (struct target){.value = emit(e, BPF_ALU | BPF_AND | BPF_K, 0, 0, mask)};
 }
 
+struct target emit_drop(struct emitter *e) {
+  if (!e->full)
+    e->used--;
+  return (struct target){.value = e->used};
+}
+
 void emit_entry(struct emitter *e, struct target entry) {
   if (entry.is_action)
     emit_return(e, entry.value);

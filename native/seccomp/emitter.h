@@ -46,6 +46,9 @@ struct target emit_branch(struct emitter *e, uint16_t comparison, uint32_t k, st
 struct target emit_load(struct emitter *e, uint32_t offset);
 struct target emit_mask(struct emitter *e, uint32_t mask);
 
+// Takes back the instruction that was emitted last, which nothing jumps to yet; gives the one after it.
+struct target emit_drop(struct emitter *e);
+
 // Makes sure that the program begins at `entry`.
 void emit_entry(struct emitter *e, struct target entry);
 

@@ -70,14 +70,14 @@ static uint32_t read_action(struct builder *b) {
 static void read_condition(struct builder *b) {
   struct seccomp_condition *condition = b->condition++;
   condition->argument = wire_u8(&b->wire);
-  condition->operator= wire_u8(&b->wire);
+  condition->comparison = wire_u8(&b->wire);
   condition->width = wire_u8(&b->wire);
   uint8_t padding = wire_u8(&b->wire);
   condition->mask = wire_u64(&b->wire);
   condition->value = wire_u64(&b->wire);
   sound(b, condition->argument < ARGUMENTS && padding == 0, "a condition on an argument that no system call has");
-  sound(b, condition->operator>= SECCOMP_NOT_EQUAL && condition->operator<= SECCOMP_MASKED_EQUAL, "an unknown operator");
-  sound(b, condition->operator== SECCOMP_MASKED_EQUAL || condition->mask == 0, "a mask where none is used");
+  sound(b, condition->comparison >= SECCOMP_NOT_EQUAL && condition->comparison <= SECCOMP_MASKED_EQUAL, "an unknown comparison");
+  sound(b, condition->comparison == SECCOMP_MASKED_EQUAL || condition->mask == 0, "a mask where none is used");
   sound(b, condition->width == 64 || (condition->width == 32 && ((condition->mask | condition->value) >> 32) == 0),
         "a condition that does not fit its width");
 }

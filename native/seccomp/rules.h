@@ -16,7 +16,7 @@ struct seccomp_condition {
   uint64_t mask;
   uint64_t value;
   uint8_t argument;
-  uint8_t operator;
+  uint8_t comparison;
   uint8_t width;
 };
 
