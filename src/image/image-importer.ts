@@ -65,7 +65,7 @@ export class ImageImporter {
     }
     await using files = await this.#open(source, limits, options);
     const images = await this.#read(files);
-    return this.#ingest(choose(images, wanted, options.select), lease, options);
+    return await this.#ingest(choose(images, wanted, options.select), lease, options);
   }
 
   async #open(source: Exclude<ImageSource, { kind: 'rootfs' }>, limits: DecompressionLimits, options: OperationOptions): Promise<ImageFiles> {
