@@ -12,17 +12,18 @@ const REMOVE_TIMEOUT = 10_000;
  * @throws HakoError `HAKO_ERR_SYSCALL_FAILED` when a process cannot be killed within 10 seconds; call it again later.
  */
 export async function removeGroups(groups: readonly CgroupGroup[], files: CgroupFiles = kernelCgroupFiles, kill: (pid: number) => void = killProcess): Promise<void> {
-  for (const group of groups) await removeTree(group, files, kill);
-}
-
-async function removeTree(group: CgroupGroup, files: CgroupFiles, kill: (pid: number) => void): Promise<void> {
   const deadline = Date.now() + REMOVE_TIMEOUT;
   for (let wait = 1; ; wait = Math.min(wait * 2, 100)) {
-    if (await tryRemove(group.directory, files)) return;
+    const busy: CgroupGroup[] = [];
+    for (const group of groups) if (!(await tryRemove(group.directory, files))) busy.push(group);
+    const [first] = busy;
+    if (first === undefined) return;
     if (Date.now() > deadline) {
-      throw new HakoError('SYSCALL_FAILED', `The control group ${group.directory} still holds processes that do not die; they are waiting for a device. Remove it again later.`, { operation: 'rmdir', errno: 'EBUSY', path: group.directory });
+      throw new HakoError('SYSCALL_FAILED', `The control group ${first.directory} still holds processes that do not die; they are waiting for a device. Remove it again later.`, { operation: 'rmdir', errno: 'EBUSY', path: first.directory });
     }
-    await killAll(group, group.directory, files, kill);
+    for (const group of busy) await killAll(group, group.directory, files, kill);
+    // SIGKILL reaches a process of a frozen v1 group only when that is thawed, whichever of its groups it was found by.
+    for (const { version, controllers, directory } of busy) if (version === 1 && controllers.includes('freezer')) await writeIfThere(`${directory}/freezer.state`, 'THAWED', files);
     await sleep(wait);
   }
 }
@@ -51,8 +52,6 @@ async function killAll(group: CgroupGroup, directory: string, files: CgroupFiles
   }
   for (const name of (await files.list(directory))?.directories ?? []) await killAll(group, `${directory}/${name}`, files, kill);
   for (const pid of ((await files.read(`${directory}/cgroup.procs`)) ?? '').split('\n')) if (pid !== '' && pid !== '0') kill(Number(pid));
-  // SIGKILL reaches a task of a frozen v1 group only when it is thawed.
-  if (group.controllers.includes('freezer') && group.version === 1) await writeIfThere(`${directory}/freezer.state`, 'THAWED', files);
 }
 
 async function writeIfThere(path: string, value: string, files: CgroupFiles): Promise<boolean> {
