@@ -8,6 +8,7 @@ import { processesOf, pss } from './processes.ts';
 import type { Workbench } from './workbench.ts';
 
 interface Opened {
+  readonly root: string;
   readonly runtime: Runtime;
   readonly image: Image;
 }
@@ -17,8 +18,9 @@ async function open(bench: Workbench, name: string): Promise<Opened> {
   if (!existsSync(new URL('../dist/src/index.js', import.meta.url)))
     throw new Absent('hako is not built: npm run build');
   const { Runtime } = await import('libhako');
-  const runtime = await Runtime.open({ root: join(bench.directory, `hako-${name}`) });
-  return { runtime, image: await runtime.images.import(bench.rootfs, { name: 'hako-bench:busybox' }) };
+  const root = join(bench.directory, `hako-${name}`);
+  const runtime = await Runtime.open({ root });
+  return { root, runtime, image: await runtime.images.import(bench.rootfs) };
 }
 
 /** create + start + wait + remove, by the call that users make. */
@@ -104,7 +106,7 @@ export function hakoLogs(bench: Workbench, driver: string, lines: number, length
   return {
     name: 'hako',
     async prepare() {
-      const { runtime, image } = await open(bench, `logs-${driver}`);
+      const { root, runtime, image } = await open(bench, `logs-${driver}`);
       return {
         name: 'hako',
         async measure() {
@@ -118,7 +120,7 @@ export function hakoLogs(bench: Workbench, driver: string, lines: number, length
           const { exitCode } = await container.wait();
           const seconds = (performance.now() - start) / 1000;
           if (exitCode !== 0) throw new Error(`hako: the container ended with ${exitCode}`);
-          const logged = await countLines(join(runtime.root, 'containers', container.id, `${container.id}-json.log`));
+          const logged = await countLines(join(root, 'containers', container.id, `${container.id}-json.log`));
           if (logged !== lines) throw new Error(`hako logged ${logged} lines of ${lines}`);
           await container.remove();
           return lines / seconds;

@@ -91,7 +91,7 @@ export function hostToolchain(libc) {
     program: {
       cc: [musl ? 'musl-gcc' : cc],
       cflags: [...common, ...c11, ...hardening(arch), '-fno-pie', ...(musl ? kernelHeaders(cc) : [])],
-      ldflags: [...link, '-static', '-no-pie'],
+      ldflags: [...link, '-static'],
     },
     addon: addonWith([cc], [cxx], arch, ['-static-libgcc', '-static-libstdc++', '-Wl,--exclude-libs,ALL']),
   };
@@ -139,7 +139,7 @@ export function zigToolchain({ arch, libc }) {
     program: {
       cc: cc('musl'),
       cflags: [...common, ...c11, ...hardening(arch), '-fno-pie'],
-      ldflags: [...link, '-static', '-no-pie'],
+      ldflags: [...link, '-static'],
     },
     // zig links its own libc++ into what it makes, hidden.
     addon: addonWith(cc(addonAbi), cxx(addonAbi), arch, []),
