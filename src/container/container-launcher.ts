@@ -102,11 +102,8 @@ export class ContainerLauncher {
     const directory = states.directory(record.id);
     const hostname = hostnameOf(record.id, options);
     const { plan, cgroup, seccomp } = isolation;
-    const [rootMounts, sink] = await Promise.all([
-      this.#rootMounts(record, options),
-      logs.open(loggedContainer(record, directory)),
-      writeEtcFiles({ directory, hostname, domainname: options.domainname ?? '', plan }),
-    ]);
+    writeEtcFiles({ directory, hostname, domainname: options.domainname ?? '', plan });
+    const [rootMounts, sink] = await Promise.all([this.#rootMounts(record, options), logs.open(loggedContainer(record, directory))]);
     return compileStart({
       id: record.id,
       name: record.name,

@@ -59,7 +59,7 @@ export class ContainerOperations {
     this.#removed = parts.removed;
   }
 
-  start(id: ContainerId, options: StartOptions): Promise<Attachment> {
+  async start(id: ContainerId, options: StartOptions): Promise<Attachment> {
     return this.#launcher.start(this.#record(id), options);
   }
 
@@ -121,7 +121,7 @@ export class ContainerOperations {
     yield* this.#logs.read(loggedContainer(record, this.#states.directory(id)), query, ended, query);
   }
 
-  inspect(id: ContainerId): Promise<ContainerInspection> {
+  async inspect(id: ContainerId): Promise<ContainerInspection> {
     return this.#inspector.inspect(this.#record(id));
   }
 

@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises';
 import { hasHakoCode } from '../base/errors.ts';
 import { removeGroups } from '../cgroup/index.ts';
+import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import type { HostMounts } from './host-mounts.ts';
 import { parseContainerOptions } from './options.ts';
@@ -17,12 +17,14 @@ export class Remover {
   readonly #states: StateReader;
   readonly #storage: StorageDriver;
   readonly #hostMounts: HostMounts;
+  readonly #native: NativeBinding;
 
-  constructor(repository: ContainerRepository, states: StateReader, storage: StorageDriver, hostMounts: HostMounts) {
+  constructor(repository: ContainerRepository, states: StateReader, storage: StorageDriver, hostMounts: HostMounts, native: NativeBinding) {
     this.#repository = repository;
     this.#states = states;
     this.#storage = storage;
     this.#hostMounts = hostMounts;
+    this.#native = native;
   }
 
   async remove(record: ContainerRecord): Promise<void> {
@@ -43,6 +45,6 @@ export class Remover {
       if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
     }
     // The directory holds only what hako wrote: the log, the exit record, files bound into the container.
-    await rm(this.#states.directory(record.id), { recursive: true, force: true });
+    await this.#native.removeTree(this.#states.directory(record.id));
   }
 }

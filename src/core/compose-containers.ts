@@ -69,7 +69,7 @@ export async function composeContainers(around: ContainerSurroundings): Promise<
   });
   const planner: IsolationPlanner = new IsolationPlanner(host, native, { mode: (reference) => plugins.instance('privilege', reference) }, (name) => containers.resolve(name));
   const hostMounts = new HostMounts(storage, services);
-  const remover = new Remover(repository, states, storage, hostMounts);
+  const remover = new Remover(repository, states, storage, hostMounts, native);
   const inspector = new Inspector(states, planner, { name: defaults.storage.driver, driver: storage }, logs);
   const operations = new ContainerOperations({
     repository,

@@ -80,6 +80,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   injector.value(StorageDriverToken, storage);
 
   for (const service of [ContentStore, UnpackService, ImageImporter, GarbageCollector, ImageService]) injector.service<unknown>(service);
+  await injector.get(ContentStore).open();
   const ownershipOf = async (mode: typeof defaults.mode) => (await plugins.instance('privilege', mode)).ownership;
   // Until the mode is known nothing of the root's has been touched.
   const ownMappings = async () => {

@@ -1,4 +1,4 @@
-import { chown, readFile, writeFile } from 'node:fs/promises';
+import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IsolationPlan } from '../../contracts/privilege-mode.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
@@ -17,22 +17,22 @@ export interface EtcFilesRequest {
 /**
  * Writes the container's own /etc/hostname, /etc/hosts and /etc/resolv.conf into its directory. What a user changed
  * in a stopped container's is not kept: like Docker, each start writes them anew.
+ *
+ * Synchronous: three small files of hako's own take a tenth of the time that the trips to the thread pool would.
  */
-export async function writeEtcFiles({ directory, hostname, domainname, plan }: EtcFilesRequest): Promise<void> {
+export function writeEtcFiles({ directory, hostname, domainname, plan }: EtcFilesRequest): void {
   const shared = plan.namespaces.network === 'host';
   const contents = {
     hostname: `${hostname}\n`,
-    hosts: shared ? await hostsOwn('/etc/hosts', () => hosts(hostname, domainname)) : hosts(hostname, domainname),
-    'resolv.conf': shared ? await hostsOwn('/etc/resolv.conf', () => '') : '',
+    hosts: shared ? hostsOwn('/etc/hosts', () => hosts(hostname, domainname)) : hosts(hostname, domainname),
+    'resolv.conf': shared ? hostsOwn('/etc/resolv.conf', () => '') : '',
   };
   const [uid, gid] = [hostIdOfRoot(plan, 'uid'), hostIdOfRoot(plan, 'gid')];
-  await Promise.all(
-    names.map(async (name) => {
-      const path = join(directory, name);
-      await writeFile(path, contents[name], { mode: 0o644 });
-      if (uid !== null && gid !== null && process.geteuid?.() === 0) await chown(path, uid, gid);
-    }),
-  );
+  for (const name of names) {
+    const path = join(directory, name);
+    writeFileSync(path, contents[name], { mode: 0o644 });
+    if (uid !== null && gid !== null && process.geteuid?.() === 0) chownSync(path, uid, gid);
+  }
 }
 
 /** Binds of those files, for each that no mount of the caller's takes the place of. */
@@ -45,9 +45,9 @@ function hosts(hostname: string, domainname: string): string {
   return `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${own}\n`;
 }
 
-async function hostsOwn(path: string, absent: () => string): Promise<string> {
+function hostsOwn(path: string, absent: () => string): string {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return absent();
   }
