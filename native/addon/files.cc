@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <memory>
+#include <algorithm>
 
 #include "napi_support.h"
 #include "syscalls.h"
@@ -109,8 +109,8 @@ Napi::Value RemoveTree(const Napi::CallbackInfo &info) {
 }
 
 struct FileContent {
-  std::unique_ptr<uint8_t[]> bytes;  // null: there is no such file
-  size_t length = 0;
+  bool exists = false;
+  std::vector<uint8_t> bytes;
 };
 
 Outcome<FileContent> ReadInRoot(const std::string &root, const std::string &path, size_t limit) {
@@ -128,15 +128,22 @@ Outcome<FileContent> ReadInRoot(const std::string &root, const std::string &path
   std::string self = "/proc/self/fd/" + std::to_string(handle.Get());
   UniqueFd file(RETRY(open(self.c_str(), O_RDONLY | O_CLOEXEC)));
   if (!file) return FailureOf("open", path);
-  // One byte more than allowed tells a file that grew past the limit after fstat.
   FileContent content;
-  size_t size = std::min(static_cast<size_t>(status.st_size), limit) + 1;
-  content.bytes = std::make_unique<uint8_t[]>(size);
-  ssize_t length = read_all(file.Get(), content.bytes.get(), size);
-  if (length == -1) return FailureOf("read", path);
-  if (static_cast<size_t>(length) > limit) return Failure{EFBIG, "read", path, "larger than " + std::to_string(limit) + " bytes"};
-  content.length = static_cast<size_t>(length);
-  return content;
+  content.exists = true;
+  // What stat(2) says is a guess: files grow, and those of procfs have no size. One
+  // byte more than allowed tells that there is more.
+  size_t guess = std::min(static_cast<size_t>(status.st_size), limit) + 1;
+  for (size_t used = 0;;) {
+    content.bytes.resize(std::min(std::max(guess, used * 2), limit + 1));
+    ssize_t length = read_all(file.Get(), content.bytes.data() + used, content.bytes.size() - used);
+    if (length == -1) return FailureOf("read", path);
+    used += static_cast<size_t>(length);
+    if (used > limit) return Failure{EFBIG, "read", path, "larger than " + std::to_string(limit) + " bytes"};
+    if (used < content.bytes.size()) {
+      content.bytes.resize(used);
+      return content;
+    }
+  }
 }
 
 Napi::Value ReadFileInRoot(const Napi::CallbackInfo &info) {
@@ -149,10 +156,7 @@ Napi::Value ReadFileInRoot(const Napi::CallbackInfo &info) {
   return RunAsync<FileContent>(
       info.Env(), "hako.readFileInRoot", [root, path, limit] { return ReadInRoot(root, path, static_cast<size_t>(limit)); },
       [](Napi::Env env, FileContent &content) -> Napi::Value {
-        if (!content.bytes) return env.Null();
-        Napi::Uint8Array array = Napi::Uint8Array::New(env, content.length);
-        std::copy_n(content.bytes.get(), content.length, array.Data());
-        return array;
+        return content.exists ? BytesToValue(env, content.bytes.data(), content.bytes.size()) : env.Null();
       });
 }
 

@@ -16,6 +16,15 @@ Napi::Error ErrorOf(Napi::Env env, const Failure &failure) {
   return error;
 }
 
+Napi::Value BytesToValue(Napi::Env env, const void *data, size_t size) {
+  void *memory = nullptr;
+  napi_value buffer = nullptr, array = nullptr;
+  if (napi_create_arraybuffer(env, size, &memory, &buffer) != napi_ok) return env.Undefined();
+  if (size > 0) std::memcpy(memory, data, size);
+  if (napi_create_typedarray(env, napi_uint8_array, size, buffer, 0, &array) != napi_ok) return env.Undefined();
+  return Napi::Value(env, array);
+}
+
 std::string Arguments::StringOf(const Napi::Value &value) {
   if (!Check(value.IsString())) return {};
   std::string text = value.As<Napi::String>().Utf8Value();

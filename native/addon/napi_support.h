@@ -22,6 +22,10 @@ namespace hako {
 
 Napi::Error ErrorOf(Napi::Env env, const Failure &failure);
 
+// A Uint8Array of its own; undefined in a thread that is being terminated, where
+// at any moment nothing can be made any more.
+Napi::Value BytesToValue(Napi::Env env, const void *data, size_t size);
+
 // Reads arguments by position. Their values were validated in TypeScript; what
 // is of another type is a mistake in that code, remembered here and thrown once.
 class Arguments {

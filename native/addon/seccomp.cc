@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>
 #include <memory>
 
 #include "napi_support.h"
@@ -20,10 +19,7 @@ Napi::Value CompileSeccomp(const Napi::CallbackInfo &info) {
   if (seccomp_compile(rules.data(), rules.size(), program.get(), &failed) == -1) {
     return Return<Nothing>(info.Env(), Failure{failed.errnum, failed.operation, {}, failed.detail}, ToUndefined);
   }
-  size_t size = program->length * sizeof program->instructions[0];
-  Napi::Uint8Array array = Napi::Uint8Array::New(info.Env(), size);
-  memcpy(array.Data(), program->instructions, size);
-  return array;
+  return BytesToValue(info.Env(), program->instructions, program->length * sizeof program->instructions[0]);
 }
 
 }  // namespace
