@@ -19,6 +19,7 @@ export { compileRe2, type LogAttributeSelection, selectLogAttributes } from './l
 export { reassembleLines } from './log/reassemble.ts';
 export { TagTemplate } from './log/tag-template.ts';
 export { definePlugin } from './plugins/define-plugin.ts';
+export type { SnapshotDirectory } from './plugins/snapshots/spares.ts';
 export type { SnapshotRecord } from './plugins/snapshots/record.ts';
 export { type Populate, SnapshotStore } from './plugins/snapshots/snapshot-store.ts';
 export { defaultCapabilities, defaultDeviceRules, defaultMaskedPaths, defaultReadonlyPaths } from './plugins/privilege-defaults.ts';

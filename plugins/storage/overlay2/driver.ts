@@ -20,6 +20,11 @@ import type { Overlay2Options } from './options.ts';
 /** OVL_MAX_STACK of the kernel. */
 const maxLowerLayers = 500;
 
+const activeDirectories = [
+  { name: 'diff', mode: 0o755 },
+  { name: 'work', mode: 0o700 },
+];
+
 /**
  * A snapshot's directory holds `diff` (its own files), and while it is active `work` (overlayfs's own) and `merged`
  * (where a host mount goes, if anybody asks for one).
@@ -33,7 +38,7 @@ export class Overlay2Driver implements StorageDriver {
 
   constructor(context: PluginContext, options: Overlay2Options) {
     this.#context = context;
-    this.#store = SnapshotStore.open(context);
+    this.#store = SnapshotStore.open(context, activeDirectories);
     this.#options = options;
     this.#userxattr = options.userxattr ?? context.host.uid !== 0;
   }
@@ -42,21 +47,14 @@ export class Overlay2Driver implements StorageDriver {
     options.signal?.throwIfAborted();
     const record = await this.#store.create(key, 'active', parent, (directory, chain) => {
       checkDepth(chain);
-      const diff = join(directory, 'diff');
-      mkdirSync(diff, 0o755);
-      if (chain[0] !== undefined) copyRootAttributes(join(chain[0].directory, 'diff'), diff);
-      mkdirSync(join(directory, 'work'), 0o700);
-      mkdirSync(join(directory, 'merged'), 0o700);
+      if (chain[0] !== undefined) copyRootAttributes(join(chain[0].directory, 'diff'), join(directory, 'diff'));
     });
     return this.#mountsOf(record);
   }
 
   async view(key: ActiveKey, parent: CommittedName, options: OperationOptions = {}): Promise<readonly Mount[]> {
     options.signal?.throwIfAborted();
-    const record = await this.#store.create(key, 'view', parent, (directory, chain) => {
-      checkDepth(chain);
-      mkdirSync(join(directory, 'merged'), 0o700);
-    });
+    const record = await this.#store.create(key, 'view', parent, (_directory, chain) => checkDepth(chain));
     return this.#mountsOf(record);
   }
 
@@ -96,6 +94,8 @@ export class Overlay2Driver implements StorageDriver {
   async describe(key: ActiveKey): Promise<Readonly<Record<string, string>>> {
     const record = this.#active(key);
     const lower = this.#lowerDirectories(record).join(':');
+    // Made when somebody is told of it: few want it, and every container would pay for it.
+    mkdirSync(join(record.directory, 'merged'), { recursive: true, mode: 0o700 });
     return {
       ...(lower === '' ? {} : { LowerDir: lower }),
       MergedDir: join(record.directory, 'merged'),

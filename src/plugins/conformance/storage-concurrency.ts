@@ -83,8 +83,11 @@ export function storageConcurrencyCases(subject: StorageDriverSubject): void {
 
   it('has cleaned up when its disposal is over', async () => {
     using context = testContext(subject.native);
-    const empty = await subject.create(context);
-    await empty[Symbol.asyncDispose]();
+    // Once through: a driver may keep something ready for the next snapshot, but not more and more.
+    const first = await subject.create(context);
+    await first.prepare(key('a'), null);
+    await first.remove(key('a'));
+    await first[Symbol.asyncDispose]();
     const before = entries(context.directory);
     const driver = await subject.create(context);
     await makeLayer(driver, 'A', null, 'mkdir -p a/b/c; touch a/b/c/1 a/2');

@@ -7,7 +7,7 @@ import { HakoError } from '../../base/errors.ts';
 import type { ActiveKey, CommittedName } from '../../contracts/storage-driver.ts';
 import { directoryName } from './names.ts';
 
-const fileName = 'snapshot.json';
+export const recordFile = 'snapshot.json';
 
 const schema = z.object({
   /** Tells this snapshot from another that had or will have its name. */
@@ -45,7 +45,7 @@ export function readRecord(directory: string, baseName: string): SnapshotRecord 
   const path = join(directory, baseName);
   let text: string;
   try {
-    text = readFileSync(join(path, fileName), 'utf8');
+    text = readFileSync(join(path, recordFile), 'utf8');
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return null;
     throw error;
@@ -62,7 +62,7 @@ export function readRecord(directory: string, baseName: string): SnapshotRecord 
 
 /** @returns the file's path */
 export function writeRecord(directory: string, record: StoredSnapshot): string {
-  const path = join(directory, fileName);
+  const path = join(directory, recordFile);
   writeFileSync(path, JSON.stringify(record), { mode: 0o600 });
   return path;
 }
@@ -73,7 +73,7 @@ export function writeRecord(directory: string, record: StoredSnapshot): string {
  * @param before - called with the new record's file before it takes the old one's place.
  */
 export function replaceRecord(directory: string, record: StoredSnapshot, before: (file: string) => void): void {
-  const path = join(directory, fileName);
+  const path = join(directory, recordFile);
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
   before(temporary);

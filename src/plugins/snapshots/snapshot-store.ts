@@ -8,6 +8,7 @@ import type { ActiveKey, CommittedName, SnapshotInfo } from '../../contracts/sto
 import { ChildMarkers } from './children.ts';
 import { directoryName } from './names.ts';
 import { readRecord, replaceRecord, type SnapshotRecord, writeRecord } from './record.ts';
+import { type SnapshotDirectory, Spares } from './spares.ts';
 import { Trash } from './trash.ts';
 
 const stagingName = '.tmp';
@@ -28,21 +29,28 @@ export class SnapshotStore implements AsyncDisposable {
   readonly #directory: string;
   readonly #native: PluginContext['native'];
   readonly #trash: Trash;
+  readonly #spares: Spares | null;
   /** Committed snapshots never change; their ids tell one from a later one of the same name. */
   readonly #committed = new Map<string, SnapshotRecord>();
 
-  private constructor(context: PluginContext) {
+  private constructor(context: PluginContext, content: readonly SnapshotDirectory[]) {
     this.#directory = context.directory;
     this.#native = context.native;
     this.#trash = new Trash(context);
+    this.#spares = content.length === 0 ? null : new Spares(context, content, this.#trash);
   }
 
-  /** Makes the store's directories, and clears what killed processes left. */
-  static open(context: PluginContext): SnapshotStore {
-    const store = new SnapshotStore(context);
+  /**
+   * Makes the store's directories, and clears what killed processes left.
+   *
+   * @param content - what the directory of every active snapshot begins with; it is then made ahead of need.
+   */
+  static open(context: PluginContext, content: readonly SnapshotDirectory[] = []): SnapshotStore {
+    const store = new SnapshotStore(context, content);
     mkdirSync(join(context.directory, stagingName), { recursive: true, mode: 0o700 });
     store.#trash.open();
     store.#trash.takeAbandoned(join(context.directory, stagingName));
+    store.#spares?.open();
     return store;
   }
 
@@ -56,11 +64,12 @@ export class SnapshotStore implements AsyncDisposable {
     const name = directoryName(key);
     if (this.#exists(name)) throw exists(key);
     const id = randomBytes(12).toString('hex');
-    const staging = join(this.#directory, stagingName, id);
+    const staging = this.#staging(id);
     const createdAt = new Date();
     let chain: readonly SnapshotRecord[] = [];
-    mkdirSync(staging, { mode: 0o700 });
     try {
+      if (kind === 'active' && this.#spares !== null) this.#spares.take(staging);
+      else mkdirSync(staging, { mode: 0o700 });
       chain = this.#attach(id, writeRecord(staging, { id, key, kind, parent, createdAt: createdAt.toISOString() }), parent);
       const population = populate(staging, chain);
       if (population !== undefined) await population;
@@ -70,6 +79,7 @@ export class SnapshotStore implements AsyncDisposable {
       if (chain[0] !== undefined) childrenOf(chain[0]).drop(id);
       throw error;
     }
+    if (kind === 'active') this.#spares?.refill((each) => this.#staging(each));
     return { id, name: key, kind, parent, createdAt, directory: join(this.#directory, name) };
   }
 
@@ -157,7 +167,12 @@ export class SnapshotStore implements AsyncDisposable {
 
   /** Waits for the files of removed snapshots to be gone. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#spares?.[Symbol.asyncDispose]();
     await this.#trash[Symbol.asyncDispose]();
+  }
+
+  #staging(id: string): string {
+    return join(this.#directory, stagingName, id);
   }
 
   /** null also when its removal has begun and was cut short: it can have no children any more, so it is as good as gone. */
