@@ -232,13 +232,18 @@ static void send_start(uint8_t flags, uint8_t sink) {
   wire_put_u32(&w, 0), wire_put_u32(&w, 0);
   wire_put_str(&w, "");
   wire_put_u16(&w, 24), wire_put_u16(&w, 80);
-  wire_put_u8(&w, sink & 1 ? HAKO_SINK_JSON_FILE : HAKO_SINK_NONE);
-  if (sink & 1) {
+  uint8_t kind = sink % 3;
+  wire_put_u8(&w, kind);
+  if (kind != HAKO_SINK_NONE)
     wire_put_str(&w, "log");
-    wire_put_u64(&w, sink & 2 ? 4096 : 0);
-    wire_put_u32(&w, 1 + (sink >> 2 & 3));
-    wire_put_u8(&w, sink >> 4 & 1);
+  if (kind == HAKO_SINK_JSON_FILE) {
+    wire_put_u64(&w, sink & 4 ? 4096 : 0);
+    wire_put_u32(&w, 1 + (sink >> 3 & 3));
+    wire_put_u8(&w, sink >> 5 & 1);
     wire_put_u32(&w, 0);
+  } else if (kind == HAKO_SINK_JOURNAL) {
+    wire_put_u64(&w, 65536);
+    wire_put_u8(&w, sink >> 3 & 1);
   }
   send_bytes(peers[0], frame, wire_end(&w));
 }
@@ -269,6 +274,7 @@ static void end_all(void) {
   if (sessions_open() != 0 || supervisor.execs || supervisor.exec_count != 0)
     abort();
   control_socket_close(HAKO_FD_STATE);
+  loop_clear_timer(&supervisor.task.sink_wait);
   if (supervisor.sink)
     sink_close(supervisor.sink, false);
   supervisor = (struct supervisor){.task = TASK_EMPTY};

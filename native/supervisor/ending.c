@@ -51,9 +51,14 @@ void supervisor_reaped(pid_t pid, int code, int signal) {
   }
 }
 
+// Of sessions that take their last frames, and of a journal's reader.
+static uint64_t progress(void) {
+  return sessions_progress() + (supervisor.sink ? sink_counts(supervisor.sink).written : 0);
+}
+
 static void farewell_expired(struct timer *timer) {
-  bool stuck = sessions_progress() == last_progress;
-  last_progress = sessions_progress();
+  bool stuck = progress() == last_progress;
+  last_progress = progress();
   if (stuck || monotonic_ns() - ended_at >= MOST_FAREWELL)
     timed_out = true;
   else
@@ -68,13 +73,17 @@ void supervisor_end(int status) {
   supervisor.phase = PHASE_ENDED;
   exit_status = status;
   ended_at = monotonic_ns();
-  last_progress = sessions_progress();
+  last_progress = progress();
   loop_set_timer(&farewell, MOST_WITHOUT_PROGRESS);
+}
+
+static bool is_anyone_waited_for(void) {
+  return sessions_open() > 0 || supervisor.execs || (supervisor.sink && sink_is_blocked(supervisor.sink));
 }
 
 bool supervisor_is_over(int *status) {
   *status = exit_status;
-  return supervisor.phase == PHASE_ENDED && (timed_out || (sessions_open() == 0 && !supervisor.execs));
+  return supervisor.phase == PHASE_ENDED && (timed_out || !is_anyone_waited_for());
 }
 
 static void complain(const char *what) {
@@ -88,6 +97,7 @@ static void complain(const char *what) {
 void supervisor_container_ended(struct task *task) {
   loop_clear_timer(&stop);
   sink_end(supervisor.sink);
+  supervisor_wait_for_sink();
   task->status.oom_killed = container_oom_killed(&supervisor.container);
   if (exit_record_write(HAKO_FD_STATE, &task->status, supervisor.flags & HAKO_START_DURABLE) < 0)
     complain("writing " HAKO_EXIT_RECORD);

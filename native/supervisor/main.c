@@ -67,5 +67,7 @@ int main(int argc, char **argv) {
     if (sessions_sweep())
       control_socket_resume();
   }
+  if (supervisor.sink)
+    sink_close(supervisor.sink, false);
   return status;
 }

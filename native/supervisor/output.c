@@ -38,6 +38,8 @@ static bool reads(const struct session *session, const struct stream *stream) {
 static bool is_held_up(const struct stream *stream) {
   if (stream->left_behind > 0)
     return false;
+  if (stream->task->sink && sink_is_blocked(stream->task->sink))
+    return true;
   for (const struct session *session = stream->task->sessions; session; session = session->task_next) {
     if (reads(session, stream) && session_is_behind(session))
       return true;

@@ -24,8 +24,15 @@ struct sink *sink_open(const struct sink_request *request, int directory, struct
 // `stream` is 1 (stdout) or 2 (stderr), `now` in ns since the epoch.
 void sink_write(struct sink *sink, int stream, const uint8_t *bytes, size_t length, int64_t now);
 
-// No more will come from either stream: what was held back is written out.
+// No more will come from either stream: what was held back is written out, but
+// for what a sink that is still blocked then can't take yet.
 void sink_end(struct sink *sink);
+
+// Whether it has as much as it can take; more would have to be held in memory.
+bool sink_is_blocked(const struct sink *sink);
+
+// Looks again whether it can take more.
+void sink_retry(struct sink *sink);
 
 struct sink_counts sink_counts(const struct sink *sink);
 
@@ -35,7 +42,7 @@ bool sink_take_rotated(struct sink *sink);
 // Gives memory back that the next output will draw again.
 void sink_trim(struct sink *sink);
 
-// `unused`: the container never started, so a file that is still empty goes too.
+// What could not be taken is lost. `unused`: the container never started, so a file that is still empty goes too.
 void sink_close(struct sink *sink, bool unused);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a kind of sink has to bring; sink.c only chooses among them.
+// What a kind of sink has to bring; sink.c only chooses among them. What is NULL
+// has nothing to do in that kind.
 #ifndef HAKO_SINK_OPS_H
 #define HAKO_SINK_OPS_H
 
@@ -9,6 +10,8 @@
 struct sink_ops {
   void (*write)(struct sink *sink, int stream, const uint8_t *bytes, size_t length, int64_t now);
   void (*end)(struct sink *sink);
+  bool (*is_blocked)(const struct sink *sink);
+  void (*retry)(struct sink *sink);
   struct sink_counts (*counts)(const struct sink *sink);
   bool (*take_rotated)(struct sink *sink);
   void (*trim)(struct sink *sink);
@@ -20,5 +23,6 @@ struct sink {
 };
 
 struct sink *sink_json_file_open(const struct sink_request *request, int directory, struct failure *failure);
+struct sink *sink_journal_open(const struct sink_request *request, int directory, struct failure *failure);
 
 #endif

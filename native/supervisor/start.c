@@ -9,8 +9,11 @@
 #include "answers.h"
 #include "control_socket.h"
 #include "exit_record.h"
+#include "journal.h"
 #include "supervisor.h"
 #include "title.h"
+
+#define SINK_RETRY_NS (JOURNAL_RETRY_MS * 1000000ll)
 
 static void tell_rotation(struct session *session) {
   uint8_t frame[WIRE_HEADER];
@@ -19,9 +22,22 @@ static void tell_rotation(struct session *session) {
     session_send_frame(session, frame, sizeof frame);
 }
 
+void supervisor_wait_for_sink(void) {
+  if (sink_is_blocked(supervisor.sink))
+    loop_set_timer(&supervisor.task.sink_wait, SINK_RETRY_NS);
+}
+
+static void sink_wait_expired(struct timer *timer) {
+  (void)timer;
+  sink_retry(supervisor.sink);
+  supervisor_wait_for_sink();
+  task_resume(&supervisor.task);
+}
+
 static void logged(struct task *task) {
   if (sink_take_rotated(task->sink))
     sessions_each(tell_rotation);
+  supervisor_wait_for_sink();
 }
 
 // A process that nobody can watch must not run.
@@ -65,6 +81,7 @@ static void run(struct session *session, const struct start_request *request) {
   supervisor.flags = request->flags;
   supervisor.task.sink = supervisor.sink;
   supervisor.task.logged = logged;
+  supervisor.task.sink_wait = (struct timer){.expired = sink_wait_expired};
   supervisor.task.ended = supervisor_container_ended;
   supervisor.task.stdin_once = request->flags & HAKO_START_STDIN_ONCE;
   exit_record_remove_old(HAKO_FD_STATE);

@@ -36,6 +36,9 @@ void supervisor_connected(int fd);
 void supervisor_start(struct session *session, void *payload, uint32_t length);
 void supervisor_exec(struct session *session, void *payload, uint32_t length);
 
+// Looks again, and again, whether a sink that is blocked can take more (start.c).
+void supervisor_wait_for_sink(void);
+
 // A child was reaped; one that is no task's is an orphan of the container's.
 void supervisor_reaped(pid_t pid, int code, int signal);
 

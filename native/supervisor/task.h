@@ -48,6 +48,7 @@ struct task {
   bool is_tty;
   struct sink *sink;                 // NULL: output goes to sessions only
   void (*logged)(struct task *task); // after the sink got some
+  struct timer sink_wait;            // for a sink that is blocked
   struct session *sessions;
   bool stdin_once; // stdin ends with the first session that could feed it
   bool exited;
