@@ -128,10 +128,9 @@ int handshake_finish(struct handshake *h, struct process *out, const struct awai
     struct pollfd wait = {.fd = h->supervisor, .events = POLLIN};
     int ready = RETRY(poll(&wait, 1, awaited->timeout_ms));
     ssize_t got = ready > 0 ? receive(h->supervisor, fds, &count) : 0;
-    // It ended without having taken a release that was waiting for it.
-    if (got < 0 && errno == ECONNRESET)
-      got = 0;
-    if (ready > 0 && got > 0)
+    // Reset: its end is closed, and a release that it had no need of lay there. That is told
+    // once, before the messages that it has sent.
+    if (ready > 0 && (got > 0 || (got < 0 && errno == ECONNRESET)))
       continue;
     int result = 0;
     if (ready == 0)
