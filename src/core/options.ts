@@ -9,7 +9,7 @@ import type { Plugin, PluginReference } from '../contracts/plugin-definition.ts'
  * @public
  */
 export interface RuntimeOptions extends OperationOptions {
-  /** Where everything is kept. Default: `/var/lib/hako` for root, `~/.local/share/hako` for others. */
+  /** Where everything is kept. Default: `$HAKO_ROOT`, else `/var/lib/hako` for root and `~/.local/share/hako` for others. */
   readonly root?: string;
   /** Plugins besides the built-in ones. */
   readonly plugins?: readonly Plugin[];

@@ -11,8 +11,10 @@ export interface RuntimePaths {
   readonly content: string;
 }
 
-/** `/var/lib/hako` for root; `$XDG_DATA_HOME/hako` or `~/.local/share/hako` for an ordinary user. */
+/** `$HAKO_ROOT`; else `/var/lib/hako` for root, `$XDG_DATA_HOME/hako` or `~/.local/share/hako` for an ordinary user. */
 export function defaultRoot(): string {
+  const chosen = process.env['HAKO_ROOT'];
+  if (chosen !== undefined && chosen !== '') return chosen;
   if (process.getuid?.() === 0) return '/var/lib/hako';
   const data = process.env['XDG_DATA_HOME'];
   return join(data?.startsWith('/') ? data : join(homedir(), '.local/share'), 'hako');
