@@ -1,7 +1,7 @@
 // Every test: what the machine needs, the vitest projects with a leak check, the same native tests under sanitizers,
 // and in CI the fuzzers. The counts of all of them are summed in build/test-results.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -97,8 +97,10 @@ function fuzz() {
   for (const target of fuzzTargets()) {
     const corpus = join(root, 'build/fuzz/corpus', target);
     mkdirSync(corpus, { recursive: true });
-    const seeds = join(root, 'native/fuzz/corpus', target);
+    const seeds = join(root, 'build/fuzz/seeds', target);
     mkdirSync(seeds, { recursive: true });
+    const seedMaker = join(root, 'native/fuzz', `${target}-seeds.mjs`);
+    if (existsSync(seedMaker)) node(seedMaker, seeds);
     console.log(`fuzzing ${target} for ${fuzzSeconds} s`);
     const status = run(join(root, 'build/fuzz', target), [
       `-max_total_time=${fuzzSeconds}`,
