@@ -30,26 +30,24 @@ Napi::Value PidfdSendSignal(const Napi::CallbackInfo &info) {
   return info.Env().Undefined();
 }
 
-Napi::Value Reap(const Napi::CallbackInfo &info) {
+// null while the child runs: a thread of the pool that waited for one which
+// outlives this process's interest in it would never come back.
+Napi::Value TryReap(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   int pidfd = arguments.Int(0);
   if (!arguments.Sound()) return arguments.Throw();
-  return RunAsync<siginfo_t>(
-      info.Env(), "hako.reap",
-      [pidfd]() -> Outcome<siginfo_t> {
-        siginfo_t status = {};
-        if (RETRY(waitid(kPidfd, static_cast<id_t>(pidfd), &status, WEXITED)) == -1) return FailureOf("waitid");
-        close(pidfd);
-        return status;
-      },
-      [](Napi::Env env, siginfo_t &status) -> Napi::Value {
-        bool exited = status.si_code == CLD_EXITED;
-        Napi::Object object = Napi::Object::New(env);
-        Napi::Value number = Napi::Number::New(env, status.si_status);
-        object.Set("exitCode", exited ? number : env.Null());
-        object.Set("signal", exited ? env.Null() : number);
-        return object;
-      });
+  siginfo_t status = {};
+  if (RETRY(waitid(kPidfd, static_cast<id_t>(pidfd), &status, WEXITED | WNOHANG)) == -1) {
+    return Return<Nothing>(info.Env(), FailureOf("waitid"), ToUndefined);
+  }
+  if (status.si_pid == 0) return info.Env().Null();
+  close(pidfd);
+  bool exited = status.si_code == CLD_EXITED;
+  Napi::Object object = Napi::Object::New(info.Env());
+  Napi::Value number = Napi::Number::New(info.Env(), status.si_status);
+  object.Set("exitCode", exited ? number : info.Env().Null());
+  object.Set("signal", exited ? info.Env().Null() : number);
+  return object;
 }
 
 }  // namespace
@@ -57,7 +55,7 @@ Napi::Value Reap(const Napi::CallbackInfo &info) {
 void RegisterProcess(Napi::Object exports) {
   Export(exports, "pidfdOpen", PidfdOpen);
   Export(exports, "pidfdSendSignal", PidfdSendSignal);
-  Export(exports, "reap", Reap);
+  Export(exports, "tryReap", TryReap);
 }
 
 }  // namespace hako

@@ -23,7 +23,7 @@ export interface NativeBinding {
    */
   spawn(request: SpawnRequest): Promise<SpawnedProcess>;
 
-  /** Waits for a child made by `spawn` (waitid(2)), and closes its pidfd. Blocks a pool thread: call it at the end of its life. */
+  /** Waits for a child made by `spawn` (waitid(2)) and closes its pidfd. To be called once, when the child is about to end. */
   reap(child: SpawnedProcess): Promise<ExitStatus>;
 
   /** socketpair(2), AF_UNIX, SOCK_STREAM. */

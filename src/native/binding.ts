@@ -24,7 +24,7 @@ interface Addon {
     stdio: readonly (number | null)[],
     fds: readonly number[],
   ): Promise<SpawnedProcess>;
-  reap(pidfd: number): Promise<ExitStatus>;
+  tryReap(pidfd: number): ExitStatus | null;
   socketPair(): [number, number];
   pipe(): [number, number];
   open(path: string, flags: number): number;
@@ -53,6 +53,9 @@ type AddonProbe = {
 
 const FIRST_LOCK_WAIT_MS = 2;
 const LONGEST_LOCK_WAIT_MS = 100;
+const FIRST_REAP_WAIT_MS = 1;
+const LONGEST_REAP_WAIT_MS = 1000;
+const REAP_PATIENCE_MS = 5000;
 const LARGEST_READ = 0x7fff_ffff;
 
 /**
@@ -99,8 +102,15 @@ class AddonBinding implements NativeBinding {
     );
   }
 
-  reap(child: SpawnedProcess): Promise<ExitStatus> {
-    return later(() => this.#addon.reap(child.pidfd));
+  async reap(child: SpawnedProcess): Promise<ExitStatus> {
+    // Asked for when the child has hung up, so that it is there at once or within a millisecond or two. One that lives
+    // on (a detached container's, of a runtime that was closed) is asked again and again, without keeping node alive.
+    const asked = Date.now();
+    for (let pause = FIRST_REAP_WAIT_MS; ; pause = Math.min(pause * 2, LONGEST_REAP_WAIT_MS)) {
+      const status = now(() => this.#addon.tryReap(child.pidfd));
+      if (status !== null) return status;
+      await delay(pause, undefined, { ref: Date.now() - asked < REAP_PATIENCE_MS });
+    }
   }
 
   socketPair(): readonly [number, number] {

@@ -7,7 +7,7 @@ export interface LaunchedWorker {
   readonly socket: Socket;
   /** Kills it; of no effect once it has ended. To be called before `reap` only. */
   kill(): void;
-  /** Waits for its end. To be called once, when the connection has closed, because it may block a thread till then. */
+  /** Waits for its end. To be called once, when the connection has closed. */
   reap(): Promise<ExitStatus>;
 }
 
