@@ -1,6 +1,6 @@
 // Every test: what the machine needs, the vitest projects with a leak check, the same native tests under sanitizers,
 // and in CI the fuzzers. The counts of all of them are summed in build/test-results.
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -87,34 +87,41 @@ function sanitize() {
   recordResult('sanitizer-reports', { passed: found.length === 0 ? 1 : 0, failed: found.length, skipped: 0 });
 }
 
-function fuzz() {
+/** A minute for each target, two at a time. */
+async function fuzz() {
   if (run(process.execPath, ['scripts/build-native.mjs', '--fuzz']) !== 0) {
     // Only clang has libFuzzer, and an ordinary clone need not have it. CI installs it.
     recordResult('fuzz', { passed: 0, failed: inCi ? 1 : 0, skipped: inCi ? 0 : 1 });
     return;
   }
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const target of fuzzTargets()) {
-    const corpus = join(root, 'build/fuzz/corpus', target);
-    mkdirSync(corpus, { recursive: true });
-    const seeds = join(root, 'build/fuzz/seeds', target);
-    mkdirSync(seeds, { recursive: true });
-    const seedMaker = join(root, 'native/fuzz', `${target}-seeds.mjs`);
-    if (existsSync(seedMaker)) node(seedMaker, seeds);
-    console.log(`fuzzing ${target} for ${fuzzSeconds} s`);
-    const status = run(join(root, 'build/fuzz', target), [
-      `-max_total_time=${fuzzSeconds}`,
-      '-timeout=10',
-      '-rss_limit_mb=2048',
-      '-print_final_stats=1',
-      '-verbosity=0',
-      `-artifact_prefix=${corpus}/`,
-      corpus,
-      seeds,
-    ]);
-    counts[status === 0 ? 'passed' : 'failed']++;
-  }
+  const waiting = fuzzTargets();
+  const worker = async () => {
+    for (let target = waiting.shift(); target !== undefined; target = waiting.shift()) {
+      counts[(await fuzzOne(target)) ? 'passed' : 'failed']++;
+    }
+  };
+  await Promise.all([worker(), worker()]);
   recordResult('fuzz', counts);
+}
+
+function fuzzOne(target) {
+  const [corpus, seeds, crashes] = ['corpus', 'seeds', 'crashes'].map((name) => join(root, 'build/fuzz', name, target));
+  for (const directory of [corpus, seeds, crashes]) mkdirSync(directory, { recursive: true });
+  const seedMaker = join(root, 'native/fuzz', `${target}-seeds.mjs`);
+  if (existsSync(seedMaker)) node(seedMaker, seeds);
+  const limits = [`-max_total_time=${fuzzSeconds}`, '-timeout=10', '-rss_limit_mb=2048'];
+  const args = [...limits, '-verbosity=0', '-print_final_stats=1', `-artifact_prefix=${crashes}/`, corpus, seeds];
+  return new Promise((resolve) => {
+    execFile(join(root, 'build/fuzz', target), args, { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+      const units = /number_of_executed_units: (\d+)/.exec(stderr)?.[1] ?? 'an unknown number of';
+      console.log(
+        `fuzzing ${target} for ${fuzzSeconds} s: ${units} inputs, ${error === null ? 'nothing found' : 'failed'}`,
+      );
+      if (error !== null) console.error(`${stdout}${stderr}`.split('\n').slice(-80).join('\n'));
+      resolve(error === null);
+    });
+  });
 }
 
 resetResults();
@@ -123,7 +130,7 @@ node('scripts/build-native.mjs');
 node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json');
 for (const name of options.only.split(',')) {
   if (steps[name] === undefined) throw new Error(`--only ${name}: the steps are ${Object.keys(steps).join(', ')}`);
-  steps[name]();
+  await steps[name]();
 }
 console.log(summaryLine());
 process.exitCode = totals().failed === 0 ? 0 : 1;
