@@ -96,7 +96,7 @@ void stream_process_ended(struct stream *stream) {
   if (stream->task->is_tty)
     stream->left_behind = TTY_LEFT_BEHIND;
   else if (ioctl(stream->watch.fd, FIONREAD, &held) == 0)
-    stream->left_behind = (size_t)held;
+    stream->left_behind = (size_t)held + END_OF_FILE;
   stream_update(stream);
 }
 

@@ -43,7 +43,7 @@ static void finish(struct task *task) {
 static bool has_output(const struct stream *stream) {
   if (stream->watch.fd < 0)
     return false;
-  if (!stream->task->is_tty && stream->left_behind > 0)
+  if (!stream->task->is_tty && stream->left_behind > END_OF_FILE)
     return true;
   struct pollfd ready = {.fd = stream->watch.fd, .events = POLLIN};
   bool watched = stream->watch.registered;

@@ -16,6 +16,9 @@
 
 struct task;
 
+// Counts as a byte that is left behind, so that it is read, too.
+#define END_OF_FILE 1
+
 struct stream {
   struct watch watch; // fd -1: has ended
   struct task *task;
