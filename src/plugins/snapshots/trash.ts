@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errno.ts';
 import type { PluginContext } from '../../contracts/plugin-definition.ts';
+import { recordFile } from './record.ts';
 
 /** Far longer than it takes to fill a directory of overlay2, and to copy one for vfs its directory's time is renewed by each entry. */
 const abandonedAfter = 60 * 60 * 1000;
@@ -40,12 +41,14 @@ export class Trash implements AsyncDisposable {
     return true;
   }
 
-  /** Takes what lies in `directory` and has not been touched for an hour. */
+  /** Takes the snapshots in `directory` that have not been touched for an hour: whoever was making them is dead. */
   takeAbandoned(directory: string): void {
     for (const name of readdirSync(directory)) {
       const path = join(directory, name);
       const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-      if (modified !== undefined && Date.now() - modified > abandonedAfter) this.take(path);
+      if (modified === undefined || Date.now() - modified <= abandonedAfter) continue;
+      rmSync(join(path, recordFile), { force: true }); // so that its parent knows at once
+      this.take(path);
     }
   }
 
