@@ -74,14 +74,13 @@ static int see_off(const struct start_request *request, struct container *out, s
                    const struct host *host, struct failure *failure) {
   pid_t pid = out->init.pid;
   if (request->unshare & CLONE_NEWUSER) {
-    if (idmap_write(&request->idmap, host->proc, pid, failure) < 0)
+    if (idmap_write(&request->idmap, host->proc, pid, failure) < 0 || handshake_release(handshake, failure) < 0)
       return -1;
-    handshake_release(handshake);
   }
   // Meanwhile the child builds its mounts.
-  if (cgroup_join_steps(request, pid, failure) < 0 || read_start_ticks(host->proc, &out->init, failure) < 0)
+  if (cgroup_join_steps(request, pid, failure) < 0 || read_start_ticks(host->proc, &out->init, failure) < 0 ||
+      handshake_release(handshake, failure) < 0)
     return -1;
-  handshake_release(handshake);
   struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
                             .with_stdin = request->flags & HAKO_START_STDIN,
                             .entry = request->process.flags & HAKO_PROCESS_INIT ? &out->entry : NULL,
@@ -138,9 +137,8 @@ static int see_off_exec(const struct exec_request *request, uint32_t born_in, st
   for (uint32_t i = 0; i < request->cgroups.count; i++)
     if (i != born_in && cgroup_join(request->cgroups.items[i], out->pid, failure) < 0)
       return -1;
-  if (read_start_ticks(host->proc, out, failure) < 0)
+  if (read_start_ticks(host->proc, out, failure) < 0 || handshake_release(handshake, failure) < 0)
     return -1;
-  handshake_release(handshake);
   struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
                             .with_stdin = request->flags & HAKO_EXEC_STDIN,
                             .timeout_ms = EXEC_TIMEOUT_MS};

@@ -47,8 +47,11 @@ bool handshake_supervisor_alive(const struct handshake *h) {
   return recv(h->child, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
 }
 
-int handshake_release(const struct handshake *h) {
-  return RETRY(send(h->supervisor, "", 1, MSG_NOSIGNAL)) == 1 ? 0 : -1;
+int handshake_release(const struct handshake *h, struct failure *failure) {
+  // A child that has died meanwhile has more to tell than that it can't be reached.
+  if (RETRY(send(h->supervisor, "", 1, MSG_NOSIGNAL)) == 1 || errno == EPIPE || errno == ECONNRESET)
+    return 0;
+  return fail(failure, "child", errno, "the process can't be reached");
 }
 
 union control {

@@ -35,7 +35,7 @@ bool handshake_supervisor_alive(const struct handshake *h);
 int handshake_send_fds(const struct handshake *h, const int fds[], size_t count);
 
 // The supervisor's side: lets the child go past its next handshake_wait.
-int handshake_release(const struct handshake *h);
+int handshake_release(const struct handshake *h, struct failure *failure);
 
 struct awaited {
   bool tty;
