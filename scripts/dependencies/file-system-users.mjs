@@ -23,7 +23,6 @@ const users = {
     'src/container/containers.ts',
     'src/container/exit-record.ts',
     'src/container/launcher.ts',
-    'src/container/remover.ts',
     'src/container/spec/etc-files.ts',
   ],
   'a log, in the state directory': [
@@ -37,6 +36,7 @@ const users = {
     'src/plugins/snapshots/children.ts',
     'src/plugins/snapshots/record.ts',
     'src/plugins/snapshots/snapshot-store.ts',
+    'src/plugins/snapshots/spares.ts',
     'src/plugins/snapshots/trash.ts',
   ],
   'what the user names as a source: opened once, then read by descriptor': [
