@@ -25,6 +25,7 @@ struct unpack_result {
   uint64_t bytes_written; // holes left out
   uint64_t devices_skipped;
   uint64_t xattrs_dropped;
+  bool root_opaque; // the layer hides all below it, which overlayfs can't be told of at the root of a lower directory
 };
 
 // What was made before a failure stays; the caller removes the directory.

@@ -83,8 +83,14 @@ static int overlay_delete(struct unpack *u, int parent, const char *name) {
 }
 
 static int overlay_empty(struct unpack *u, int parent) {
+  struct walk_identity directory;
+  struct walk_identity root;
   cleanup_fd int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  return fd < 0 ? fail(u->f, "open", errno, "directory to make opaque") : set_opaque(u, fd);
+  if (fd < 0 || walk_identify(fd, &directory) < 0 || walk_identify(u->parents.root, &root) < 0)
+    return fail(u->f, "open", errno, "directory to make opaque");
+  if (directory.inode == root.inode && directory.device == root.device)
+    u->result->root_opaque = true;
+  return set_opaque(u, fd);
 }
 
 // ── deleting from the tree itself ──

@@ -68,6 +68,7 @@ static int run_unpack(const struct job *job, int root, struct wire_writer *answe
   wire_put_u64(answer, result.bytes_written);
   wire_put_u64(answer, result.devices_skipped);
   wire_put_u64(answer, result.xattrs_dropped);
+  wire_put_u8(answer, result.root_opaque);
   return 0;
 }
 

@@ -42,6 +42,7 @@ enum hako_worker_frame {
 //   limits: u64 bytes of the archive · u64 entries · u64 apparent bytes of one file · u32 components of a name
 //           · u32 bytes of an extended header · u32 bytes of one entry's xattrs
 //   DONE: u64 entries · u64 bytes read · u64 bytes written (without holes) · u64 devices skipped · u64 xattrs dropped
+//         · u8 root opaque: the layer hides all layers below it; overlayfs heeds no such mark at the root of a lower directory
 //   FAILED with operation "archive": the archive is malformed or does what none may; "limit": it is over one
 // REMOVE: str path. DONE: nothing; also when it was not there
 // COPY: tree · str target path, which must not be there. DONE: u64 entries · u64 bytes copied · u64 bytes shared by reflink

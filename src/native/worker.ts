@@ -168,6 +168,7 @@ function readUnpackResult(answer: PayloadReader): UnpackResult {
     bytesWritten: count(answer),
     devicesSkipped: count(answer),
     xattrsDropped: count(answer),
+    rootOpaque: answer.u8() !== 0,
   };
   answer.end();
   return result;

@@ -44,7 +44,7 @@ function extract(root: string, entry: TarEntry): void {
     const deleted = parts.with(-1, (parts.at(-1) ?? '').slice(WHITEOUT.length)).join('/');
     makeParents(dirname(resolve(root, deleted)));
     const target = resolve(root, deleted);
-    rmSync(existsSync(target) ? realpathSync(target) : target, { recursive: true, force: true });
+    rmSync(existsSync(target) ? realpathSync.native(target) : target, { recursive: true, force: true });
     return;
   }
   makeParents(dirname(path));
@@ -63,7 +63,7 @@ function make(root: string, path: string, entry: TarEntry): void {
       return;
     case '1':
       if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === true) rmSync(path);
-      linkSync(realpathSync(resolve(root, String(entry.link))), path);
+      linkSync(realpathSync.native(resolve(root, String(entry.link))), path);
       break;
     default:
       writeFileSync(path, entry.data ?? '');

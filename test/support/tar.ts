@@ -34,6 +34,10 @@ export interface TarEntry {
 const BLOCK = 512;
 
 export function tar(...entries: readonly TarEntry[]): Buffer {
+  return tarOf(entries);
+}
+
+export function tarOf(entries: readonly TarEntry[]): Buffer {
   return Buffer.concat([...entries.map(tarEntry), Buffer.alloc(2 * BLOCK)]);
 }
 

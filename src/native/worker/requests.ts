@@ -66,6 +66,11 @@ export interface UnpackResult {
   readonly devicesSkipped: number;
   /** Extended attributes that an image may not set, or that the filesystem does not take. */
   readonly xattrsDropped: number;
+  /**
+   * With `whiteouts: 'overlay…'`: the layer hides everything of the layers below it. overlayfs heeds no such mark at
+   * the root of a lower directory, so whoever mounts it must leave the layers below out.
+   */
+  readonly rootOpaque: boolean;
 }
 
 export interface CopyResult {

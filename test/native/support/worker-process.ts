@@ -49,7 +49,12 @@ export const singleId: IdMappings = {
 
 /** A directory of its own, removed at the end. */
 export class Scratch implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), 'hako-unpack-'));
+  readonly path: string;
+
+  /** @param parent - /dev/shm for trees of very many files, which a disk takes long to forget */
+  constructor(parent = tmpdir()) {
+    this.path = mkdtempSync(join(parent, 'hako-unpack-'));
+  }
 
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true, maxRetries: 2 });
