@@ -221,8 +221,8 @@ static void walk_writable(const char *path, int depth, bool *first) {
     char **names = names_in(path, &count);
     for (size_t i = 0; i < count; i++) {
       // Of the processes only this one; its tasks say the same again.
-      bool process = strcmp(path, "/proc") == 0 && names[i][0] >= '0' && names[i][0] <= '9';
-      if (!process && strcmp(names[i], "task") != 0 && strcmp(names[i], "fd") != 0 && strcmp(names[i], "map_files") != 0) {
+      bool other = strcmp(path, "/proc") == 0 && names[i][0] >= '0' && names[i][0] <= '9' && atoi(names[i]) != getpid();
+      if (!other && strcmp(names[i], "task") != 0 && strcmp(names[i], "fd") != 0 && strcmp(names[i], "map_files") != 0) {
         char below[PATH_MAX];
         snprintf(below, sizeof below, "%s/%s", path, names[i]);
         walk_writable(below, depth + 1, first);

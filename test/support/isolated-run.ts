@@ -1,21 +1,31 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newContainerId } from '../../src/base/ids.ts';
-import { type CgroupPlan, openCgroups, planCgroup, resolveResources } from '../../src/cgroup/index.ts';
-import { type ContainerSettings, parseContainerOptions, parseExecOptions } from '../../src/container/options.ts';
-import { compileExec, compileStart, hostnameOf, isolationRequest, type SeccompProgram, type StartContext, writeEtcFiles } from '../../src/container/spec/index.ts';
-import type { HostInfo } from '../../src/contracts/host-info.ts';
-import type { NativeServices } from '../../src/contracts/native-services.ts';
-import type { IsolationPlan } from '../../src/contracts/privilege-mode.ts';
-import { blockDeviceNumber } from '../../src/host/devices.ts';
-import { detectHost } from '../../src/host/detect.ts';
-import { loadNativeBinding } from '../../src/native/binding.ts';
-import { locateNative } from '../../src/native/loader.ts';
-import type { ContainerDefaults } from '../../src/oci/image-config.ts';
 import { normal } from '../../plugins/privilege/normal/index.ts';
 import { privileged } from '../../plugins/privilege/privileged/index.ts';
 import { rootless } from '../../plugins/privilege/rootless/index.ts';
+import { type ContainerId, newContainerId } from '../../src/base/ids.ts';
+import { type CgroupPlan, openCgroups, planCgroup, resolveResources } from '../../src/cgroup/index.ts';
+import { type ContainerSettings, parseContainerOptions, parseExecOptions } from '../../src/container/options.ts';
+import {
+  compileExec,
+  compileStart,
+  hostnameOf,
+  isolationRequest,
+  joinedNamespaces,
+  type SeccompProgram,
+  type StartContext,
+  writeEtcFiles,
+} from '../../src/container/spec/index.ts';
+import type { HostInfo } from '../../src/contracts/host-info.ts';
+import type { NativeServices } from '../../src/contracts/native-services.ts';
+import type { IsolationPlan } from '../../src/contracts/privilege-mode.ts';
+import { detectHost } from '../../src/host/detect.ts';
+import { blockDeviceNumber } from '../../src/host/devices.ts';
+import { loadNativeBinding } from '../../src/native/binding.ts';
+import { locateNative } from '../../src/native/loader.ts';
+import { compileSeccompProfile } from '../../src/seccomp/index.ts';
+import type { ContainerDefaults } from '../../src/oci/image-config.ts';
 import type { Rootfs } from '../native/support/rootfs.ts';
 import { SupervisorProcess } from '../native/support/supervisor-process.ts';
 
@@ -23,7 +33,16 @@ export type Mode = 'normal' | 'privileged' | 'rootless';
 
 const modes = { normal, privileged, rootless };
 
-export const emptyImage: ContainerDefaults = { env: [], entrypoint: [], cmd: [], user: '', workingDir: '', labels: {}, exposedPorts: [], volumes: [] };
+export const emptyImage: ContainerDefaults = {
+  env: [],
+  entrypoint: [],
+  cmd: [],
+  user: '',
+  workingDir: '',
+  labels: {},
+  exposedPorts: [],
+  volumes: [],
+};
 
 const noServices = new Proxy({} as NativeServices, {
   get: (_, name) => {
@@ -35,8 +54,18 @@ let detected: Promise<HostInfo> | undefined;
 
 /** This machine, looked at once. */
 export function thisHost(): Promise<HostInfo> {
-  detected ??= Promise.all([loadNativeBinding(locateNative()).probe(), openCgroups()]).then(([probe, cgroup]) => detectHost(probe, cgroup));
+  detected ??= Promise.all([loadNativeBinding(locateNative()).probe(), openCgroups()]).then(([probe, cgroup]) =>
+    detectHost(probe, cgroup),
+  );
   return detected;
+}
+
+async function seccompProgram(host: HostInfo, plan: IsolationPlan): Promise<SeccompProgram> {
+  return compileSeccompProfile({ profile: plan.seccomp, architecture: host.architecture, capabilities: plan.capabilities.bounding, kernel: host.kernel, native: loadNativeBinding(locateNative()) });
+}
+
+function asUser(uid: number, extra: readonly string[]) {
+  return { extra, uid, prefix: ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--'] };
 }
 
 export interface IsolatedOptions {
@@ -45,6 +74,10 @@ export interface IsolatedOptions {
   readonly image?: Partial<ContainerDefaults>;
   readonly seccomp?: SeccompProgram;
   readonly host?: HostInfo;
+  /** The ordinary user who starts it; `host` says what that one can do. */
+  readonly uid?: number;
+  /** The container that `container:other` means. */
+  readonly other?: IsolatedContainer;
 }
 
 /** A container that was started by the compiler's own request, without a Runtime. */
@@ -53,7 +86,7 @@ export class IsolatedContainer implements AsyncDisposable {
   readonly cgroup: CgroupPlan;
   readonly supervisor: SupervisorProcess;
   readonly host: HostInfo;
-  readonly id: string;
+  readonly id: ContainerId;
   readonly #context: StartContext;
 
   private constructor(context: StartContext, supervisor: SupervisorProcess) {
@@ -65,16 +98,28 @@ export class IsolatedContainer implements AsyncDisposable {
     this.supervisor = supervisor;
   }
 
-  static async launch(rootfs: Rootfs, command: readonly string[], isolated: IsolatedOptions = {}): Promise<IsolatedContainer> {
+  static async launch(
+    rootfs: Rootfs,
+    command: readonly string[],
+    isolated: IsolatedOptions = {},
+  ): Promise<IsolatedContainer> {
     const host = isolated.host ?? (await thisHost());
     const options = parseContainerOptions({ command, ...isolated.settings });
     const directory = mkdtempSync(join(tmpdir(), 'hako-isolated-'));
     // Mapped root has to come here for the files of /etc.
     chmodSync(directory, 0o711);
     const id = newContainerId();
-    const mode = await modes[isolated.mode ?? 'normal'].create({ directory, host, native: noServices, signal: new AbortController().signal, warn: () => {} }, {});
-    const plan = mode.plan(await isolationRequest(options, host, (name) => name as never));
-    const cgroup = planCgroup(host.cgroup, { id, resources: await resolveResources(options.resources, blockDeviceNumber), defaultPids: 4096, deviceRules: plan.deviceRules });
+    const mode = await modes[isolated.mode ?? 'normal'].create(
+      { directory, host, native: noServices, signal: new AbortController().signal, warn: () => {} },
+      {},
+    );
+    const plan = mode.plan(await isolationRequest(options, host, () => isolated.other?.id ?? id));
+    const cgroup = planCgroup(host.cgroup, {
+      id,
+      resources: await resolveResources(options.resources, blockDeviceNumber),
+      defaultPids: 4096,
+      deviceRules: plan.deviceRules,
+    });
     const hostname = hostnameOf(id, options);
     await writeEtcFiles({ directory, hostname, domainname: options.domainname ?? '', plan });
     const context: StartContext = {
@@ -86,7 +131,7 @@ export class IsolatedContainer implements AsyncDisposable {
       plan,
       host,
       hostname,
-      seccomp: isolated.seccomp ?? null,
+      seccomp: isolated.seccomp ?? (await seccompProgram(host, plan)),
       rootMounts: [{ type: 'bind', source: rootfs.path, options: ['rbind'] }],
       cgroup,
       sink: { kind: 'none' },
@@ -94,14 +139,29 @@ export class IsolatedContainer implements AsyncDisposable {
       durable: false,
     };
     const request = compileStart(context);
-    const supervisor = new SupervisorProcess(directory);
+    const other = await isolated.other?.started();
+    const extra = joinedNamespaces(plan).map(({ file }) => `/proc/${other?.pid}/ns/${file}`);
+    const supervisor = new SupervisorProcess(directory, isolated.uid === undefined ? { extra } : asUser(isolated.uid, extra));
     supervisor.start(request);
     return new IsolatedContainer(context, supervisor);
   }
 
+  /** The frame that tells of the first process. */
+  started() {
+    return this.supervisor.owner.next('started');
+  }
+
   async exec(command: readonly string[], settings: Parameters<typeof parseExecOptions>[0] = {}): Promise<Outcome> {
     const session = await this.supervisor.connect();
-    await session.exec(compileExec({ ...this.#context, command, exec: parseExecOptions(settings), groups: this.cgroup.groups, attach: { stdin: false, stdout: true, stderr: true } }));
+    await session.exec(
+      compileExec({
+        ...this.#context,
+        command,
+        exec: parseExecOptions(settings),
+        groups: this.cgroup.groups,
+        attach: { stdin: false, stdout: true, stderr: true },
+      }),
+    );
     await session.closed;
     return outcomeOf(session);
   }
@@ -140,7 +200,11 @@ function outcomeOf(session: SupervisorProcess['owner']): Outcome {
 }
 
 /** Runs a command to its end. */
-export async function runIsolated(rootfs: Rootfs, command: readonly string[], isolated: IsolatedOptions = {}): Promise<Outcome> {
+export async function runIsolated(
+  rootfs: Rootfs,
+  command: readonly string[],
+  isolated: IsolatedOptions = {},
+): Promise<Outcome> {
   await using container = await IsolatedContainer.launch(rootfs, command, isolated);
   return await container.end();
 }

@@ -1,0 +1,13 @@
+import { testCases } from '../support/cases.ts';
+import { isolationCases } from '../support/isolation-cases.ts';
+import { thisHost } from '../support/isolated-run.ts';
+import { Probe } from '../support/probe.ts';
+import { describeWith } from '../support/requires.ts';
+
+const host = await thisHost();
+
+describeWith({ tools: ['cc'] }, 'isolation, as a program sees it', () => {
+  const probe = new Probe();
+  process.on('exit', () => probe[Symbol.dispose]());
+  testCases(isolationCases({ probe: probe.path, host }));
+});
