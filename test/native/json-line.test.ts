@@ -13,8 +13,20 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'hako-json-line-'));
   program = join(directory, 'check');
   const sources = ['test/native/json-line-check.c', 'native/supervisor/json_line.c', 'native/supervisor/lines.c'];
-  const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-  execFileSync(process.env['CC'] ?? 'cc', [...flags, '-Inative/supervisor', '-o', program, ...sources], { stdio: 'inherit' });
+  const flags = [
+    '-std=gnu11',
+    '-D_GNU_SOURCE',
+    '-O1',
+    '-g',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-fsanitize=address,undefined',
+    '-fno-sanitize-recover=all',
+  ];
+  execFileSync(process.env['CC'] ?? 'cc', [...flags, '-Inative/supervisor', '-o', program, ...sources], {
+    stdio: 'inherit',
+  });
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -54,19 +66,50 @@ function expected(bytes: Uint8Array): string {
   let text = '';
   for (let at = 0; at < bytes.length; ) {
     const length = sequenceAt(bytes, at);
-    const character = length === 0 ? '\\ufffd' : new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(at, at + length));
+    const character =
+      length === 0 ? '\\ufffd' : new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(at, at + length));
     if (character === '"' || character === '\\') text += `\\${character}`;
     else if (character === '\n') text += '\\n';
     else if (character === '\r') text += '\\r';
-    else if (/^[\u0000-\u001f<>&\u2028\u2029]$/.test(character)) text += `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    else if (/^[\u0000-\u001f<>&\u2028\u2029]$/.test(character))
+      text += `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
     else text += character;
     at += Math.max(length, 1);
   }
   return text;
 }
 
-const interesting = fc.constantFrom(0, 9, 10, 13, 0x1f, 0x20, 0x22, 0x26, 0x3c, 0x3e, 0x5c, 0x7f, 0x80, 0xa8, 0xa9, 0xbf, 0xc0, 0xc2, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff);
-const nasty = fc.array(fc.oneof(interesting, fc.integer({ min: 0, max: 255 })), { maxLength: 60 }).map((bytes) => Buffer.from(bytes));
+const interesting = fc.constantFrom(
+  0,
+  9,
+  10,
+  13,
+  0x1f,
+  0x20,
+  0x22,
+  0x26,
+  0x3c,
+  0x3e,
+  0x5c,
+  0x7f,
+  0x80,
+  0xa8,
+  0xa9,
+  0xbf,
+  0xc0,
+  0xc2,
+  0xe0,
+  0xe2,
+  0xed,
+  0xef,
+  0xf0,
+  0xf4,
+  0xf5,
+  0xff,
+);
+const nasty = fc
+  .array(fc.oneof(interesting, fc.integer({ min: 0, max: 255 })), { maxLength: 60 })
+  .map((bytes) => Buffer.from(bytes));
 const text = fc.string({ unit: 'binary', maxLength: 60 }).map((one) => Buffer.from(one));
 
 describe('json_escape', () => {
@@ -78,7 +121,11 @@ describe('json_escape', () => {
   });
 
   test('each special byte at each place of a word', () => {
-    const inputs = [...'"\\<>&\n\r\t\u0000\u007fé€\u2028😀'].flatMap((character) => Array.from({ length: 24 }, (_, place) => Buffer.from(`${'a'.repeat(place)}${character}${'b'.repeat(24 - place)}`)));
+    const inputs = [...'"\\<>&\n\r\t\u0000\u007fé€\u2028😀'].flatMap((character) =>
+      Array.from({ length: 24 }, (_, place) =>
+        Buffer.from(`${'a'.repeat(place)}${character}${'b'.repeat(24 - place)}`),
+      ),
+    );
     expect(call('escape', inputs).map((one) => one.toString())).toEqual(inputs.map(expected));
   });
 
@@ -98,28 +145,48 @@ describe('json_escape', () => {
 });
 
 describe('lines', () => {
-  const parse = (records: Buffer[]) => records.map((record) => ({ complete: record[0] === 1, text: record.subarray(1) }));
-  const units = fc.constantFrom('a'.repeat(5_000), 'é'.repeat(4_000), '€'.repeat(6_001), '😀'.repeat(5_001), 'short', '\n', 'x', '\xff'.repeat(9_000));
-  const stream = fc.array(units, { maxLength: 24 }).map((parts) => Buffer.concat(parts.map((part) => Buffer.from(part, part.startsWith('\xff') ? 'latin1' : 'utf8'))));
+  const parse = (records: Buffer[]) =>
+    records.map((record) => ({ complete: record[0] === 1, text: record.subarray(1) }));
+  const units = fc.constantFrom(
+    'a'.repeat(5_000),
+    'é'.repeat(4_000),
+    '€'.repeat(6_001),
+    '😀'.repeat(5_001),
+    'short',
+    '\n',
+    'x',
+    '\xff'.repeat(9_000),
+  );
+  const stream = fc
+    .array(units, { maxLength: 24 })
+    .map((parts) => Buffer.concat(parts.map((part) => Buffer.from(part, part.startsWith('\xff') ? 'latin1' : 'utf8'))));
 
   test('nothing is lost, pieces keep their limit and whole code points, however the stream is chunked', () => {
     fc.assert(
-      fc.property(stream, fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1, maxLength: 8 }), (bytes, sizes) => {
-        const chunks: Buffer[] = [];
-        for (let at = 0, i = 0; at < bytes.length; i++) {
-          const size = sizes[i % sizes.length] ?? 1;
-          chunks.push(bytes.subarray(at, at + size));
-          at += size;
-        }
-        const records = parse(call('lines', chunks));
-        expect(Buffer.concat(records.flatMap(({ complete, text: piece }) => (complete ? [piece, Buffer.from('\n')] : [piece]))).equals(bytes)).toBe(true);
-        expect(parse(call('lines', bytes.length === 0 ? [] : [bytes]))).toEqual(records);
-        const valid = bytes.equals(Buffer.from(bytes.toString()));
-        for (const { text: piece } of records) {
-          expect(piece.length).toBeLessThanOrEqual(pieceLimit);
-          if (valid) expect(piece.equals(Buffer.from(piece.toString()))).toBe(true);
-        }
-      }),
+      fc.property(
+        stream,
+        fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1, maxLength: 8 }),
+        (bytes, sizes) => {
+          const chunks: Buffer[] = [];
+          for (let at = 0, i = 0; at < bytes.length; i++) {
+            const size = sizes[i % sizes.length] ?? 1;
+            chunks.push(bytes.subarray(at, at + size));
+            at += size;
+          }
+          const records = parse(call('lines', chunks));
+          expect(
+            Buffer.concat(
+              records.flatMap(({ complete, text: piece }) => (complete ? [piece, Buffer.from('\n')] : [piece])),
+            ).equals(bytes),
+          ).toBe(true);
+          expect(parse(call('lines', bytes.length === 0 ? [] : [bytes]))).toEqual(records);
+          const valid = bytes.equals(Buffer.from(bytes.toString()));
+          for (const { text: piece } of records) {
+            expect(piece.length).toBeLessThanOrEqual(pieceLimit);
+            if (valid) expect(piece.equals(Buffer.from(piece.toString()))).toBe(true);
+          }
+        },
+      ),
       { numRuns: 100 },
     );
   });

@@ -5,7 +5,8 @@ import { JournalReader, type JournalRecord } from './support/journal-reader.ts';
 import { SupervisorProcess, shell } from './support/supervisor-process.ts';
 
 const quiet = { stdin: false, stdout: false, stderr: false };
-const journal = (blocking: boolean, capacity = 65_536) => ({ kind: 'journal', file: 'journal', capacity, blocking }) as const;
+const journal = (blocking: boolean, capacity = 65_536) =>
+  ({ kind: 'journal', file: 'journal', capacity, blocking }) as const;
 const numbers = (records: readonly JournalRecord[]): number[] => records.map((record) => Number(record.text));
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
@@ -24,7 +25,13 @@ async function follow(reader: JournalReader): Promise<JournalRecord[]> {
 describe('the journal', () => {
   test('keeps stream, time, order and pieces', async () => {
     await using supervisor = new SupervisorProcess();
-    supervisor.start({ attach: quiet, sink: journal(true), process: shell('echo one; sleep 0.05; echo two >&2; sleep 0.05; head -c 40000 /dev/zero | tr "\\0" x; echo; printf end') });
+    supervisor.start({
+      attach: quiet,
+      sink: journal(true),
+      process: shell(
+        'echo one; sleep 0.05; echo two >&2; sleep 0.05; head -c 40000 /dev/zero | tr "\\0" x; echo; printf end',
+      ),
+    });
     await supervisor.owner.next('exited');
     using reader = new JournalReader(supervisor.path('journal'));
     const records = reader.read();
@@ -42,7 +49,11 @@ describe('the journal', () => {
   });
 
   test('blocking: the container waits for the reader, and nothing is lost around the ring', async () => {
-    await using supervisor = await SupervisorProcess.started({ attach: quiet, sink: journal(true), process: shell('seq 1 60000') });
+    await using supervisor = await SupervisorProcess.started({
+      attach: quiet,
+      sink: journal(true),
+      process: shell('seq 1 60000'),
+    });
     await delay(200);
     supervisor.owner.send({ type: 'state' });
     expect((await supervisor.owner.next('state-reply')).running).toBe(true);
@@ -65,7 +76,11 @@ describe('the journal', () => {
   });
 
   test('blocking: a container that is killed while it waits loses nothing of what was taken', async () => {
-    await using supervisor = await SupervisorProcess.started({ attach: { ...quiet, stdout: true }, sink: journal(true), process: shell('i=0; while :; do i=$((i+1)); echo $i; done') });
+    await using supervisor = await SupervisorProcess.started({
+      attach: { ...quiet, stdout: true },
+      sink: journal(true),
+      process: shell('i=0; while :; do i=$((i+1)); echo $i; done'),
+    });
     await delay(500);
     supervisor.owner.send({ type: 'signal', signal: 9 });
     expect(await supervisor.owner.next('exited')).toMatchObject({ signal: 9 });
@@ -77,7 +92,11 @@ describe('the journal', () => {
   });
 
   test('blocking: with no reader at all, the supervisor ends in bounded time and counts what it had to drop', async () => {
-    await using supervisor = await SupervisorProcess.started({ attach: { ...quiet, stdout: true }, sink: journal(true), process: shell('i=0; while :; do i=$((i+1)); echo $i; done') });
+    await using supervisor = await SupervisorProcess.started({
+      attach: { ...quiet, stdout: true },
+      sink: journal(true),
+      process: shell('i=0; while :; do i=$((i+1)); echo $i; done'),
+    });
     await delay(500);
     supervisor.owner.send({ type: 'signal', signal: 9 });
     await supervisor.owner.next('exited');
@@ -88,11 +107,18 @@ describe('the journal', () => {
     const kept = reader.read();
     expect(reader.ended).toBe(true);
     expect(numbers(kept)).toEqual(range(1, kept.length));
-    expect(kept.length + Number(reader.dropped)).toBe(supervisor.owner.output().toString().trimEnd().split('\n').length);
+    expect(kept.length + Number(reader.dropped)).toBe(
+      supervisor.owner.output().toString().trimEnd().split('\n').length,
+    );
   });
 
   test('non-blocking: the newest are dropped and counted, and the gap shows in the sequence', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: { stdin: true, stdout: true, stderr: false }, sink: journal(false), process: shell('seq 1 20000; read x; echo 20001; read x') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: { stdin: true, stdout: true, stderr: false },
+      sink: journal(false),
+      process: shell('seq 1 20000; read x; echo 20001; read x'),
+    });
     await supervisor.owner.until((text) => text.endsWith('20000\n'));
     using reader = new JournalReader(supervisor.path('journal'));
     const kept = reader.read();
@@ -133,7 +159,12 @@ describe('the journal', () => {
   });
 
   test('a reader that writes nonsense is not believed', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: { stdin: true, stdout: true, stderr: false }, sink: journal(false), process: shell('read x; seq 1 20000; read x') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: { stdin: true, stdout: true, stderr: false },
+      sink: journal(false),
+      process: shell('read x; seq 1 20000; read x'),
+    });
     writeFileSync(supervisor.path('journal'), Buffer.alloc(8, 0xff), { flag: 'r+' });
     supervisor.owner.send({ type: 'stdin', data: Buffer.from('\n') });
     await supervisor.owner.until((text) => text.endsWith('20000\n'));

@@ -25,7 +25,10 @@ describe('a container from START to EXITED', () => {
   });
 
   test('the exit record is there before anybody is told', async () => {
-    await using supervisor = await SupervisorProcess.started({ durable: true, process: shell('sleep 0.1; kill -9 $$') });
+    await using supervisor = await SupervisorProcess.started({
+      durable: true,
+      process: shell('sleep 0.1; kill -9 $$'),
+    });
     let record: unknown;
     supervisor.owner.socket.on('data', () => (record ??= supervisor.exitRecord));
     expect(await supervisor.owner.next('exited')).toMatchObject({ exitCode: 137, signal: 9 });
@@ -33,7 +36,9 @@ describe('a container from START to EXITED', () => {
   });
 
   test('a signal reaches the process', async () => {
-    await using supervisor = await SupervisorProcess.started({ process: shell('trap "echo caught; exit 3" USR1; echo ready; while :; do sleep 0.05; done') });
+    await using supervisor = await SupervisorProcess.started({
+      process: shell('trap "echo caught; exit 3" USR1; echo ready; while :; do sleep 0.05; done'),
+    });
     await supervisor.owner.until((output) => output.includes('ready'));
     supervisor.owner.send({ type: 'signal', signal: 10 });
     expect((await supervisor.owner.next('exited')).exitCode).toBe(3);
@@ -42,7 +47,10 @@ describe('a container from START to EXITED', () => {
 
   test('a failed start answers FAILED, undoes everything and ends', async () => {
     await using supervisor = new SupervisorProcess();
-    supervisor.start({ process: processRequest(['/no/such/program']), sink: { kind: 'json-file', file: 'a.log', maxSize: 0, maxFiles: 1, compress: false, attributes: '' } });
+    supervisor.start({
+      process: processRequest(['/no/such/program']),
+      sink: { kind: 'json-file', file: 'a.log', maxSize: 0, maxFiles: 1, compress: false, attributes: '' },
+    });
     expect(await supervisor.owner.next('failed')).toMatchObject({ operation: 'exec', errno: 2 });
     expect(await supervisor.exited).toBe(1);
     expect(supervisor.names).toEqual([]);
@@ -76,7 +84,11 @@ describe('a container from START to EXITED', () => {
   });
 
   test('an owner killed with stdin waiting in front of its end still ends the container', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: everything, process: shell('exec sleep 1000') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: everything,
+      process: shell('exec sleep 1000'),
+    });
     for (let i = 0; i < 20; i++) supervisor.owner.send({ type: 'stdin', data: Buffer.alloc(60_000, 'x') });
     await delay(200);
     supervisor.owner.socket.destroy();
@@ -84,21 +96,28 @@ describe('a container from START to EXITED', () => {
   });
 
   test('SIGTERM asks the container to stop', async () => {
-    await using supervisor = await SupervisorProcess.started({ process: shell('trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done') });
+    await using supervisor = await SupervisorProcess.started({
+      process: shell('trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done'),
+    });
     await supervisor.owner.until((output) => output.includes('ready'));
     supervisor.child.kill('SIGTERM');
     expect((await supervisor.owner.next('exited')).exitCode).toBe(5);
   });
 
   test('orphans are reaped', async () => {
-    await using supervisor = await SupervisorProcess.started({ process: shell('(sleep 0.1 & echo $!) ; sleep 0.5; ls -d /proc/$(pgrep -P $PPID -x sleep) 2>/dev/null; exit 0') });
+    await using supervisor = await SupervisorProcess.started({
+      process: shell('(sleep 0.1 & echo $!) ; sleep 0.5; ls -d /proc/$(pgrep -P $PPID -x sleep) 2>/dev/null; exit 0'),
+    });
     await supervisor.owner.next('exited');
     const orphan = /^\d+/.exec(supervisor.owner.output().toString())?.[0];
     expect(existsSync(`/proc/${orphan}`)).toBe(false);
   });
 
   test('is idle in little memory, and named in ps', async () => {
-    await using supervisor = await SupervisorProcess.started({ process: shell('head -c 3000000 /dev/zero; exec sleep 1000'), sink: { kind: 'json-file', file: 'a.log', maxSize: 0, maxFiles: 1, compress: false, attributes: '' } });
+    await using supervisor = await SupervisorProcess.started({
+      process: shell('head -c 3000000 /dev/zero; exec sleep 1000'),
+      sink: { kind: 'json-file', file: 'a.log', maxSize: 0, maxFiles: 1, compress: false, attributes: '' },
+    });
     await supervisor.owner.untilBytes(3_000_000);
     await delay(600);
     if (!sanitized) expect(supervisor.memory('Private_Dirty')).toBeLessThan(100);

@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,7 +33,11 @@ const linesOf = (path: string): string[] => {
 const entriesOf = (path: string): Entry[] => linesOf(path).map((line) => JSON.parse(line) as Entry);
 
 /** Runs a command to its end and gives the supervisor, whose directory lives until it is disposed of. */
-async function run(command: string, sink: ReturnType<typeof jsonFile>, prepare?: (supervisor: SupervisorProcess) => void): Promise<SupervisorProcess> {
+async function run(
+  command: string,
+  sink: ReturnType<typeof jsonFile>,
+  prepare?: (supervisor: SupervisorProcess) => void,
+): Promise<SupervisorProcess> {
   const supervisor = new SupervisorProcess();
   prepare?.(supervisor);
   supervisor.start({ attach: quiet, process: shell(command), sink });
@@ -34,7 +47,10 @@ async function run(command: string, sink: ReturnType<typeof jsonFile>, prepare?:
 
 describe('the json-file sink', () => {
   test('writes Docker’s records', async () => {
-    await using supervisor = await run(`printf 'a "q" \\\\ \\t <&> \\001\\177 é\\n'; sleep 0.05; printf 'no end' >&2`, jsonFile({ attributes: '{"app":"web"}' }));
+    await using supervisor = await run(
+      `printf 'a "q" \\\\ \\t <&> \\001\\177 é\\n'; sleep 0.05; printf 'no end' >&2`,
+      jsonFile({ attributes: '{"app":"web"}' }),
+    );
     const lines = linesOf(supervisor.path('c-json.log'));
     expect(lines[0]).toMatch(
       /^\{"log":"a \\"q\\" \\\\ \\u0009 \\u003c\\u0026\\u003e \\u0001\x7f é\\n","stream":"stdout","attrs":\{"app":"web"\},"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,8}[1-9])?Z"\}$/,
@@ -53,7 +69,10 @@ describe('the json-file sink', () => {
   });
 
   test('does not split a code point', async () => {
-    await using supervisor = await run(`awk 'BEGIN { printf "x"; for (i = 0; i < 20000; i++) printf "€"; print "" }'`, jsonFile());
+    await using supervisor = await run(
+      `awk 'BEGIN { printf "x"; for (i = 0; i < 20000; i++) printf "€"; print "" }'`,
+      jsonFile(),
+    );
     const entries = entriesOf(supervisor.path('c-json.log'));
     expect(entries.map((entry) => entry.log).join('')).toBe(`x${'€'.repeat(20_000)}\n`);
     expect(entries.length).toBeGreaterThan(3);
@@ -62,7 +81,11 @@ describe('the json-file sink', () => {
   test('interleaves the streams line by line', async () => {
     await using supervisor = await run('for i in $(seq 200); do echo o$i; echo e$i >&2; done', jsonFile());
     const entries = entriesOf(supervisor.path('c-json.log'));
-    const of = (stream: string): string => entries.filter((entry) => entry.stream === stream).map((entry) => entry.log).join('');
+    const of = (stream: string): string =>
+      entries
+        .filter((entry) => entry.stream === stream)
+        .map((entry) => entry.log)
+        .join('');
     expect(of('stdout')).toBe(Array.from({ length: 200 }, (_, i) => `o${i + 1}\n`).join(''));
     expect(of('stderr')).toBe(Array.from({ length: 200 }, (_, i) => `e${i + 1}\n`).join(''));
   });
@@ -78,13 +101,16 @@ describe('the json-file sink', () => {
   });
 
   test('a file of one torn record starts afresh', async () => {
-    await using supervisor = await run('echo x', jsonFile(), (one) => writeFileSync(one.path('c-json.log'), 'y'.repeat(5_000)));
+    await using supervisor = await run('echo x', jsonFile(), (one) =>
+      writeFileSync(one.path('c-json.log'), 'y'.repeat(5_000)),
+    );
     expect(entriesOf(supervisor.path('c-json.log')).map((entry) => entry.log)).toEqual(['x\n']);
   });
 });
 
 describe('rotation', () => {
-  const numbers = (paths: string[]): number[] => paths.flatMap((path) => entriesOf(path).map((entry) => Number(entry.log)));
+  const numbers = (paths: string[]): number[] =>
+    paths.flatMap((path) => entriesOf(path).map((entry) => Number(entry.log)));
 
   test('looks at the size before each record, as Docker does', async () => {
     await using supervisor = await run('seq 1 2000', jsonFile({ maxSize: 10_000, maxFiles: 100 }));
@@ -96,13 +122,21 @@ describe('rotation', () => {
       expect(size).toBeGreaterThanOrEqual(10_000);
       expect(size - (lines.at(-1)?.length ?? 0) - 1).toBeLessThan(10_000);
     }
-    const rotated = names.filter((name) => name !== 'c-json.log').sort((a, b) => Number(b.slice(11)) - Number(a.slice(11)));
-    expect(numbers([...rotated, 'c-json.log'].map((name) => supervisor.path(name)))).toEqual(Array.from({ length: 2000 }, (_, i) => i + 1));
+    const rotated = names
+      .filter((name) => name !== 'c-json.log')
+      .sort((a, b) => Number(b.slice(11)) - Number(a.slice(11)));
+    expect(numbers([...rotated, 'c-json.log'].map((name) => supervisor.path(name)))).toEqual(
+      Array.from({ length: 2000 }, (_, i) => i + 1),
+    );
   });
 
   test('keeps no more files than it may', async () => {
     await using supervisor = await run('seq 1 2000', jsonFile({ maxSize: 10_000, maxFiles: 3 }));
-    expect(supervisor.names.filter((name) => name.startsWith('c-json'))).toEqual(['c-json.log', 'c-json.log.1', 'c-json.log.2']);
+    expect(supervisor.names.filter((name) => name.startsWith('c-json'))).toEqual([
+      'c-json.log',
+      'c-json.log.1',
+      'c-json.log.2',
+    ]);
     const kept = numbers(['c-json.log.2', 'c-json.log.1', 'c-json.log'].map((name) => supervisor.path(name)));
     expect(kept.at(-1)).toBe(2000);
     expect(kept).toEqual(Array.from({ length: kept.length }, (_, i) => 2000 - kept.length + 1 + i));
@@ -116,10 +150,14 @@ describe('rotation', () => {
   });
 
   test('moves compressed files along, and tells the owner of what waits', async () => {
-    await using supervisor = await run('seq 1 150', jsonFile({ maxSize: 5_000, maxFiles: 5, compress: true }), (one) => {
-      writeFileSync(one.path('c-json.log.1.gz'), 'one');
-      writeFileSync(one.path('c-json.log.2.gz'), 'two');
-    });
+    await using supervisor = await run(
+      'seq 1 150',
+      jsonFile({ maxSize: 5_000, maxFiles: 5, compress: true }),
+      (one) => {
+        writeFileSync(one.path('c-json.log.1.gz'), 'one');
+        writeFileSync(one.path('c-json.log.2.gz'), 'two');
+      },
+    );
     const rotations = supervisor.names.filter((name) => /^c-json\.log\.\d$/.test(name)).length;
     expect(rotations).toBe(2);
     expect(readFileSync(supervisor.path('c-json.log.3.gz'), 'utf8')).toBe('one');
@@ -128,7 +166,12 @@ describe('rotation', () => {
   });
 
   test('goes on when somebody else cuts the file', async () => {
-    await using supervisor = await SupervisorProcess.started({ attach: { ...quiet, stdout: true }, stdin: true, sink: jsonFile({ maxSize: 3_000, maxFiles: 3 }), process: shell('seq 1 20; sleep 0.3; seq 21 40') });
+    await using supervisor = await SupervisorProcess.started({
+      attach: { ...quiet, stdout: true },
+      stdin: true,
+      sink: jsonFile({ maxSize: 3_000, maxFiles: 3 }),
+      process: shell('seq 1 20; sleep 0.3; seq 21 40'),
+    });
     await supervisor.owner.until((text) => text.endsWith('20\n'));
     await delay(50);
     truncateSync(supervisor.path('c-json.log'), 0);
@@ -140,9 +183,15 @@ describe('rotation', () => {
   describeWith({ tools: ['flock'] }, 'while a compressor works', () => {
     test('is put off until it has finished', async () => {
       await using supervisor = new SupervisorProcess();
-      const holder = spawn(findTool('flock') ?? '', [supervisor.path('log.lock'), 'sh', '-c', 'echo held; read x'], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const holder = spawn(findTool('flock') ?? '', [supervisor.path('log.lock'), 'sh', '-c', 'echo held; read x'], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
       await new Promise((resolve) => holder.stdout.once('data', resolve));
-      supervisor.start({ attach: { ...quiet, stdout: true }, sink: jsonFile({ maxSize: 1_000, maxFiles: 3 }), process: shell('seq 1 100; sleep 0.5; seq 101 110') });
+      supervisor.start({
+        attach: { ...quiet, stdout: true },
+        sink: jsonFile({ maxSize: 1_000, maxFiles: 3 }),
+        process: shell('seq 1 100; sleep 0.5; seq 101 110'),
+      });
       await supervisor.owner.until((text) => text.includes('100\n'));
       await delay(50);
       expect(entriesOf(supervisor.path('c-json.log')).length).toBe(100);
@@ -160,7 +209,15 @@ describeWith({ root: true, tools: ['mount', 'umount'] }, 'a full disk', () => {
     const directory = mkdtempSync(join(tmpdir(), 'hako-supervisor-'));
     execFileSync(findTool('mount') ?? '', ['-t', 'tmpfs', '-o', 'size=64k', 'hako-test', directory]);
     try {
-      const supervisor = await SupervisorProcess.started({ attach: { ...quiet, stdout: true }, sink: jsonFile(), process: shell('seq 1 5000; read x; exit 8'), stdin: true }, directory);
+      const supervisor = await SupervisorProcess.started(
+        {
+          attach: { ...quiet, stdout: true },
+          sink: jsonFile(),
+          process: shell('seq 1 5000; read x; exit 8'),
+          stdin: true,
+        },
+        directory,
+      );
       await supervisor.owner.until((text) => text.endsWith('5000\n'));
       supervisor.owner.send({ type: 'state' });
       const { logRecordsWritten, logRecordsLost } = await supervisor.owner.next('state-reply');
@@ -183,7 +240,9 @@ describe('nothing is lost', () => {
   test('when the owner of a detached container is killed while it writes', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'hako-supervisor-'));
     try {
-      const owner = spawn(process.execPath, ['test/native/support/writing-owner.ts', directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const owner = spawn(process.execPath, ['test/native/support/writing-owner.ts', directory], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       const [, pid] = await once(owner.stdout, 'data').then(([text]) => /(\d+)/.exec(String(text)) ?? []);
       await delay(50);
       owner.kill('SIGKILL');
@@ -194,17 +253,30 @@ describe('nothing is lost', () => {
       const entries = entriesOf(join(directory, 'c-json.log'));
       expect(entries.length).toBe(300_100);
       expect(entries.every((entry, i) => entry.log === `${i + 1}\n`)).toBe(true);
-      for (let tries = 0; existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '' && tries < 100; tries++) await delay(50);
+      for (
+        let tries = 0;
+        existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '' && tries < 100;
+        tries++
+      )
+        await delay(50);
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
   });
 
   test('of what a killed container had written', async () => {
-    await using supervisor = await SupervisorProcess.started({ attach: { ...quiet, stdout: true }, sink: jsonFile(), process: shell('i=0; while :; do i=$((i+1)); echo $i; done') });
+    await using supervisor = await SupervisorProcess.started({
+      attach: { ...quiet, stdout: true },
+      sink: jsonFile(),
+      process: shell('i=0; while :; do i=$((i+1)); echo $i; done'),
+    });
     await supervisor.owner.untilBytes(20_000);
     supervisor.owner.send({ type: 'signal', signal: 9 });
     await supervisor.owner.next('exited');
-    expect(entriesOf(supervisor.path('c-json.log')).map((entry) => entry.log).join('')).toBe(supervisor.owner.output().toString());
+    expect(
+      entriesOf(supervisor.path('c-json.log'))
+        .map((entry) => entry.log)
+        .join(''),
+    ).toBe(supervisor.owner.output().toString());
   });
 });

@@ -5,7 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { FrameType } from '../../src/native/protocol.ts';
 import { describeWith } from '../support/requires.ts';
-import { execRequest, processRequest, type RawSession, SupervisorProcess, sanitized, shell } from './support/supervisor-process.ts';
+import {
+  execRequest,
+  processRequest,
+  type RawSession,
+  SupervisorProcess,
+  sanitized,
+  shell,
+} from './support/supervisor-process.ts';
 
 const output = { stdin: false, stdout: true, stderr: true };
 const everything = { stdin: true, stdout: true, stderr: true };
@@ -23,13 +30,16 @@ describe('output', () => {
     await using supervisor = new SupervisorProcess();
     supervisor.start({ process: shell(`head -c ${size} /dev/urandom | tee /dev/fd/2 | cat`) });
     await supervisor.owner.next('exited');
-    const digest = (stream: 'stdout' | 'stderr'): string => createHash('sha256').update(supervisor.owner.output(stream)).digest('hex');
+    const digest = (stream: 'stdout' | 'stderr'): string =>
+      createHash('sha256').update(supervisor.owner.output(stream)).digest('hex');
     expect(supervisor.owner.output().length).toBe(size);
     expect(digest('stdout')).toBe(digest('stderr'));
   });
 
   test('a reader that is slow slows the process, and gets every byte', async () => {
-    await using supervisor = await SupervisorProcess.started({ process: shell('head -c 8000000 /dev/zero; echo done >&2') });
+    await using supervisor = await SupervisorProcess.started({
+      process: shell('head -c 8000000 /dev/zero; echo done >&2'),
+    });
     supervisor.owner.socket.pause();
     await delay(300);
     const session = await supervisor.connect();
@@ -42,7 +52,9 @@ describe('output', () => {
   });
 
   test('the exit waits for no reader', async () => {
-    await using supervisor = await SupervisorProcess.started({ process: shell('head -c 1000000 /dev/zero & sleep 0.3; kill %1; exit 6') });
+    await using supervisor = await SupervisorProcess.started({
+      process: shell('head -c 1000000 /dev/zero & sleep 0.3; kill %1; exit 6'),
+    });
     const other = await supervisor.connect();
     supervisor.owner.socket.pause();
     other.send({ type: 'attach', ...nothing });
@@ -66,7 +78,11 @@ describe('output', () => {
   });
 
   test('several readers see the same', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: everything, process: shell('read go; seq 1 20000') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: everything,
+      process: shell('read go; seq 1 20000'),
+    });
     const readers = await Promise.all(Array.from({ length: 8 }, () => supervisor.connect()));
     for (const reader of readers) reader.send({ type: 'attach', ...output });
     for (const reader of readers) reader.send({ type: 'state' });
@@ -78,7 +94,10 @@ describe('output', () => {
   });
 
   test('a reader that leaves in the middle holds nothing up', async () => {
-    await using supervisor = await SupervisorProcess.started({ attach: nothing, process: shell('sleep 0.2; head -c 5000000 /dev/zero') });
+    await using supervisor = await SupervisorProcess.started({
+      attach: nothing,
+      process: shell('sleep 0.2; head -c 5000000 /dev/zero'),
+    });
     const reader = await supervisor.connect();
     reader.send({ type: 'attach', ...output });
     reader.socket.pause();
@@ -99,7 +118,11 @@ describe('output', () => {
 
 describe('stdin', () => {
   test('goes through with back-pressure, and ends by a half-close', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: everything, process: shell('sleep 0.2; cat') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: everything,
+      process: shell('sleep 0.2; cat'),
+    });
     const chunk = Buffer.alloc(60_000, 'abcdefghij');
     for (let i = 0; i < 100; i++) supervisor.owner.send({ type: 'stdin', data: chunk });
     supervisor.owner.send({ type: 'stdin-eof' });
@@ -108,7 +131,11 @@ describe('stdin', () => {
   });
 
   test('a process that closes it is not disturbed', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: everything, process: shell('exec <&-; sleep 0.3; echo alive') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: everything,
+      process: shell('exec <&-; sleep 0.3; echo alive'),
+    });
     for (let i = 0; i < 50; i++) supervisor.owner.send({ type: 'stdin', data: Buffer.alloc(60_000) });
     supervisor.owner.send({ type: 'stdin-eof' });
     expect((await supervisor.owner.next('exited')).exitCode).toBe(0);
@@ -132,7 +159,11 @@ describe('stdin', () => {
   });
 
   test('two sessions feed in turns, frame by frame', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: everything, process: shell('sleep 0.2; cat') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: everything,
+      process: shell('sleep 0.2; cat'),
+    });
     const second = await supervisor.connect();
     second.send({ type: 'attach', ...everything });
     for (let i = 0; i < 20; i++) {
@@ -148,7 +179,11 @@ describe('stdin', () => {
   });
 
   test('what was sent before the connection closed still arrives', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: output, process: shell('sleep 0.3; cat') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: output,
+      process: shell('sleep 0.3; cat'),
+    });
     const feeder = await supervisor.connect();
     feeder.send({ type: 'attach', stdin: true, stdout: false, stderr: false });
     for (let i = 0; i < 5; i++) feeder.send({ type: 'stdin', data: Buffer.alloc(50_000, 'z') });
@@ -159,7 +194,12 @@ describe('stdin', () => {
   });
 
   test('closes with the first session that fed it, where that was asked for', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, stdinOnce: true, attach: output, process: shell('cat; echo eof') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      stdinOnce: true,
+      attach: output,
+      process: shell('cat; echo eof'),
+    });
     const feeder = await supervisor.connect();
     feeder.send({ type: 'attach', ...everything });
     feeder.send({ type: 'stdin', data: Buffer.from('x\n') });
@@ -170,7 +210,11 @@ describe('stdin', () => {
   });
 
   test('stays open otherwise', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: everything, process: shell('cat; echo eof') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: everything,
+      process: shell('cat; echo eof'),
+    });
     const feeder = await supervisor.connect();
     feeder.send({ type: 'attach', ...everything });
     feeder.send({ type: 'stdin', data: Buffer.from('x\n') });
@@ -188,7 +232,9 @@ describe('exec', () => {
   test('has its own output, exit and stdin', async () => {
     await using supervisor = await idle();
     const session = await supervisor.connect();
-    await session.exec(execRequest(['/bin/sh', '-c', 'cat; echo err >&2; exit 9'], { stdin: true, attach: everything }));
+    await session.exec(
+      execRequest(['/bin/sh', '-c', 'cat; echo err >&2; exit 9'], { stdin: true, attach: everything }),
+    );
     session.send({ type: 'stdin', data: Buffer.from('hello') });
     session.send({ type: 'stdin-eof' });
     expect((await session.next('exited')).exitCode).toBe(9);
@@ -203,7 +249,11 @@ describe('exec', () => {
   test('fails with the reason, and the container goes on', async () => {
     await using supervisor = await idle();
     const session = await supervisor.connect();
-    expect(await session.exec(execRequest(['/no/such/program']))).toMatchObject({ type: 'failed', operation: 'exec', errno: 2 });
+    expect(await session.exec(execRequest(['/no/such/program']))).toMatchObject({
+      type: 'failed',
+      operation: 'exec',
+      errno: 2,
+    });
     await session.closed;
     const next = await supervisor.connect();
     next.send({ type: 'state' });
@@ -271,10 +321,15 @@ describe('exec', () => {
 });
 
 describe('a terminal', () => {
-  const terminal = (command: string) => processRequest(['/bin/sh', '-c', command], { tty: true, terminalSize: { rows: 33, columns: 101 } });
+  const terminal = (command: string) =>
+    processRequest(['/bin/sh', '-c', command], { tty: true, terminalSize: { rows: 33, columns: 101 } });
 
   test('has a size, which can change, and one stream', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: everything, process: terminal('stty size; echo err >&2; read x; stty size') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: everything,
+      process: terminal('stty size; echo err >&2; read x; stty size'),
+    });
     await supervisor.owner.until((text) => text.includes('err'));
     supervisor.owner.send({ type: 'resize', rows: 44, columns: 122 });
     supervisor.owner.send({ type: 'stdin', data: Buffer.from('\r') });
@@ -291,7 +346,11 @@ describe('a terminal', () => {
   });
 
   test('interrupts by its control character', async () => {
-    await using supervisor = await SupervisorProcess.started({ stdin: true, attach: everything, process: terminal('echo ready; exec sleep 1000') });
+    await using supervisor = await SupervisorProcess.started({
+      stdin: true,
+      attach: everything,
+      process: terminal('echo ready; exec sleep 1000'),
+    });
     await supervisor.owner.until((text) => text.includes('ready'));
     await delay(100);
     supervisor.owner.send({ type: 'stdin', data: Buffer.from('\x03') });
@@ -333,7 +392,14 @@ describe('who may connect', () => {
     const socket = require('node:net').connect(process.argv[1]);
     socket.on('data', () => console.log('answered')).on('close', () => console.log('closed')).on('error', (error) => console.log(error.code));
     socket.write(Buffer.from([0, 0, 0, 0, ${FrameType.STATE}]));`;
-  const as = (uid: number, path: string): string => execFileSync(process.execPath, ['-e', stranger, path], { uid, gid: uid, encoding: 'utf8', timeout: 5_000, killSignal: 'SIGKILL' });
+  const as = (uid: number, path: string): string =>
+    execFileSync(process.execPath, ['-e', stranger, path], {
+      uid,
+      gid: uid,
+      encoding: 'utf8',
+      timeout: 5_000,
+      killSignal: 'SIGKILL',
+    });
 
   describeWith({ root: true }, 'another user', () => {
     test('is kept out by the socket’s mode, and by the supervisor itself', async () => {
@@ -349,9 +415,12 @@ describe('who may connect', () => {
   test('no more than a thousand at once, and again when they have left', async () => {
     await using supervisor = await idle();
     const sessions: RawSession[] = [];
-    while (sessions.length < 1_100) sessions.push(...(await Promise.all(Array.from({ length: 100 }, () => supervisor.connect()))));
+    while (sessions.length < 1_100)
+      sessions.push(...(await Promise.all(Array.from({ length: 100 }, () => supervisor.connect()))));
     for (const session of sessions) session.send({ type: 'state' });
-    const answers = await Promise.all(sessions.map((session) => Promise.race([session.next('state-reply'), session.next('failed')])));
+    const answers = await Promise.all(
+      sessions.map((session) => Promise.race([session.next('state-reply'), session.next('failed')])),
+    );
     const refused = answers.filter((answer) => answer.type === 'failed');
     expect(refused.length).toBeGreaterThan(50);
     expect(refused[0]).toMatchObject({ operation: 'session', errno: 11 });
@@ -378,8 +447,14 @@ describe('a request that is not sound', () => {
     ['signal 0', raw(FrameType.SIGNAL, Buffer.alloc(4))],
     ['stdin without having attached it', raw(FrameType.STDIN, Buffer.from('x'))],
     ['unknown flags', raw(FrameType.ATTACH, Buffer.from([0xff, 0, 0, 0]))],
-    ['attaching twice', Buffer.concat([raw(FrameType.ATTACH, Buffer.alloc(4)), raw(FrameType.ATTACH, Buffer.alloc(4))])],
-    ['an exec that is not first', Buffer.concat([raw(FrameType.ATTACH, Buffer.alloc(4)), raw(FrameType.EXEC, Buffer.alloc(4))])],
+    [
+      'attaching twice',
+      Buffer.concat([raw(FrameType.ATTACH, Buffer.alloc(4)), raw(FrameType.ATTACH, Buffer.alloc(4))]),
+    ],
+    [
+      'an exec that is not first',
+      Buffer.concat([raw(FrameType.ATTACH, Buffer.alloc(4)), raw(FrameType.EXEC, Buffer.alloc(4))]),
+    ],
     ['an exec of nothing', raw(FrameType.EXEC, Buffer.alloc(0))],
     ['a hold that is neither', raw(FrameType.HOLD, Buffer.from([2]))],
     ['a STATE with a payload', raw(FrameType.STATE, Buffer.from([0]))],

@@ -51,7 +51,8 @@ export class JournalReader implements Disposable {
       const record = this.#bytes(header + position, head);
       const length = record.readUInt32LE(0);
       const text = this.#bytes(header + position + head, length);
-      if (crc32(text, crc32(record.subarray(0, 28))) !== record.readUInt32LE(28)) throw new Error(`a wrong checksum at ${this.#next}`);
+      if (crc32(text, crc32(record.subarray(0, 28))) !== record.readUInt32LE(28))
+        throw new Error(`a wrong checksum at ${this.#next}`);
       const stream = record.readUInt8(4);
       if (stream === 0) {
         this.#next += ring - BigInt(position);
@@ -82,7 +83,8 @@ export class JournalReader implements Disposable {
 
   #bytes(position: number, length: number): Buffer {
     const bytes = Buffer.alloc(length);
-    if (readSync(this.#fd, bytes, 0, length, position) !== length) throw new Error(`the journal ends before ${position + length}`);
+    if (readSync(this.#fd, bytes, 0, length, position) !== length)
+      throw new Error(`the journal ends before ${position + length}`);
     return bytes;
   }
 

@@ -1,5 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, closeSync, constants, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,13 +73,23 @@ export class RawSession {
   }
 
   /** The first frame of a type that has come or comes; rejects when the session ends without one. */
-  next<T extends Frame['type']>(type: T, accept: (frame: Extract<Frame, { type: T }>) => boolean = () => true): Promise<Extract<Frame, { type: T }>> {
-    const find = () => this.frames.find((frame): frame is Extract<Frame, { type: T }> => frame.type === type && accept(frame as Extract<Frame, { type: T }>));
+  next<T extends Frame['type']>(
+    type: T,
+    accept: (frame: Extract<Frame, { type: T }>) => boolean = () => true,
+  ): Promise<Extract<Frame, { type: T }>> {
+    const find = () =>
+      this.frames.find(
+        (frame): frame is Extract<Frame, { type: T }> =>
+          frame.type === type && accept(frame as Extract<Frame, { type: T }>),
+      );
     return new Promise((resolve, reject) => {
       const look = (): boolean => {
         const frame = find();
         if (frame !== undefined) resolve(frame);
-        else if (this.socket.closed) reject(new Error(`the session ended without '${type}': ${JSON.stringify(this.frames.map((one) => one.type))}`));
+        else if (this.socket.closed)
+          reject(
+            new Error(`the session ended without '${type}': ${JSON.stringify(this.frames.map((one) => one.type))}`),
+          );
         else return false;
         this.#waiting.delete(look);
         return true;
@@ -97,7 +117,9 @@ export class RawSession {
   }
 
   output(stream: 'stdout' | 'stderr' = 'stdout'): Buffer {
-    return Buffer.concat(this.frames.flatMap((frame) => (frame.type === 'output' && frame.stream === stream ? [frame.data] : [])));
+    return Buffer.concat(
+      this.frames.flatMap((frame) => (frame.type === 'output' && frame.stream === stream ? [frame.data] : [])),
+    );
   }
 }
 
@@ -195,7 +217,13 @@ export function processRequest(argv: readonly string[], more: Partial<ProcessReq
     noNewPrivileges: false,
     init: false,
     createCwd: false,
-    capabilities: { bounding: allCapabilities, effective: allCapabilities, permitted: allCapabilities, inheritable: 0n, ambient: 0n },
+    capabilities: {
+      bounding: allCapabilities,
+      effective: allCapabilities,
+      permitted: allCapabilities,
+      inheritable: 0n,
+      ambient: 0n,
+    },
     umask: 0o022,
     rlimits: [],
     oomScoreAdj: null,
@@ -229,11 +257,26 @@ export function startRequest(more: Partial<StartRequest>): StartRequest {
 }
 
 export function execRequest(argv: readonly string[], more: Partial<ExecRequest> = {}): ExecRequest {
-  return { detached: false, stdin: false, attach: { stdin: false, stdout: true, stderr: true }, cgroups: [], process: processRequest(argv), ...more };
+  return {
+    detached: false,
+    stdin: false,
+    attach: { stdin: false, stdout: true, stderr: true },
+    cgroups: [],
+    process: processRequest(argv),
+    ...more,
+  };
 }
 
 /** A shell's command line. */
 export const shell = (command: string): ProcessRequest => processRequest(['/bin/sh', '-c', command]);
 
 export const jsonFile = (more: { maxSize?: number; maxFiles?: number; compress?: boolean; attributes?: string } = {}) =>
-  ({ kind: 'json-file', file: 'c-json.log', maxSize: 0, maxFiles: 1, compress: false, attributes: '', ...more }) as const;
+  ({
+    kind: 'json-file',
+    file: 'c-json.log',
+    maxSize: 0,
+    maxFiles: 1,
+    compress: false,
+    attributes: '',
+    ...more,
+  }) as const;
