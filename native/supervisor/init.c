@@ -8,6 +8,7 @@
 #include "../common/fd.h"
 #include "../common/syscalls.h"
 #include "credentials.h"
+#include "title.h"
 
 static int status_code(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -58,6 +59,7 @@ int init_split(struct program *program, const struct identity *identity) {
   if (!handshake_supervisor_alive(program->handshake))
     _exit(1);
   prctl(PR_SET_NAME, "hako-init");
+  title_set("init"); // and with it goes the embedder's environment
   if (fchdir(program->root) < 0 || sys_close_range(0, ~0u, 0) < 0)
     _exit(1);
   serve(child);
