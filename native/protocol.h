@@ -22,7 +22,10 @@
 //
 // A connection is one session. The first frame says what it is for; what
 // follows on it (stdin, signals, output, exit) belongs to that session only, so
-// a slow reader of one exec never holds up another.
+// a slow reader of one exec never holds up another. Frames of a session are taken
+// in order, and not while its process does not read its stdin: a signal that must
+// not wait behind stdin goes over a session of its own. After its last frame
+// (EXITED, or FAILED) the supervisor waits for the peer to hang up.
 #ifndef HAKO_PROTOCOL_H
 #define HAKO_PROTOCOL_H
 
@@ -45,13 +48,13 @@ enum hako_frame {
   // ── to the supervisor ──
   HAKO_START = 1,     // first on the owner's session; struct below
   HAKO_EXEC = 2,      // first on a session; struct below
-  HAKO_ATTACH = 3,    // first on a session; u32 HAKO_ATTACH_* flags
+  HAKO_ATTACH = 3,    // first on a session; u32 HAKO_ATTACH_* flags; without an answer of its own (a STATE after it has one)
   HAKO_STATE = 4,     // any time; no payload; answered by HAKO_STATE_REPLY
   HAKO_SIGNAL = 5,    // i32 signal, to the session's process (the exec's, else the container's first)
   HAKO_STDIN = 6,     // raw bytes
   HAKO_STDIN_EOF = 7, // half-close
   HAKO_RESIZE = 8,    // u16 rows · u16 columns
-  HAKO_HOLD = 9,      // u8: 1 = this session's end ends a container that is not detached (as the owner's does); 0 = take that back
+  HAKO_HOLD = 9,      // u8: 1 = this session is an owner's too: its end ends a container that is not detached, and it is told LOG_ROTATED; 0 = take that back
 
   // ── from the supervisor ──
   HAKO_STARTED = 64,     // i32 pid in the supervisor's pid namespace · u64 start time in ticks (proc_pid_stat(5) field 22) · i64 ns since the epoch · u32 uid · u32 gid
@@ -59,7 +62,7 @@ enum hako_frame {
   HAKO_OUTPUT = 66,      // u8 stream (1 stdout, 2 stderr; a tty is 1) · raw bytes
   HAKO_EXITED = 67,      // i32 exit code (0–255; 128 + signal) · i32 signal or 0 · u8 OOM-killed · i64 ns since the epoch; last frame of a session, after all OUTPUT
   HAKO_STATE_REPLY = 68, // u8 running · i32 pid · u64 start time · i64 started at · u32 live execs · u64 log records written · u64 log records lost
-  HAKO_LOG_ROTATED = 69, // to the owner's session, no payload: a rotated file waits to be compressed
+  HAKO_LOG_ROTATED = 69, // to the owners' sessions, no payload: a rotated file waits to be compressed
 };
 
 // START:

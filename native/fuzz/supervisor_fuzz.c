@@ -143,7 +143,7 @@ static void connect_peer(int slot) {
   peers[slot] = ends[0];
   if (supervisor.phase == PHASE_RUNNING)
     supervisor_connected(ends[1]);
-  else if (supervisor.phase == PHASE_BORN && !supervisor.owner)
+  else if (supervisor.phase == PHASE_BORN && sessions_open() == 0)
     supervisor_own(ends[1]);
   else
     close_fd(&ends[1]);

@@ -16,6 +16,11 @@
 
 #define ATTACH_FLAGS (HAKO_ATTACH_STDIN | HAKO_ATTACH_STDOUT | HAKO_ATTACH_STDERR)
 
+void supervisor_hold(struct session *session, bool holds) {
+  session->holds = holds;
+  session->ends_container = holds && !(supervisor.flags & HAKO_START_DETACHED);
+}
+
 static bool attach(struct session *session, uint32_t flags) {
   if (session->greeted || (flags & ~ATTACH_FLAGS) != 0)
     return false;
@@ -24,8 +29,10 @@ static bool attach(struct session *session, uint32_t flags) {
 }
 
 static bool hold(struct session *session, uint8_t value) {
-  session->ends_container = value == 1 && !(supervisor.flags & HAKO_START_DETACHED);
-  return value <= 1;
+  if (value > 1)
+    return false;
+  supervisor_hold(session, value == 1);
+  return true;
 }
 
 // Every field is read before anything is done. False: the frame is unsound.
@@ -88,8 +95,6 @@ static void on_frame(struct session *session, uint8_t type, uint8_t **payload, u
 
 static void on_ended(struct session *session) {
   bool ends_container = session->ends_container;
-  if (session == supervisor.owner)
-    supervisor.owner = NULL;
   if (session->task)
     task_leave(session);
   if (supervisor.phase == PHASE_BORN)
@@ -109,8 +114,7 @@ int supervisor_own(int fd) {
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
     return -1;
-  supervisor.owner = session_open(fd, &events);
-  return supervisor.owner ? 0 : -1;
+  return session_open(fd, &events) ? 0 : -1;
 }
 
 void supervisor_connected(int fd) {

@@ -57,6 +57,7 @@ struct session {
   struct session *task_next;
   uint32_t attach;     // HAKO_ATTACH_*
   bool ends_task;      // with its end
+  bool holds;          // HAKO_HOLD: stands for the embedder
   bool ends_container; // with its end
 
   // Stdin that the process did not take yet.

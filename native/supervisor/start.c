@@ -18,7 +18,7 @@
 static void tell_rotation(struct session *session) {
   uint8_t frame[WIRE_HEADER];
   wire_put_header(frame, 0, HAKO_LOG_ROTATED);
-  if (session == supervisor.owner || session->ends_container)
+  if (session->holds)
     session_send_frame(session, frame, sizeof frame);
 }
 
@@ -86,7 +86,7 @@ static void run(struct session *session, const struct start_request *request) {
   supervisor.task.stdin_once = request->flags & HAKO_START_STDIN_ONCE;
   exit_record_remove_old(HAKO_FD_STATE);
   task_join(&supervisor.task, session, request->attach);
-  session->ends_container = !(request->flags & HAKO_START_DETACHED);
+  supervisor_hold(session, true);
   title_set(request->title);
   answer_started(session, &supervisor.container.init);
 }

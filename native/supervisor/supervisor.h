@@ -17,7 +17,6 @@ struct supervisor {
   enum phase phase;
   uint32_t flags;     // HAKO_START_*
   uint32_t extra_fds; // that START may name
-  struct session *owner;
   struct container container;
   struct sink *sink;
   struct task task; // the container's first process
@@ -31,6 +30,7 @@ extern struct supervisor supervisor;
 // Sessions (frames.c).
 int supervisor_own(int fd);
 void supervisor_connected(int fd);
+void supervisor_hold(struct session *session, bool holds);
 
 // Whole frames (start.c, exec.c).
 void supervisor_start(struct session *session, void *payload, uint32_t length);

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, symlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { processRequest, SupervisorProcess, sanitized, shell } from './support/supervisor-process.ts';
+import { jsonFile, processRequest, SupervisorProcess, sanitized, shell } from './support/supervisor-process.ts';
 
 const everything = { stdin: true, stdout: true, stderr: true };
 
@@ -54,6 +55,34 @@ describe('a container from START to EXITED', () => {
     expect(await supervisor.owner.next('failed')).toMatchObject({ operation: 'exec', errno: 2 });
     expect(await supervisor.exited).toBe(1);
     expect(supervisor.names).toEqual([]);
+  });
+
+  test('a state directory that is gone is a failed start', async () => {
+    await using supervisor = new SupervisorProcess();
+    rmdirSync(supervisor.directory);
+    supervisor.start({});
+    expect(await supervisor.owner.next('failed')).toMatchObject({ operation: 'exit-record', errno: 2 });
+    expect(await supervisor.exited).toBe(1);
+  });
+
+  test.each([
+    ['a name with a slash', { file: '../x.log' }, 'protocol'],
+    ['a hidden name', { file: '.x' }, 'protocol'],
+    ['a name that is too long', { file: 'x'.repeat(201) }, 'protocol'],
+    ['no file at all', { maxFiles: 0 }, 'protocol'],
+    ['attributes of two lines', { attributes: '{\n}' }, 'protocol'],
+    ['a directory in its place', { file: 'directory' }, 'log'],
+    ['a link in its place', { file: 'link' }, 'log'],
+    ['a pipe in its place', { file: 'pipe' }, 'log'],
+  ])('a log file with %s is a failed start', async (_name, sink, operation) => {
+    await using supervisor = new SupervisorProcess();
+    mkdirSync(supervisor.path('directory'));
+    symlinkSync('/dev/null', supervisor.path('link'));
+    execFileSync('mkfifo', [supervisor.path('pipe')]);
+    supervisor.start({ sink: { ...jsonFile(), ...sink } });
+    expect(await supervisor.owner.next('failed')).toMatchObject({ operation });
+    expect(await supervisor.exited).toBe(1);
+    expect(supervisor.names).toEqual(['directory', 'link', 'pipe']);
   });
 
   test('an owner that leaves before START leaves nothing', async () => {

@@ -165,6 +165,24 @@ describe('rotation', () => {
     expect(supervisor.owner.frames.filter((frame) => frame.type === 'log-rotated').length).toBeGreaterThan(0);
   });
 
+  test('is told to a session that holds a detached container, as a restarted engine’s does', async () => {
+    await using supervisor = await SupervisorProcess.started({
+      detached: true,
+      stdin: true,
+      attach: { ...quiet, stdin: true },
+      sink: jsonFile({ maxSize: 1_000, maxFiles: 3, compress: true }),
+      process: shell('read x; seq 1 100; sleep 0.2'),
+    });
+    const [holder, other] = await Promise.all([supervisor.connect(), supervisor.connect()]);
+    holder.send({ type: 'hold', hold: true });
+    for (const session of [holder, other]) session.send({ type: 'state' });
+    await Promise.all([holder.next('state-reply'), other.next('state-reply')]);
+    supervisor.owner.send({ type: 'stdin', data: Buffer.from('\n') });
+    await Promise.all([holder.next('exited'), other.next('exited')]);
+    expect(holder.frames.map((frame) => frame.type)).toContain('log-rotated');
+    expect(other.frames.map((frame) => frame.type)).not.toContain('log-rotated');
+  });
+
   test('goes on when somebody else cuts the file', async () => {
     await using supervisor = await SupervisorProcess.started({
       attach: { ...quiet, stdout: true },
