@@ -2,6 +2,7 @@ import { constants, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
+import { removeGroups } from '../cgroup/index.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import type { Mount } from '../contracts/mount.ts';
@@ -51,6 +52,8 @@ export class ContainerLauncher {
     options.signal?.throwIfAborted();
     await supervision.departed(claimed.id);
     const record = states.refresh(claimed);
+    // A supervisor that was killed could not clear up.
+    if (record.state.status === 'lost') await removeGroups(record.state.cgroups);
     const settings = parseContainerOptions(record.options);
     const isolation = await planner.plan(record.id, record.mode, settings);
     this.#claim(record, isolation);

@@ -133,7 +133,8 @@ export class ContainerOperations {
       supervised.session.signal(signalNumber('SIGKILL'));
       await supervised.ended;
     }
-    await this.#remover.remove(this.#record(id));
+    // Its supervisor removes the control groups by itself, after it has told of the end: nothing is left when both are done.
+    await Promise.all([this.#remover.remove(this.#record(id)), this.#supervision.departed(id)]);
     this.#removed(record);
   }
 
