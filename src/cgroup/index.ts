@@ -2,6 +2,7 @@
 export { type CgroupOptions, openCgroups } from './detect.ts';
 export { type CgroupFiles, kernelCgroupFiles } from './files.ts';
 export { freezeGroups, thawGroups } from './freeze.ts';
+export { closeCgroups } from './parents.ts';
 export { type CgroupGroup, type CgroupPlan, type CgroupRequest, planCgroup } from './plan.ts';
 export { removeGroups } from './remove.ts';
 export { type ResourceOptions, type Resources, resolveResources, resourceOptions, sizeOption } from './resources.ts';

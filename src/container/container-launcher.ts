@@ -36,6 +36,8 @@ export interface ContainerLauncherParts {
   readonly native: NativeBinding;
   readonly host: HostInfo;
   readonly hostMounts: HostMounts;
+  /** Makes the parents of control groups, which another runtime may have removed when it closed. */
+  openGroups(): Promise<unknown>;
   started(record: ContainerRecord, pid: number): void;
 }
 
@@ -58,7 +60,7 @@ export class ContainerLauncher {
     const isolation = await planner.plan(record.id, record.mode, settings);
     this.#claim(record, isolation);
     try {
-      const supervisor = await this.#launch(record, settings, isolation, options);
+      const supervisor = await this.#launchTwice(record, settings, isolation, options);
       const state: ContainerState = {
         status: 'running',
         startedAt: new Date(Number(supervisor.started.startedAt / 1_000_000n)).toISOString(),
@@ -87,6 +89,16 @@ export class ContainerLauncher {
     }
     // What the last run left would be taken for this one's end.
     rmSync(join(this.#parts.states.directory(record.id), EXIT_RECORD), { force: true });
+  }
+
+  async #launchTwice(...launch: [ContainerRecord, ParsedContainerOptions, Isolation, StartOptions]): Promise<LaunchedSupervisor> {
+    try {
+      return await this.#launch(...launch);
+    } catch (error) {
+      if (!(error instanceof HakoError) || error.operation !== 'cgroup' || error.errno !== 'ENOENT') throw error;
+      await this.#parts.openGroups();
+      return this.#launch(...launch);
+    }
   }
 
   async #launch(record: ContainerRecord, settings: ParsedContainerOptions, isolation: Isolation, options: StartOptions): Promise<LaunchedSupervisor> {

@@ -44,6 +44,8 @@ interface ContainerSurroundings {
   readonly defaults: { readonly storage: Reference; readonly mode: Reference; readonly log: Reference };
   readonly events: EventEmitter<RuntimeEvents>;
   ownershipOf(mode: Reference): Promise<FileOwnership>;
+  /** Makes the parents of containers' control groups. */
+  openGroups(): Promise<unknown>;
   warn(message: string, cause?: unknown): void;
 }
 
@@ -90,6 +92,7 @@ export async function composeContainers(around: ContainerSurroundings): Promise<
       native,
       host,
       hostMounts,
+      openGroups: around.openGroups,
       started: (record, pid) => void events.emit('container:start', { ...event(record), pid }),
     }),
     execs: new ExecLauncher({ states, planner, launcher, host }),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EventEmitter } from 'eventemitter3';
 import { Disposer } from '../base/dispose.ts';
-import { openCgroups } from '../cgroup/index.ts';
+import { closeCgroups, openCgroups } from '../cgroup/index.ts';
 import { ContentStore } from '../content/content-store.ts';
 import type { RuntimeEvents } from '../contracts/events.ts';
 import {
@@ -52,7 +52,9 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   const files = locateNative(options.nativeDirectory);
   const native = loadNativeBinding(files);
   injector.value(NativeBindingToken, native);
-  const cgroup = await openCgroups(options.cgroupParent === undefined ? {} : { parent: options.cgroupParent });
+  const openGroups = () => openCgroups(options.cgroupParent === undefined ? {} : { parent: options.cgroupParent });
+  const cgroup = await openGroups();
+  opened.defer(() => closeCgroups(cgroup));
   const host = detectHost(await native.probe(), cgroup);
   injector.value(HostInfoToken, host);
 
@@ -88,7 +90,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     return host.uid !== 0 && ownership.kind === 'mapped' ? ownership.idMappings : null;
   };
   const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode));
-  const { containers, close } = await composeContainers({ injector, plugins, storage, paths, native, services, host, defaults, ownershipOf, events, warn });
+  const { containers, close } = await composeContainers({ injector, plugins, storage, paths, native, services, host, defaults, ownershipOf, openGroups, events, warn });
   opened.defer(close);
 
   const held = opened.move();

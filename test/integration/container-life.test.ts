@@ -225,3 +225,18 @@ function recorded(runtime: Runtime): AsyncDisposable & { readonly names: readonl
     },
   };
 }
+
+describeWith({ root: true, tools: ['busybox'] }, 'control groups', () => {
+  it('are made again when another runtime has removed their parents, and are all gone at the end', async () => {
+    await using test = await openRuntime();
+    const { host } = await test.runtime.info();
+    const parents = [...new Set(Object.values(host.cgroup.controllers))];
+    // Other tests run beside this one: a parent that holds their containers' groups stays.
+    const idle = () => parents.filter((parent) => existsSync(parent) && !readdirSync(parent, { withFileTypes: true }).some((entry) => entry.isDirectory()));
+    await (await Runtime.open({ root: test.root })).close();
+    expect(idle()).toEqual([]);
+    expect((await test.runtime.run({ image, command: ['true'] })).exitCode).toBe(0);
+    await test.runtime.close();
+    expect(idle()).toEqual([]);
+  });
+});
