@@ -67,13 +67,19 @@ export class Worker {
    *
    * @throws HakoError `HAKO_ERR_INVALID_ARCHIVE`, `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED`, or that of a system call
    */
-  async unpack(request: UnpackRequest, archive: Readable | AsyncIterable<Uint8Array>, options: OperationOptions = {}): Promise<UnpackResult> {
+  async unpack(
+    request: UnpackRequest,
+    archive: Readable | AsyncIterable<Uint8Array>,
+    options: OperationOptions = {},
+  ): Promise<UnpackResult> {
     const message = encodeUnpack(request);
     options.signal?.throwIfAborted();
     const [readEnd, writeEnd] = this.#pipes.pipe();
     const input = new Socket({ fd: writeEnd, readable: false, writable: true });
     try {
-      const worker = await this.#launch({ base: request.tree.base, input: readEnd, output: null }).finally(() => this.#pipes.close(readEnd));
+      const worker = await this.#launch({ base: request.tree.base, input: readEnd, output: null }).finally(() =>
+        this.#pipes.close(readEnd),
+      );
       const [fed, answered] = await Promise.allSettled([feed(archive, input), callWorker(worker, message, options)]);
       options.signal?.throwIfAborted();
       if (fed.status === 'rejected') throw fed.reason;
@@ -91,8 +97,13 @@ export class Worker {
     const [readEnd, writeEnd] = this.#pipes.pipe();
     const source = new Socket({ fd: readEnd, readable: true, writable: false });
     try {
-      const worker = await this.#launch({ base: request.tree.base, input: null, output: writeEnd }).finally(() => this.#pipes.close(writeEnd));
-      const [drained, answered] = await Promise.allSettled([pipeline(source, output), callWorker(worker, message, options)]);
+      const worker = await this.#launch({ base: request.tree.base, input: null, output: writeEnd }).finally(() =>
+        this.#pipes.close(writeEnd),
+      );
+      const [drained, answered] = await Promise.allSettled([
+        pipeline(source, output),
+        callWorker(worker, message, options),
+      ]);
       options.signal?.throwIfAborted();
       if (drained.status === 'rejected') throw drained.reason;
       if (answered.status === 'rejected') throw answered.reason;
@@ -106,7 +117,12 @@ export class Worker {
   }
 
   /** Makes what is missing of the places that will be mounted over, following the tree's own links inside it. Resolves to how many were made. */
-  async makeMountpoints(tree: Tree, points: readonly Mountpoint[], idMappings: IdMappings | null, options: OperationOptions = {}): Promise<number> {
+  async makeMountpoints(
+    tree: Tree,
+    points: readonly Mountpoint[],
+    idMappings: IdMappings | null,
+    options: OperationOptions = {},
+  ): Promise<number> {
     const answer = await this.#call(tree.base, encodeMountpoints(tree, points, idMappings), options);
     const made = answer.u32();
     answer.end();
@@ -131,7 +147,12 @@ export class Worker {
   }
 
   /** Copies a tree with everything that belongs to it. The target must not be there, its parent must. */
-  async copyTree(from: string, to: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<CopyResult> {
+  async copyTree(
+    from: string,
+    to: string,
+    idMappings: IdMappings | null,
+    options: OperationOptions = {},
+  ): Promise<CopyResult> {
     const source = await realpath(from);
     const target = join(await realpath(dirname(to)), relative(dirname(to), to));
     const base = commonDirectory(dirname(source), dirname(target));
@@ -176,7 +197,8 @@ function readUnpackResult(answer: PayloadReader): UnpackResult {
 
 function count(answer: PayloadReader): number {
   const value = answer.u64();
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new HakoError('PROTOCOL_ERROR', `A worker counts ${value}, which cannot be.`);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new HakoError('PROTOCOL_ERROR', `A worker counts ${value}, which cannot be.`);
   return Number(value);
 }
 

@@ -22,7 +22,10 @@ const everything = `
 
 async function packed(request: Partial<PackRequest> & { tree: Tree }): Promise<Buffer> {
   const output = new PassThrough();
-  const [archive] = await Promise.all([buffer(output), worker.pack({ idMappings: null, whiteouts: false, owners: false, ...request }, output)]);
+  const [archive] = await Promise.all([
+    buffer(output),
+    worker.pack({ idMappings: null, whiteouts: false, owners: false, ...request }, output),
+  ]);
   return archive;
 }
 
@@ -49,7 +52,9 @@ describeWith({ root: true, tools: ['setfattr', 'setcap', 'chattr', 'unshare'] },
   test('5,000 directories in one another', async () => {
     using scratch = new Scratch('/dev/shm');
     // Longer than PATH_MAX, so by steps.
-    execFileSync('python3', ['-c', 'import os\nfor _ in range(5000): os.mkdir("d" * 50); os.chdir("d" * 50)\n'], { cwd: scratch.path });
+    execFileSync('python3', ['-c', 'import os\nfor _ in range(5000): os.mkdir("d" * 50); os.chdir("d" * 50)\n'], {
+      cwd: scratch.path,
+    });
     const [top = ''] = readdirSync(scratch.path);
     expect((await worker.usage(scratch.path, null)).inodes).toBe(5001);
     await worker.removeTree(join(scratch.path, top), null);
@@ -60,7 +65,11 @@ describeWith({ root: true, tools: ['setfattr', 'setcap', 'chattr', 'unshare'] },
     using scratch = new Scratch();
     shell('mkdir -p d/e; echo x > d/e/kept; echo x > d/gone; chattr +i d/e/kept', scratch.path);
     try {
-      await expect(worker.removeTree(join(scratch.path, 'd'), null)).rejects.toMatchObject({ code: 'HAKO_ERR_PERMISSION_DENIED', operation: 'immutable', message: expect.stringContaining('chattr') });
+      await expect(worker.removeTree(join(scratch.path, 'd'), null)).rejects.toMatchObject({
+        code: 'HAKO_ERR_PERMISSION_DENIED',
+        operation: 'immutable',
+        message: expect.stringContaining('chattr'),
+      });
       expect(readdirSync(join(scratch.path, 'd'), { recursive: true })).toEqual(['e', 'e/kept']);
     } finally {
       shell('chattr -i d/e/kept', scratch.path);
@@ -78,7 +87,10 @@ describeWith({ root: true, tools: ['setfattr', 'setcap', 'chattr', 'unshare'] },
 
   test("an ordinary user's own tree, whatever modes it has", async () => {
     using scratch = new Scratch();
-    shell(`mkdir -p d/e/f d/g; touch d/e/f/x d/g/y; chmod 000 d/e/f d/e; chmod 500 d/g; chown -R ${nobody}:${nobody} .; chmod 755 .`, scratch.path);
+    shell(
+      `mkdir -p d/e/f d/g; touch d/e/f/x d/g/y; chmod 000 d/e/f d/e; chmod 500 d/g; chown -R ${nobody}:${nobody} .; chmod 755 .`,
+      scratch.path,
+    );
     await workerThrough(asNobody).removeTree(join(scratch.path, 'd'), singleId);
     expect(readdirSync(scratch.path)).toEqual([]);
   });
@@ -91,24 +103,35 @@ describeWith({ root: true, tools: ['setfattr', 'setcap'] }, 'copy', () => {
     const result = await worker.copyTree(join(scratch.path, 'd'), join(scratch.path, 'copy'), null);
     expect(treeListing(join(scratch.path, 'copy'))).toEqual(treeListing(join(scratch.path, 'd')));
     expect(lstatSync(join(scratch.path, 'copy/holes')).blocks).toBe(lstatSync(join(scratch.path, 'd/holes')).blocks);
-    expect(result.entries).toBe(treeListing(join(scratch.path, 'd')).filter((line) => /\|[fdlpcb]\|/.test(line)).length);
+    expect(result.entries).toBe(
+      treeListing(join(scratch.path, 'd')).filter((line) => /\|[fdlpcb]\|/.test(line)).length,
+    );
     expect(lstatSync(join(scratch.path, 'copy/a')).ino).not.toBe(lstatSync(join(scratch.path, 'd/a')).ino);
   });
 
   test('not onto something, and not without its source', async () => {
     using scratch = new Scratch();
     shell('mkdir a b', scratch.path);
-    await expect(worker.copyTree(join(scratch.path, 'a'), join(scratch.path, 'b'), null)).rejects.toMatchObject({ errno: 'EEXIST' });
-    await expect(worker.copyTree(join(scratch.path, 'absent'), join(scratch.path, 'c'), null)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(worker.copyTree(join(scratch.path, 'a'), join(scratch.path, 'b'), null)).rejects.toMatchObject({
+      errno: 'EEXIST',
+    });
+    await expect(worker.copyTree(join(scratch.path, 'absent'), join(scratch.path, 'c'), null)).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
   });
 
   test('by reflink where the filesystem can', async () => {
     using scratch = new Scratch();
-    shell('truncate -s 512M disk && mkfs.xfs -q -m reflink=1 disk && mkdir m && mount -o loop disk m && mkdir m/d && head -c 5000000 /dev/urandom > m/d/big', scratch.path);
+    shell(
+      'truncate -s 512M disk && mkfs.xfs -q -m reflink=1 disk && mkdir m && mount -o loop disk m && mkdir m/d && head -c 5000000 /dev/urandom > m/d/big',
+      scratch.path,
+    );
     try {
       const result = await worker.copyTree(join(scratch.path, 'm/d'), join(scratch.path, 'm/copy'), null);
       expect(result).toMatchObject({ bytesCopied: 0, bytesShared: 5_000_000 });
-      expect(readFileSync(join(scratch.path, 'm/copy/big')).equals(readFileSync(join(scratch.path, 'm/d/big')))).toBe(true);
+      expect(readFileSync(join(scratch.path, 'm/copy/big')).equals(readFileSync(join(scratch.path, 'm/d/big')))).toBe(
+        true,
+      );
     } finally {
       shell('umount m', scratch.path);
     }
@@ -117,8 +140,13 @@ describeWith({ root: true, tools: ['setfattr', 'setcap'] }, 'copy', () => {
 
 test('usage counts what du counts', async () => {
   using scratch = new Scratch();
-  shell('mkdir -p d/e; head -c 100000 /dev/zero | tr "\\0" x > d/a; ln d/a d/e/b; truncate -s 1G d/holes; ln -s x d/l', scratch.path);
-  const [bytes, inodes] = [shell('du -s --block-size=1 d', scratch.path), shell('du -s --inodes d', scratch.path)].map((line) => Number.parseInt(line, 10));
+  shell(
+    'mkdir -p d/e; head -c 100000 /dev/zero | tr "\\0" x > d/a; ln d/a d/e/b; truncate -s 1G d/holes; ln -s x d/l',
+    scratch.path,
+  );
+  const [bytes, inodes] = [shell('du -s --block-size=1 d', scratch.path), shell('du -s --inodes d', scratch.path)].map(
+    (line) => Number.parseInt(line, 10),
+  );
   expect(await worker.usage(join(scratch.path, 'd'), null)).toEqual({ bytes, inodes });
 });
 
@@ -131,10 +159,34 @@ describeWith({ root: true }, 'mount points', () => {
     for (const name of ['l1', 'l2', 'up', 'work']) mkdirSync(at(name));
     await unpack(tar(directory('etc'), symlink('var', '/data'), file('etc/hosts', 'kept')), at('l1'));
     await unpack(tar(directory('sys'), symlink('etc/mtab', '../outside')), at('l2'));
-    const tree: Tree = { kind: 'overlay', base: scratch.path, lower: ['l2', 'l1'], upper: { path: 'up', work: 'work' }, userxattr: false };
-    const points = [point('/proc', 'directory', 0o555), point('/sys'), point('/etc/hosts', 'file', 0o644), point('/etc/resolv.conf', 'file', 0o644), point('/var/lib/x'), { kind: 'symlink' as const, path: '/etc/mtab', target: '/proc/mounts' }, { kind: 'symlink' as const, path: '/dev/new', target: '/proc/self/fd' }];
+    const tree: Tree = {
+      kind: 'overlay',
+      base: scratch.path,
+      lower: ['l2', 'l1'],
+      upper: { path: 'up', work: 'work' },
+      userxattr: false,
+    };
+    const points = [
+      point('/proc', 'directory', 0o555),
+      point('/sys'),
+      point('/etc/hosts', 'file', 0o644),
+      point('/etc/resolv.conf', 'file', 0o644),
+      point('/var/lib/x'),
+      { kind: 'symlink' as const, path: '/etc/mtab', target: '/proc/mounts' },
+      { kind: 'symlink' as const, path: '/dev/new', target: '/proc/self/fd' },
+    ];
     expect(await worker.makeMountpoints(tree, points, null)).toBe(4);
-    expect(shell('find . -mindepth 1', at('up')).split('\n').toSorted()).toEqual(['', './data', './data/lib', './data/lib/x', './dev', './dev/new', './etc', './etc/resolv.conf', './proc']);
+    expect(shell('find . -mindepth 1', at('up')).split('\n').toSorted()).toEqual([
+      '',
+      './data',
+      './data/lib',
+      './data/lib/x',
+      './dev',
+      './dev/new',
+      './etc',
+      './etc/resolv.conf',
+      './proc',
+    ]);
     expect(readlinkSync(at('up/dev/new'))).toBe('/proc/self/fd');
     expect(lstatSync(at('up/proc')).mode & 0o777).toBe(0o555);
     expect(await worker.makeMountpoints(tree, points, null)).toBe(0);
@@ -145,12 +197,22 @@ describeWith({ root: true }, 'mount points', () => {
     const at = (name: string): string => join(scratch.path, name);
     mkdirSync(at('outside'));
     mkdirSync(at('root'));
-    await unpack(tar(symlink('dev', at('outside')), symlink('etc', '../outside'), symlink('proc', '../outside/new'), file('sys', 'a file')), at('root'));
+    await unpack(
+      tar(
+        symlink('dev', at('outside')),
+        symlink('etc', '../outside'),
+        symlink('proc', '../outside/new'),
+        file('sys', 'a file'),
+      ),
+      at('root'),
+    );
     const tree: Tree = { kind: 'directory', base: at('root'), path: '' };
     await worker.makeMountpoints(tree, [point('/dev/pts'), point('/etc/hosts', 'file', 0o644), point('/proc')], null);
     expect(readdirSync(at('outside'))).toEqual([]);
     expect(readdirSync(at('root/outside')).toSorted()).toEqual(['hosts', 'new']);
-    await expect(worker.makeMountpoints(tree, [point('/sys/fs')], null)).rejects.toMatchObject({ message: expect.stringContaining('not a directory') });
+    await expect(worker.makeMountpoints(tree, [point('/sys/fs')], null)).rejects.toMatchObject({
+      message: expect.stringContaining('not a directory'),
+    });
   });
 });
 
@@ -158,11 +220,25 @@ describeWith({ root: true, tools: ['tar', 'setfattr', 'setcap'] }, 'pack', () =>
   test('what GNU tar unpacks to the same tree, the same bytes each time', async () => {
     using scratch = new Scratch();
     const at = (name: string): string => join(scratch.path, name);
-    shell(`${everything}; mkdir -p d/${'n'.repeat(120)}; touch d/${'n'.repeat(120)}/x; ln -s ${'t'.repeat(150)} d/long; touch -d 1960-01-01T00:00:00.5 d/early; setfattr -x user.hako.owner d/e/f; touch -d 2001-01-01 d/e/f d`, scratch.path);
+    shell(
+      `${everything}; mkdir -p d/${'n'.repeat(120)}; touch d/${'n'.repeat(120)}/x; ln -s ${'t'.repeat(150)} d/long; touch -d 1960-01-01T00:00:00.5 d/early; setfattr -x user.hako.owner d/e/f; touch -d 2001-01-01 d/e/f d`,
+      scratch.path,
+    );
     const tree: Tree = { kind: 'directory', base: scratch.path, path: 'd' };
     const archive = await packed({ tree });
     expect((await packed({ tree })).equals(archive)).toBe(true);
-    for (const [name, unpackInto] of [['theirs', () => execFileSync('tar', ['--xattrs', '--xattrs-include=*', '--numeric-owner', '-xpf', '-'], { cwd: at('theirs'), input: archive, stdio: ['pipe', 'ignore', 'ignore'] })], ['ours', () => unpack(archive, at('ours'))]] as const) {
+    for (const [name, unpackInto] of [
+      [
+        'theirs',
+        () =>
+          execFileSync('tar', ['--xattrs', '--xattrs-include=*', '--numeric-owner', '-xpf', '-'], {
+            cwd: at('theirs'),
+            input: archive,
+            stdio: ['pipe', 'ignore', 'ignore'],
+          }),
+      ],
+      ['ours', () => unpack(archive, at('ours'))],
+    ] as const) {
       mkdirSync(at(name));
       await unpackInto();
       expect(treeListing(at(name))).toEqual(treeListing(at('d')));
@@ -173,14 +249,23 @@ describeWith({ root: true, tools: ['tar', 'setfattr', 'setcap'] }, 'pack', () =>
   test('marks of overlayfs as whiteouts, which come back as the same marks', async () => {
     using scratch = new Scratch();
     const at = (name: string): string => join(scratch.path, name);
-    const layer = tar(directory('./'), directory('d/'), file('d/.wh..wh..opq', '', { mode: 0o600 }), file('d/.wh.gone', '', { mode: 0o600 }), file('d/new', 'x'));
+    const layer = tar(
+      directory('./'),
+      directory('d/'),
+      file('d/.wh..wh..opq', '', { mode: 0o600 }),
+      file('d/.wh.gone', '', { mode: 0o600 }),
+      file('d/new', 'x'),
+    );
     for (const whiteouts of ['overlay', 'overlay-userxattr'] as const) {
       mkdirSync(at(whiteouts));
       await unpack(layer, at(whiteouts), { whiteouts });
       const archive = await packed({ tree: { kind: 'directory', base: at(whiteouts), path: '' }, whiteouts: true });
       const names = execFileSync('tar', ['-tf', '-'], { input: archive, encoding: 'utf8' }).trim().split('\n');
       expect(names).toEqual(['./', 'd/', 'd/.wh..wh..opq', 'd/.wh.gone', 'd/new']);
-      const without = execFileSync('tar', ['-tf', '-'], { input: await packed({ tree: { kind: 'directory', base: at(whiteouts), path: '' } }), encoding: 'utf8' });
+      const without = execFileSync('tar', ['-tf', '-'], {
+        input: await packed({ tree: { kind: 'directory', base: at(whiteouts), path: '' } }),
+        encoding: 'utf8',
+      });
       expect(without.trim().split('\n')).toEqual(['./', 'd/', 'd/new']);
     }
   });
@@ -189,10 +274,19 @@ describeWith({ root: true, tools: ['tar', 'setfattr', 'setcap'] }, 'pack', () =>
     using scratch = new Scratch();
     const at = (name: string): string => join(scratch.path, name);
     for (const name of ['l1', 'l2']) mkdirSync(at(name));
-    await unpack(tar(file('a', '1'), file('b', '2', { uid: 10, gid: 20, mode: 0o4711 })), at('l1'), { whiteouts: 'overlay', ownership: 'single' });
+    await unpack(tar(file('a', '1'), file('b', '2', { uid: 10, gid: 20, mode: 0o4711 })), at('l1'), {
+      whiteouts: 'overlay',
+      ownership: 'single',
+    });
     await unpack(tar(file('.wh.a'), file('c', '3')), at('l2'), { whiteouts: 'overlay' });
-    const archive = await packed({ tree: { kind: 'overlay', base: scratch.path, lower: ['l2', 'l1'], upper: null, userxattr: false }, owners: true });
-    const lines = execFileSync('tar', ['--numeric-owner', '-tvf', '-'], { input: archive, encoding: 'utf8' }).trim().split('\n').map((line) => line.replace(/\s+/g, ' ').split(' '));
+    const archive = await packed({
+      tree: { kind: 'overlay', base: scratch.path, lower: ['l2', 'l1'], upper: null, userxattr: false },
+      owners: true,
+    });
+    const lines = execFileSync('tar', ['--numeric-owner', '-tvf', '-'], { input: archive, encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/\s+/g, ' ').split(' '));
     expect(lines.map((words) => [words[0], words[1], words.at(-1)])).toEqual([
       ['drwxr-xr-x', '0/0', './'],
       ['-rws--x--x', '10/20', 'b'],

@@ -1,11 +1,20 @@
 /** What a sound archive must become: every format and kind of entry, as root. */
 import { execFileSync } from 'node:child_process';
-import { createReadStream, lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { Worker } from '../../src/native/worker.ts';
-import { findTool, describeWith } from '../support/requires.ts';
+import { describeWith, findTool } from '../support/requires.ts';
 import { device, directory, file, hardlink, paxHeader, symlink, tar, tarEntry } from '../support/tar.ts';
 import { treeListing } from '../support/tree-listing.ts';
 import { binding, files, plainRequest, Scratch, unpack, workerThrough } from './support/worker-process.ts';
@@ -47,7 +56,10 @@ describeWith({ root: true }, 'entries', () => {
 
   test('a directory removed and made anew gets its own mode, whatever inode it has', async () => {
     using scratch = new Scratch();
-    await unpack(tar(directory('a', 0o711), file('a', 'x'), directory('b', 0o751), directory('a', 0o741)), scratch.path);
+    await unpack(
+      tar(directory('a', 0o711), file('a', 'x'), directory('b', 0o751), directory('a', 0o741)),
+      scratch.path,
+    );
     expect([mode(join(scratch.path, 'a')), mode(join(scratch.path, 'b'))]).toEqual([0o741, 0o751]);
   });
 
@@ -65,7 +77,19 @@ describeWith({ root: true }, 'entries', () => {
         using scratch = new Scratch();
         await unpack(tar(file('other'), first, second), scratch.path);
         const status = lstatSync(join(scratch.path, 'x'));
-        expect([status.isFile(), status.isDirectory(), status.isSymbolicLink(), status.isFIFO(), status.isCharacterDevice()]).toEqual([kind === 'file' || kind === 'hardlink', kind === 'directory', kind === 'symlink', kind === 'fifo', kind === 'device']);
+        expect([
+          status.isFile(),
+          status.isDirectory(),
+          status.isSymbolicLink(),
+          status.isFIFO(),
+          status.isCharacterDevice(),
+        ]).toEqual([
+          kind === 'file' || kind === 'hardlink',
+          kind === 'directory',
+          kind === 'symlink',
+          kind === 'fifo',
+          kind === 'device',
+        ]);
       }
     }
   });
@@ -80,7 +104,14 @@ describeWith({ root: true }, 'entries', () => {
 
   test('hard links share their file, and its metadata stays what the file said', async () => {
     using scratch = new Scratch();
-    await unpack(tar(file('a', 'x', { mode: 0o640, uid: 7 }), hardlink('d/b', './a', { mode: 0o777, uid: 0 }), hardlink('/c', '/d/b')), scratch.path);
+    await unpack(
+      tar(
+        file('a', 'x', { mode: 0o640, uid: 7 }),
+        hardlink('d/b', './a', { mode: 0o777, uid: 0 }),
+        hardlink('/c', '/d/b'),
+      ),
+      scratch.path,
+    );
     const [a, b, c] = ['a', 'd/b', 'c'].map((name) => lstatSync(join(scratch.path, name)));
     expect([b?.ino, c?.ino]).toEqual([a?.ino, a?.ino]);
     expect(a).toMatchObject({ nlink: 3, mode: 0o100640, uid: 7 });
@@ -89,9 +120,19 @@ describeWith({ root: true }, 'entries', () => {
   test('file capabilities and user attributes are kept', async () => {
     using scratch = new Scratch();
     const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
-    const pax = { 'SCHILY.xattr.security.capability': capability, 'SCHILY.xattr.user.binary': Buffer.from([0, 10, 61, 255]) };
-    await unpack(tar(file('ping', 'x', { mode: 0o755, uid: 1, pax }), directory('d', 0o755, { pax: { 'SCHILY.xattr.user.note': 'of a directory' } })), scratch.path);
-    const hex = (path: string, name: string): string => execFileSync('getfattr', ['-e', 'hex', '--only-values', '-n', name, path], { cwd: scratch.path }).toString('hex');
+    const pax = {
+      'SCHILY.xattr.security.capability': capability,
+      'SCHILY.xattr.user.binary': Buffer.from([0, 10, 61, 255]),
+    };
+    await unpack(
+      tar(
+        file('ping', 'x', { mode: 0o755, uid: 1, pax }),
+        directory('d', 0o755, { pax: { 'SCHILY.xattr.user.note': 'of a directory' } }),
+      ),
+      scratch.path,
+    );
+    const hex = (path: string, name: string): string =>
+      execFileSync('getfattr', ['-e', 'hex', '--only-values', '-n', name, path], { cwd: scratch.path }).toString('hex');
     expect(hex('ping', 'security.capability')).toBe(capability.toString('hex'));
     expect(hex('ping', 'user.binary')).toBe('000a3dff');
     expect(hex('d', 'user.note')).toBe(Buffer.from('of a directory').toString('hex'));
@@ -99,7 +140,12 @@ describeWith({ root: true }, 'entries', () => {
 
   test('global PAX headers, and what erases them', async () => {
     using scratch = new Scratch();
-    const archive = Buffer.concat([paxHeader('g', { mtime: '5.5', uid: '77', comment: 'x' }), tarEntry(file('a')), tarEntry(file('b', '', { uid: 3, pax: { uid: '', mtime: '-1.25' } })), Buffer.alloc(1024)]);
+    const archive = Buffer.concat([
+      paxHeader('g', { mtime: '5.5', uid: '77', comment: 'x' }),
+      tarEntry(file('a')),
+      tarEntry(file('b', '', { uid: 3, pax: { uid: '', mtime: '-1.25' } })),
+      Buffer.alloc(1024),
+    ]);
     await unpack(archive, scratch.path);
     const [a, b] = ['a', 'b'].map((name) => lstatSync(join(scratch.path, name), { bigint: true }));
     expect([a?.uid, a?.mtimeNs, b?.uid, b?.mtimeNs]).toEqual([77n, 5_500_000_000n, 3n, -1_250_000_000n]);
@@ -133,7 +179,10 @@ describeWith({ root: true }, 'entries', () => {
     mkdirSync(join(scratch.path, 'real'));
     symlinkSync('real', join(scratch.path, 'link'));
     const tree = { kind: 'directory', base: scratch.path, path: 'link', make: false } as const;
-    await expect(unpack(tar(file('a')), scratch.path, { tree })).rejects.toMatchObject({ code: 'HAKO_ERR_SYSCALL_FAILED', errno: 'ELOOP' });
+    await expect(unpack(tar(file('a')), scratch.path, { tree })).rejects.toMatchObject({
+      code: 'HAKO_ERR_SYSCALL_FAILED',
+      errno: 'ELOOP',
+    });
   });
 });
 
@@ -149,11 +198,42 @@ interface Tool {
 
 /** What the formats of other tools become, next to what those tools make of them. */
 const tools: readonly Tool[] = [
-  { name: 'GNU tar', pack: (format: string) => ['tar', `--format=${format}`, '-cf', '-', '.'], unpack: ['tar', '-xpf', '-', '--numeric-owner'] },
-  { name: 'GNU tar, sparse', pack: (format: string) => ['tar', `--format=${format}`, '-S', '-cf', '-', '.'], unpack: ['tar', '-xpf', '-', '--numeric-owner'] },
-  { name: 'GNU tar, attributes', pack: () => ['tar', '--format=pax', '--xattrs', '--xattrs-include=*', '-cf', '-', '.'], unpack: ['tar', '-xpf', '-', '--numeric-owner', '--xattrs', '--xattrs-include=*'] },
-  { name: 'bsdtar', pack: (format: string) => ['bsdtar', `--format=${{ gnu: 'gnutar' }[format] ?? format}`, '-cf', '-', '.'], unpack: ['bsdtar', '-xpf', '-', '--numeric-owner'], unlike: /^\|d\|/ },
-  { name: 'Python', pack: (format: string) => ['python3', '-c', `import sys,tarfile; tarfile.open(fileobj=sys.stdout.buffer,mode="w|",format=tarfile.${format.toUpperCase()}_FORMAT).add(".")`], unpack: ['python3', '-c', 'import sys,tarfile; tarfile.open(fileobj=sys.stdin.buffer,mode="r|").extractall(numeric_owner=True)'], unlike: /\|l\|/, coarse: true },
+  {
+    name: 'GNU tar',
+    pack: (format: string) => ['tar', `--format=${format}`, '-cf', '-', '.'],
+    unpack: ['tar', '-xpf', '-', '--numeric-owner'],
+  },
+  {
+    name: 'GNU tar, sparse',
+    pack: (format: string) => ['tar', `--format=${format}`, '-S', '-cf', '-', '.'],
+    unpack: ['tar', '-xpf', '-', '--numeric-owner'],
+  },
+  {
+    name: 'GNU tar, attributes',
+    pack: () => ['tar', '--format=pax', '--xattrs', '--xattrs-include=*', '-cf', '-', '.'],
+    unpack: ['tar', '-xpf', '-', '--numeric-owner', '--xattrs', '--xattrs-include=*'],
+  },
+  {
+    name: 'bsdtar',
+    pack: (format: string) => ['bsdtar', `--format=${{ gnu: 'gnutar' }[format] ?? format}`, '-cf', '-', '.'],
+    unpack: ['bsdtar', '-xpf', '-', '--numeric-owner'],
+    unlike: /^\|d\|/,
+  },
+  {
+    name: 'Python',
+    pack: (format: string) => [
+      'python3',
+      '-c',
+      `import sys,tarfile; tarfile.open(fileobj=sys.stdout.buffer,mode="w|",format=tarfile.${format.toUpperCase()}_FORMAT).add(".")`,
+    ],
+    unpack: [
+      'python3',
+      '-c',
+      'import sys,tarfile; tarfile.open(fileobj=sys.stdin.buffer,mode="r|").extractall(numeric_owner=True)',
+    ],
+    unlike: /\|l\|/,
+    coarse: true,
+  },
 ];
 
 /** Something of everything that all the formats can hold. */
@@ -168,29 +248,44 @@ function makeTree(root: string): void {
 }
 
 describeWith({ root: true, tools: ['tar', 'python3', 'setfattr'] }, 'the same as other tools make of it', () => {
-  const cases = tools.flatMap((tool) => ['gnu', 'pax', 'ustar'].map((format) => ({ tool, format }))).filter(({ tool, format }) => !(tool.name.includes('sparse') && format === 'ustar') && !(tool.name.includes('attributes') && format !== 'pax'));
+  const cases = tools
+    .flatMap((tool) => ['gnu', 'pax', 'ustar'].map((format) => ({ tool, format })))
+    .filter(
+      ({ tool, format }) =>
+        !(tool.name.includes('sparse') && format === 'ustar') &&
+        !(tool.name.includes('attributes') && format !== 'pax'),
+    );
   for (const { tool, format } of cases) {
     const [program] = tool.unpack;
     // libarchive-tools is no part of a common installation; CI has it.
-    test.skipIf(program === 'bsdtar' && findTool(program) === undefined && process.env['HAKO_TEST_STRICT'] !== '1')(`${tool.name}, ${format}`, async () => {
-      using scratch = new Scratch();
-      const at = (name: string): string => join(scratch.path, name);
-      for (const name of ['source', 'theirs', 'ours']) mkdirSync(at(name));
-      makeTree(at('source'));
-      // A time before the epoch has no place in ustar.
-      if (format === 'ustar') execFileSync('touch', ['-d', '2000-01-01', 'd/empty'], { cwd: at('source') });
-      if (tool.name.includes('attributes')) {
-        execFileSync('setfattr', ['-n', 'user.a', '-v', 'b', 'd/f'], { cwd: at('source') });
-        execFileSync('setcap', ['cap_net_raw+ep', 'random'], { cwd: at('source') });
-      }
-      const [packer, ...arguments_] = tool.pack(format);
-      const archive = execFileSync(packer as string, arguments_, { cwd: at('source'), maxBuffer: 64 << 20 });
-      execFileSync(program, tool.unpack.slice(1), { cwd: at('theirs'), input: archive });
-      await unpack(archive, at('ours'));
-      const alike = (tree: string): string[] => treeListing(at(tree)).filter((line) => tool.unlike?.test(line) !== true).map((line) => (tool.coarse === true ? line.replace(/\.\d+\|/, '|') : line));
-      expect(alike('ours')).toEqual(alike('theirs'));
-      if (tool.name.includes('sparse')) expect(lstatSync(join(at('ours'), 'holes')).blocks).toBeLessThanOrEqual(lstatSync(join(at('theirs'), 'holes')).blocks);
-    });
+    test.skipIf(program === 'bsdtar' && findTool(program) === undefined && process.env['HAKO_TEST_STRICT'] !== '1')(
+      `${tool.name}, ${format}`,
+      async () => {
+        using scratch = new Scratch();
+        const at = (name: string): string => join(scratch.path, name);
+        for (const name of ['source', 'theirs', 'ours']) mkdirSync(at(name));
+        makeTree(at('source'));
+        // A time before the epoch has no place in ustar.
+        if (format === 'ustar') execFileSync('touch', ['-d', '2000-01-01', 'd/empty'], { cwd: at('source') });
+        if (tool.name.includes('attributes')) {
+          execFileSync('setfattr', ['-n', 'user.a', '-v', 'b', 'd/f'], { cwd: at('source') });
+          execFileSync('setcap', ['cap_net_raw+ep', 'random'], { cwd: at('source') });
+        }
+        const [packer, ...arguments_] = tool.pack(format);
+        const archive = execFileSync(packer as string, arguments_, { cwd: at('source'), maxBuffer: 64 << 20 });
+        execFileSync(program, tool.unpack.slice(1), { cwd: at('theirs'), input: archive });
+        await unpack(archive, at('ours'));
+        const alike = (tree: string): string[] =>
+          treeListing(at(tree))
+            .filter((line) => tool.unlike?.test(line) !== true)
+            .map((line) => (tool.coarse === true ? line.replace(/\.\d+\|/, '|') : line));
+        expect(alike('ours')).toEqual(alike('theirs'));
+        if (tool.name.includes('sparse'))
+          expect(lstatSync(join(at('ours'), 'holes')).blocks).toBeLessThanOrEqual(
+            lstatSync(join(at('theirs'), 'holes')).blocks,
+          );
+      },
+    );
   }
 });
 
@@ -203,15 +298,26 @@ describeWith({ root: true }, 'by way of the addon', () => {
     mkdirSync(join(scratch.path, 'tree'));
     const result = await worker.unpack(plainRequest(join(scratch.path, 'tree')), createReadStream(archive));
     expect(result).toMatchObject({ entries: 1, bytesWritten: 3_000_000 });
-    await expect(worker.unpack(plainRequest(join(scratch.path, 'absent')), Readable.from([]))).rejects.toMatchObject({ errno: 'ENOENT' });
-    await expect(worker.unpack(plainRequest(join(scratch.path, 'tree')), Readable.from(['garbage'.repeat(100)]))).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_ARCHIVE' });
+    await expect(worker.unpack(plainRequest(join(scratch.path, 'absent')), Readable.from([]))).rejects.toMatchObject({
+      errno: 'ENOENT',
+    });
+    await expect(
+      worker.unpack(plainRequest(join(scratch.path, 'tree')), Readable.from(['garbage'.repeat(100)])),
+    ).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_ARCHIVE' });
   });
 
   test('many at once', async () => {
     using scratch = new Scratch();
     const worker = workerThrough();
     const names = Array.from({ length: 8 }, (_, index) => `t${index}`);
-    await Promise.all(names.map((path) => worker.unpack(plainRequest(scratch.path, { tree: { kind: 'directory', base: scratch.path, path, make: true } }), Readable.from([tar(file('f', path))]))));
+    await Promise.all(
+      names.map((path) =>
+        worker.unpack(
+          plainRequest(scratch.path, { tree: { kind: 'directory', base: scratch.path, path, make: true } }),
+          Readable.from([tar(file('f', path))]),
+        ),
+      ),
+    );
     for (const name of names) expect(readFileSync(join(scratch.path, name, 'f'), 'utf8')).toBe(name);
   });
 });

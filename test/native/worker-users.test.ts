@@ -29,7 +29,10 @@ const layer = tar(
 
 const xattr = (path: string, name: string): string | undefined => {
   try {
-    return execFileSync('getfattr', ['--only-values', '--absolute-names', '-n', name, path], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return execFileSync('getfattr', ['--only-values', '--absolute-names', '-n', name, path], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
   } catch {
     return undefined;
   }
@@ -43,19 +46,25 @@ function ownedBy(id: number): Scratch {
 
 describeWith({ root: true, tools: ['setpriv', 'getfattr'] }, 'with a single id', () => {
   const worker = workerThrough(asNobody);
-  const request = (base: string) => plainRequest(base, { idMappings: singleId, ownership: 'single', devicesOptional: true });
+  const request = (base: string) =>
+    plainRequest(base, { idMappings: singleId, ownership: 'single', devicesOptional: true });
 
   test('everything belongs to the user, other owners are remembered, devices are counted', async () => {
     using scratch = ownedBy(nobody);
     const at = (name: string): string => join(scratch.path, name);
     const result = await worker.unpack(request(scratch.path), Readable.from([layer]));
     expect(result).toMatchObject({ entries: 12, devicesSkipped: 1, xattrsDropped: 0 });
-    for (const name of ['etc/shadow', 'bin/su', 'home/app', 'home/app/f', 'l', 'locked', 'fifo']) expect(lstatSync(at(name))).toMatchObject({ uid: nobody, gid: nobody });
+    for (const name of ['etc/shadow', 'bin/su', 'home/app', 'home/app/f', 'l', 'locked', 'fifo'])
+      expect(lstatSync(at(name))).toMatchObject({ uid: nobody, gid: nobody });
     expect(xattr(at('etc/shadow'), OWNER_XATTR)).toBe('0:42:640');
     expect(xattr(at('home/app'), OWNER_XATTR)).toBe('1000:1000:2750');
     expect(xattr(at('bin/su'), OWNER_XATTR)).toBeUndefined();
     expect(xattr(at('home/app/f'), 'user.k')).toBe('v');
-    expect([lstatSync(at('locked')).mode & 0o7777, lstatSync(at('locked/f')).mode & 0o7777, lstatSync(at('bin/su')).mode & 0o7777]).toEqual([0, 0, 0o4755]);
+    expect([
+      lstatSync(at('locked')).mode & 0o7777,
+      lstatSync(at('locked/f')).mode & 0o7777,
+      lstatSync(at('bin/su')).mode & 0o7777,
+    ]).toEqual([0, 0, 0o4755]);
     expect(lstatSync(at('home/app/g')).ino).toBe(lstatSync(at('home/app/f')).ino);
     expect(readlinkSync(at('l'))).toBe('etc');
   });
@@ -64,14 +73,33 @@ describeWith({ root: true, tools: ['setpriv', 'getfattr'] }, 'with a single id',
     using scratch = ownedBy(nobody);
     const tree = (path: string) => ({ kind: 'directory' as const, base: scratch.path, path, make: true });
     const overlay = { ...request(scratch.path), whiteouts: 'overlay-userxattr' as const };
-    await worker.unpack({ ...overlay, tree: tree('lower') }, Readable.from([tar(directory('d'), file('d/a'), file('f'), file('g'))]));
-    await worker.unpack({ ...overlay, tree: tree('upper') }, Readable.from([tar(file('.wh.f'), directory('d'), file('d/.wh..wh..opq'), file('d/new'))]));
+    await worker.unpack(
+      { ...overlay, tree: tree('lower') },
+      Readable.from([tar(directory('d'), file('d/a'), file('f'), file('g'))]),
+    );
+    await worker.unpack(
+      { ...overlay, tree: tree('upper') },
+      Readable.from([tar(file('.wh.f'), directory('d'), file('d/.wh..wh..opq'), file('d/new'))]),
+    );
     const output = new PassThrough();
     const [archive] = await Promise.all([
       buffer(output),
-      worker.pack({ tree: { kind: 'overlay', base: scratch.path, lower: ['upper', 'lower'], upper: null, userxattr: true }, idMappings: singleId, whiteouts: false, owners: true }, output),
+      worker.pack(
+        {
+          tree: { kind: 'overlay', base: scratch.path, lower: ['upper', 'lower'], upper: null, userxattr: true },
+          idMappings: singleId,
+          whiteouts: false,
+          owners: true,
+        },
+        output,
+      ),
     ]);
-    expect(execFileSync('tar', ['-tf', '-'], { input: archive, encoding: 'utf8' }).trim().split('\n')).toEqual(['./', 'd/', 'd/new', 'g']);
+    expect(execFileSync('tar', ['-tf', '-'], { input: archive, encoding: 'utf8' }).trim().split('\n')).toEqual([
+      './',
+      'd/',
+      'd/new',
+      'g',
+    ]);
   });
 
   test('the same tree as root makes of it, once the owners are taken back', async () => {
@@ -79,86 +107,139 @@ describeWith({ root: true, tools: ['setpriv', 'getfattr'] }, 'with a single id',
     using theirs = new Scratch();
     await worker.unpack(request(mine.path), Readable.from([layer]));
     const output = new PassThrough();
-    const [archive] = await Promise.all([buffer(output), worker.pack({ tree: { kind: 'directory', base: mine.path, path: '' }, idMappings: singleId, whiteouts: false, owners: true }, output)]);
+    const [archive] = await Promise.all([
+      buffer(output),
+      worker.pack(
+        {
+          tree: { kind: 'directory', base: mine.path, path: '' },
+          idMappings: singleId,
+          whiteouts: false,
+          owners: true,
+        },
+        output,
+      ),
+    ]);
     const roundTrip = join(theirs.path, 'round-trip');
     const direct = join(theirs.path, 'direct');
     for (const path of [roundTrip, direct]) mkdirSync(path);
     await unpack(archive, roundTrip);
     await unpack(layer, direct);
     // What an unprivileged file system can't hold: a device, and the owner of a symlink. Implied directories have today's time.
-    const comparable = (root: string): string[] => treeListing(root).filter((line) => !/null|^l\||^(bin|home)\|/.test(line));
+    const comparable = (root: string): string[] =>
+      treeListing(root).filter((line) => !/null|^l\||^(bin|home)\|/.test(line));
     expect(comparable(roundTrip)).toEqual(comparable(direct));
   });
 
   test('copying, measuring and removing', async () => {
     using scratch = ownedBy(nobody);
-    await worker.unpack({ ...request(scratch.path), tree: { kind: 'directory', base: scratch.path, path: 'a', make: true } }, Readable.from([layer]));
+    await worker.unpack(
+      { ...request(scratch.path), tree: { kind: 'directory', base: scratch.path, path: 'a', make: true } },
+      Readable.from([layer]),
+    );
     await worker.copyTree(join(scratch.path, 'a'), join(scratch.path, 'b'), singleId);
     expect(treeListing(join(scratch.path, 'b'))).toEqual(treeListing(join(scratch.path, 'a')));
-    expect((await worker.usage(join(scratch.path, 'b'), singleId)).inodes).toBe((await worker.usage(join(scratch.path, 'a'), singleId)).inodes);
+    expect((await worker.usage(join(scratch.path, 'b'), singleId)).inodes).toBe(
+      (await worker.usage(join(scratch.path, 'a'), singleId)).inodes,
+    );
     for (const name of ['a', 'b']) await worker.removeTree(join(scratch.path, name), singleId);
     expect(readdirSync(scratch.path)).toEqual([]);
   });
 
   test('a device is a failure unless it may be left out', async () => {
     using scratch = ownedBy(nobody);
-    await expect(worker.unpack({ ...request(scratch.path), devicesOptional: false }, Readable.from([layer]))).rejects.toMatchObject({ code: 'HAKO_ERR_PERMISSION_DENIED', operation: 'mknod' });
+    await expect(
+      worker.unpack({ ...request(scratch.path), devicesOptional: false }, Readable.from([layer])),
+    ).rejects.toMatchObject({ code: 'HAKO_ERR_PERMISSION_DENIED', operation: 'mknod' });
   });
 
   test('an owner that is not mapped is named', async () => {
     using scratch = ownedBy(nobody);
-    await expect(worker.unpack({ ...request(scratch.path), ownership: 'keep' }, Readable.from([layer]))).rejects.toMatchObject({ operation: 'chown', errno: 'EINVAL', message: expect.stringContaining('not mapped') });
+    await expect(
+      worker.unpack({ ...request(scratch.path), ownership: 'keep' }, Readable.from([layer])),
+    ).rejects.toMatchObject({ operation: 'chown', errno: 'EINVAL', message: expect.stringContaining('not mapped') });
   });
 
   test('a directory of somebody else stays closed', async () => {
     using scratch = new Scratch();
     mkdirSync(join(scratch.path, 'theirs'));
     chmodSync(scratch.path, 0o755);
-    await expect(worker.unpack(request(join(scratch.path, 'theirs')), Readable.from([layer]))).rejects.toMatchObject({ code: 'HAKO_ERR_PERMISSION_DENIED' });
-    await expect(worker.removeTree(join(scratch.path, 'theirs'), singleId)).rejects.toMatchObject({ code: 'HAKO_ERR_PERMISSION_DENIED' });
+    await expect(worker.unpack(request(join(scratch.path, 'theirs')), Readable.from([layer]))).rejects.toMatchObject({
+      code: 'HAKO_ERR_PERMISSION_DENIED',
+    });
+    await expect(worker.removeTree(join(scratch.path, 'theirs'), singleId)).rejects.toMatchObject({
+      code: 'HAKO_ERR_PERMISSION_DENIED',
+    });
   });
 });
 
 const user = `hako-test-${process.pid}`;
 
-describeWith({ root: true, tools: ['setpriv', 'useradd', 'userdel', 'newuidmap', 'newgidmap', 'usermod'] }, 'with a range of ids by newuidmap', () => {
-  const start = 900_000;
-  let id = 0;
-  beforeAll(() => {
-    execFileSync('useradd', ['--no-create-home', '--shell', '/usr/sbin/nologin', user]);
-    execFileSync('usermod', ['--add-subuids', `${start}-${start + 65_535}`, '--add-subgids', `${start}-${start + 65_535}`, user]);
-    id = Number(execFileSync('id', ['-u', user], { encoding: 'utf8' }));
-  });
-  afterAll(() => execFileSync('userdel', [user]));
+describeWith(
+  { root: true, tools: ['setpriv', 'useradd', 'userdel', 'newuidmap', 'newgidmap', 'usermod'] },
+  'with a range of ids by newuidmap',
+  () => {
+    const start = 900_000;
+    let id = 0;
+    beforeAll(() => {
+      execFileSync('useradd', ['--no-create-home', '--shell', '/usr/sbin/nologin', user]);
+      execFileSync('usermod', [
+        '--add-subuids',
+        `${start}-${start + 65_535}`,
+        '--add-subgids',
+        `${start}-${start + 65_535}`,
+        user,
+      ]);
+      id = Number(execFileSync('id', ['-u', user], { encoding: 'utf8' }));
+    });
+    afterAll(() => execFileSync('userdel', [user]));
 
-  const mappings = (): IdMappings => {
-    const map = [{ containerId: 0, hostId: id, size: 1 }, { containerId: 1, hostId: start, size: 65_535 }];
-    return { uid: map, gid: map, method: { kind: 'helpers', newuidmap: findTool('newuidmap') ?? '', newgidmap: findTool('newgidmap') ?? '' } };
-  };
-  const worker = () => workerThrough(['setpriv', `--reuid=${id}`, `--regid=${id}`, '--clear-groups', '--inh-caps=-all', '--']);
+    const mappings = (): IdMappings => {
+      const map = [
+        { containerId: 0, hostId: id, size: 1 },
+        { containerId: 1, hostId: start, size: 65_535 },
+      ];
+      return {
+        uid: map,
+        gid: map,
+        method: { kind: 'helpers', newuidmap: findTool('newuidmap') ?? '', newgidmap: findTool('newgidmap') ?? '' },
+      };
+    };
+    const worker = () =>
+      workerThrough(['setpriv', `--reuid=${id}`, `--regid=${id}`, '--clear-groups', '--inh-caps=-all', '--']);
 
-  test('owners are kept, as the namespace sees them', async () => {
-    using scratch = ownedBy(id);
-    const result = await worker().unpack(plainRequest(scratch.path, { idMappings: mappings(), devicesOptional: true }), Readable.from([layer]));
-    expect(result.devicesSkipped).toBe(1);
-    expect(statSync(join(scratch.path, 'home/app'))).toMatchObject({ uid: start + 999, gid: start + 999 });
-    expect(statSync(join(scratch.path, 'etc/shadow'))).toMatchObject({ uid: id, gid: start + 41 });
-    expect(readFileSync(join(scratch.path, 'home/app/f'), 'utf8')).toBe('mine');
-    await worker().copyTree(join(scratch.path, 'home'), join(scratch.path, 'copy'), mappings());
-    expect(treeListing(join(scratch.path, 'copy'))).toEqual(treeListing(join(scratch.path, 'home')));
-    for (const name of readdirSync(scratch.path)) await worker().removeTree(join(scratch.path, name), mappings());
-    expect(readdirSync(scratch.path)).toEqual([]);
-  });
+    test('owners are kept, as the namespace sees them', async () => {
+      using scratch = ownedBy(id);
+      const result = await worker().unpack(
+        plainRequest(scratch.path, { idMappings: mappings(), devicesOptional: true }),
+        Readable.from([layer]),
+      );
+      expect(result.devicesSkipped).toBe(1);
+      expect(statSync(join(scratch.path, 'home/app'))).toMatchObject({ uid: start + 999, gid: start + 999 });
+      expect(statSync(join(scratch.path, 'etc/shadow'))).toMatchObject({ uid: id, gid: start + 41 });
+      expect(readFileSync(join(scratch.path, 'home/app/f'), 'utf8')).toBe('mine');
+      await worker().copyTree(join(scratch.path, 'home'), join(scratch.path, 'copy'), mappings());
+      expect(treeListing(join(scratch.path, 'copy'))).toEqual(treeListing(join(scratch.path, 'home')));
+      for (const name of readdirSync(scratch.path)) await worker().removeTree(join(scratch.path, name), mappings());
+      expect(readdirSync(scratch.path)).toEqual([]);
+    });
 
-  test('an id beyond the range is named', async () => {
-    using scratch = ownedBy(id);
-    await expect(worker().unpack(plainRequest(scratch.path, { idMappings: mappings() }), Readable.from([tar(file('f', '', { uid: 70_000 }))]))).rejects.toMatchObject({ operation: 'chown', message: expect.stringContaining('70000') });
-  });
+    test('an id beyond the range is named', async () => {
+      using scratch = ownedBy(id);
+      await expect(
+        worker().unpack(
+          plainRequest(scratch.path, { idMappings: mappings() }),
+          Readable.from([tar(file('f', '', { uid: 70_000 }))]),
+        ),
+      ).rejects.toMatchObject({ operation: 'chown', message: expect.stringContaining('70000') });
+    });
 
-  test('a map that newuidmap refuses is a failure in its own words', async () => {
-    using scratch = ownedBy(id);
-    const { uid, ...rest } = mappings();
-    const stolen = { ...rest, uid: uid.map((map) => ({ ...map, hostId: map.hostId + 1 })) };
-    await expect(worker().unpack(plainRequest(scratch.path, { idMappings: stolen }), Readable.from([layer]))).rejects.toMatchObject({ code: 'HAKO_ERR_HOST_UNSUPPORTED', operation: 'idmap' });
-  });
-});
+    test('a map that newuidmap refuses is a failure in its own words', async () => {
+      using scratch = ownedBy(id);
+      const { uid, ...rest } = mappings();
+      const stolen = { ...rest, uid: uid.map((map) => ({ ...map, hostId: map.hostId + 1 })) };
+      await expect(
+        worker().unpack(plainRequest(scratch.path, { idMappings: stolen }), Readable.from([layer])),
+      ).rejects.toMatchObject({ code: 'HAKO_ERR_HOST_UNSUPPORTED', operation: 'idmap' });
+    });
+  },
+);

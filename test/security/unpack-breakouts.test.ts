@@ -53,22 +53,41 @@ const apply = { whiteouts: 'apply' } as const;
 const symlinks: readonly Attack[] = [
   {
     name: 'SymlinkAbsolute',
-    entries: ({ outside }) => [directory('etc'), symlink('localetc', `${outside}/etc`), file('localetc/unbroken', 'in')],
+    entries: ({ outside }) => [
+      directory('etc'),
+      symlink('localetc', `${outside}/etc`),
+      file('localetc/unbroken', 'in'),
+    ],
     check: content('/outside/etc/unbroken', 'in'),
   },
   {
     name: 'SymlinkUpAndOut',
-    entries: () => [directory('etc'), directory('dummy'), symlink('localetc', 'dummy/../../outside/etc'), file('localetc/unbroken', 'in')],
+    entries: () => [
+      directory('etc'),
+      directory('dummy'),
+      symlink('localetc', 'dummy/../../outside/etc'),
+      file('localetc/unbroken', 'in'),
+    ],
     check: content('outside/etc/unbroken', 'in'),
   },
   {
     name: 'SymlinkMultipleAbsolute',
-    entries: ({ outside }) => [directory('dummy'), symlink('dummy/etc', `${outside}/etc`), symlink('localetc', 'dummy/etc'), file('localetc/unbroken', 'in')],
+    entries: ({ outside }) => [
+      directory('dummy'),
+      symlink('dummy/etc', `${outside}/etc`),
+      symlink('localetc', 'dummy/etc'),
+      file('localetc/unbroken', 'in'),
+    ],
     check: content('/outside/etc/unbroken', 'in'),
   },
   {
     name: 'SymlinkMultipleRelative',
-    entries: () => [directory('dummy'), symlink('dummy/etc', '../../outside/etc'), symlink('localetc', './dummy/etc'), file('dummy/etc/unbroken', 'in')],
+    entries: () => [
+      directory('dummy'),
+      symlink('dummy/etc', '../../outside/etc'),
+      symlink('localetc', './dummy/etc'),
+      file('dummy/etc/unbroken', 'in'),
+    ],
     check: content('outside/etc/unbroken', 'in'),
   },
   {
@@ -112,7 +131,9 @@ const symlinks: readonly Attack[] = [
     name: 'DirectoryOverrideSymlink',
     before: linkBelow(null),
     entries: () => [directory('localetc/', 0o700), file('localetc/unbroken', 'in')],
-    check: both(content('localetc/unbroken', 'in'), ({ root }) => expect(lstatSync(join(root, 'localetc')).isDirectory()).toBe(true)),
+    check: both(content('localetc/unbroken', 'in'), ({ root }) =>
+      expect(lstatSync(join(root, 'localetc')).isDirectory()).toBe(true),
+    ),
   },
   {
     name: 'DirectoryOverrideSymlinkAndHardlink',
@@ -139,27 +160,51 @@ const symlinks: readonly Attack[] = [
 const hardlinks: readonly Attack[] = [
   {
     name: 'HardlinkRelative',
-    entries: () => [relativeDecoy, directory('breakouts'), symlink('breakouts/d1', '../../outside/etc'), hardlink('breakouts/mypasswd', 'breakouts/d1/passwd')],
+    entries: () => [
+      relativeDecoy,
+      directory('breakouts'),
+      symlink('breakouts/d1', '../../outside/etc'),
+      hardlink('breakouts/mypasswd', 'breakouts/d1/passwd'),
+    ],
     check: sameFile('breakouts/mypasswd', 'outside/etc/passwd'),
   },
   {
     name: 'HardlinkDownAndOut',
-    entries: () => [relativeDecoy, directory('breakouts'), directory('downandout'), symlink('breakouts/d1', '../downandout/../../outside/etc'), hardlink('breakouts/mypasswd', 'breakouts/d1/passwd')],
+    entries: () => [
+      relativeDecoy,
+      directory('breakouts'),
+      directory('downandout'),
+      symlink('breakouts/d1', '../downandout/../../outside/etc'),
+      hardlink('breakouts/mypasswd', 'breakouts/d1/passwd'),
+    ],
     check: sameFile('breakouts/mypasswd', 'outside/etc/passwd'),
   },
   {
     name: 'HardlinkAbsolute',
-    entries: (box) => [decoy({ ...box, outside: `.${box.outside}` }), symlink('localetc', `${box.outside}/etc`), hardlink('localpasswd', 'localetc/passwd')],
+    entries: (box) => [
+      decoy({ ...box, outside: `.${box.outside}` }),
+      symlink('localetc', `${box.outside}/etc`),
+      hardlink('localpasswd', 'localetc/passwd'),
+    ],
     check: sameFile('localpasswd', '/outside/etc/passwd'),
   },
   {
     name: 'HardlinkRelativeLong',
-    entries: (box) => [decoy({ ...box, outside: `.${box.outside}` }), symlink('localetc', `${'../'.repeat(20)}${box.outside.slice(1)}/etc`), hardlink('localpasswd', 'localetc/passwd')],
+    entries: (box) => [
+      decoy({ ...box, outside: `.${box.outside}` }),
+      symlink('localetc', `${'../'.repeat(20)}${box.outside.slice(1)}/etc`),
+      hardlink('localpasswd', 'localetc/passwd'),
+    ],
     check: sameFile('localpasswd', '/outside/etc/passwd'),
   },
   {
     name: 'HardlinkRelativeUpAndOut',
-    entries: () => [relativeDecoy, directory('upandout'), symlink('localetc', 'upandout/../../outside/etc'), hardlink('localpasswd', 'localetc/passwd')],
+    entries: () => [
+      relativeDecoy,
+      directory('upandout'),
+      symlink('localetc', 'upandout/../../outside/etc'),
+      hardlink('localpasswd', 'localetc/passwd'),
+    ],
     check: sameFile('localpasswd', 'outside/etc/passwd'),
   },
   {
@@ -174,13 +219,21 @@ const hardlinks: readonly Attack[] = [
   },
   {
     name: 'HardlinkSymlinkBeforeCreateTarget',
-    entries: ({ outside }) => [symlink('localpasswd', `${outside}/etc/passwd`), hardlink('localpasswd-dup', 'localpasswd'), file('localpasswd-dup', 'after')],
-    check: both(content('localpasswd-dup', 'after'), ({ root, outside }) => expect(readlinkSync(join(root, 'localpasswd'))).toBe(`${outside}/etc/passwd`)),
+    entries: ({ outside }) => [
+      symlink('localpasswd', `${outside}/etc/passwd`),
+      hardlink('localpasswd-dup', 'localpasswd'),
+      file('localpasswd-dup', 'after'),
+    ],
+    check: both(content('localpasswd-dup', 'after'), ({ root, outside }) =>
+      expect(readlinkSync(join(root, 'localpasswd'))).toBe(`${outside}/etc/passwd`),
+    ),
   },
   {
     name: 'HardlinkSymlinkRelative',
     entries: () => [symlink('passwdlink', '../outside/etc/passwd'), hardlink('localpasswd', 'passwdlink')],
-    check: both(sameFile('localpasswd', 'passwdlink'), ({ root }) => expect(readlinkSync(join(root, 'localpasswd'))).toBe('../outside/etc/passwd')),
+    check: both(sameFile('localpasswd', 'passwdlink'), ({ root }) =>
+      expect(readlinkSync(join(root, 'localpasswd'))).toBe('../outside/etc/passwd'),
+    ),
   },
   {
     name: 'HardlinkSymlinkAbsolute',
@@ -189,16 +242,44 @@ const hardlinks: readonly Attack[] = [
   },
   {
     name: 'HardlinkSymlinkChmod (CVE-2021-32760)',
-    entries: ({ outside }) => [symlink('passwdlink', `${outside}/etc/passwd`), hardlink('sketchylink', 'passwdlink', { mode: 0o777, uid: 12345 })],
+    entries: ({ outside }) => [
+      symlink('passwdlink', `${outside}/etc/passwd`),
+      hardlink('sketchylink', 'passwdlink', { mode: 0o777, uid: 12345 }),
+    ],
     check: sameFile('sketchylink', 'passwdlink'),
   },
 ];
 
 const whiteouts: readonly Attack[] = [
-  { name: 'WhiteoutRootParent', before: below, request: apply, entries: () => [file('.wh...')], refused: /a whiteout of nothing/ },
-  { name: 'WhiteoutParent', before: below, request: apply, entries: () => [file('etc/.wh...')], refused: /a whiteout of nothing/ },
-  { name: 'WhiteoutRoot', before: below, request: apply, entries: () => [file('.wh..')], refused: /a whiteout of nothing/ },
-  { name: 'WhiteoutCurrentDirectory', before: below, request: apply, entries: () => [file('etc/.wh..')], refused: /a whiteout of nothing/, reached: etcIsGone },
+  {
+    name: 'WhiteoutRootParent',
+    before: below,
+    request: apply,
+    entries: () => [file('.wh...')],
+    refused: /a whiteout of nothing/,
+  },
+  {
+    name: 'WhiteoutParent',
+    before: below,
+    request: apply,
+    entries: () => [file('etc/.wh...')],
+    refused: /a whiteout of nothing/,
+  },
+  {
+    name: 'WhiteoutRoot',
+    before: below,
+    request: apply,
+    entries: () => [file('.wh..')],
+    refused: /a whiteout of nothing/,
+  },
+  {
+    name: 'WhiteoutCurrentDirectory',
+    before: below,
+    request: apply,
+    entries: () => [file('etc/.wh..')],
+    refused: /a whiteout of nothing/,
+    reached: etcIsGone,
+  },
   {
     name: 'WhiteoutSymlink',
     before: linkBelow(null),

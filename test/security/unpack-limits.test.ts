@@ -13,14 +13,48 @@ const end = Buffer.alloc(1024);
 /** Each is over one limit only; without that limit (the control) it is a sound archive. */
 const bombs: readonly (readonly [name: string, archive: () => Buffer, limit: Partial<ArchiveLimits>])[] = [
   ['more bytes than allowed', () => tar(file('f', Buffer.alloc(100_000, 'x'))), { archiveBytes: 50_000 }],
-  ['padding without end behind the last entry (CVE-2017-14992)', () => Buffer.concat([tar(file('f')), Buffer.alloc(200_000)]), { archiveBytes: 100_000 }],
-  ['more entries than allowed', () => tarOf(Array.from({ length: 101 }, (_, index) => file(`f${index}`))), { entries: 100 }],
+  [
+    'padding without end behind the last entry (CVE-2017-14992)',
+    () => Buffer.concat([tar(file('f')), Buffer.alloc(200_000)]),
+    { archiveBytes: 100_000 },
+  ],
+  [
+    'more entries than allowed',
+    () => tarOf(Array.from({ length: 101 }, (_, index) => file(`f${index}`))),
+    { entries: 100 },
+  ],
   ['a name that is too deep', () => tar(file('x', '', { pax: { path: `${'d/'.repeat(300)}f` } })), { pathDepth: 256 }],
-  ['a sparse file of 8 EiB that is a kilobyte', () => tar({ name: 'f', data: 'x', pax: { 'GNU.sparse.size': '1000000000', 'GNU.sparse.map': '999999999,1' } }), { fileBytes: 2 ** 20 }],
-  ['an extended header that is too large', () => tar(file('x', '', { pax: { comment: 'c'.repeat(100_000) } })), { headerBytes: 65_536 }],
-  ['a GNU long name that is too large', () => Buffer.concat([rawBlock('L', Buffer.from(`${'n'.repeat(200)}${'\0'.repeat(70_000)}`)), tarEntry(file('x')), end]), { headerBytes: 65_536 }],
-  ['too many bytes of attributes', () => tar(file('x', '', { pax: { 'SCHILY.xattr.user.a': 'v'.repeat(3000) } })), { xattrBytes: 2048 }],
-  ['attributes in many headers that add up', () => Buffer.concat([...Array.from({ length: 10 }, () => paxHeader('x', { 'SCHILY.xattr.user.a': 'v'.repeat(300) })), tarEntry(file('x')), end]), { xattrBytes: 2048 }],
+  [
+    'a sparse file of 8 EiB that is a kilobyte',
+    () => tar({ name: 'f', data: 'x', pax: { 'GNU.sparse.size': '1000000000', 'GNU.sparse.map': '999999999,1' } }),
+    { fileBytes: 2 ** 20 },
+  ],
+  [
+    'an extended header that is too large',
+    () => tar(file('x', '', { pax: { comment: 'c'.repeat(100_000) } })),
+    { headerBytes: 65_536 },
+  ],
+  [
+    'a GNU long name that is too large',
+    () =>
+      Buffer.concat([rawBlock('L', Buffer.from(`${'n'.repeat(200)}${'\0'.repeat(70_000)}`)), tarEntry(file('x')), end]),
+    { headerBytes: 65_536 },
+  ],
+  [
+    'too many bytes of attributes',
+    () => tar(file('x', '', { pax: { 'SCHILY.xattr.user.a': 'v'.repeat(3000) } })),
+    { xattrBytes: 2048 },
+  ],
+  [
+    'attributes in many headers that add up',
+    () =>
+      Buffer.concat([
+        ...Array.from({ length: 10 }, () => paxHeader('x', { 'SCHILY.xattr.user.a': 'v'.repeat(300) })),
+        tarEntry(file('x')),
+        end,
+      ]),
+    { xattrBytes: 2048 },
+  ],
 ];
 
 const sparse = (pax: Record<string, string>, data = 'abcd') => tar({ name: 'f', data, pax });
@@ -34,44 +68,129 @@ const damaged: readonly (readonly [name: string, archive: () => Buffer, why: Reg
   ['an end in the middle of data', () => tar(file('a', Buffer.alloc(2000, 'x'))).subarray(0, 1200), /ends too early/],
   ['an end in the padding', () => tar(file('a', 'x')).subarray(0, 600), /ends too early/],
   ['an end behind an extended header', () => paxHeader('x', { path: 'a' }), /ends too early/],
-  ['an extended header with nothing after it', () => Buffer.concat([paxHeader('x', { path: 'a' }), end]), /no entry after it/],
-  ['a single block of zeros between entries', () => Buffer.concat([tarEntry(file('a')), Buffer.alloc(512), tarEntry(file('b'))]), /one block of zeros/],
+  [
+    'an extended header with nothing after it',
+    () => Buffer.concat([paxHeader('x', { path: 'a' }), end]),
+    /no entry after it/,
+  ],
+  [
+    'a single block of zeros between entries',
+    () => Buffer.concat([tarEntry(file('a')), Buffer.alloc(512), tarEntry(file('b'))]),
+    /one block of zeros/,
+  ],
   ['a negative size', () => tar(file('a', '', { size: -1n })), /size is negative/],
   ['a size beyond 63 bits', () => tar(file('a', '', { size: 2n ** 70n })), /number in the header is malformed/],
-  ['a PAX size beyond 63 bits', () => tar(file('a', '', { pax: { size: '9223372036854775808' } })), /size is out of range/],
-  ['letters where digits belong', () => tar(file('a', '', { patch: (block) => void block.write('zzzzzzz', 100) })), /number in the header/],
+  [
+    'a PAX size beyond 63 bits',
+    () => tar(file('a', '', { pax: { size: '9223372036854775808' } })),
+    /size is out of range/,
+  ],
+  [
+    'letters where digits belong',
+    () => tar(file('a', '', { patch: (block) => void block.write('zzzzzzz', 100) })),
+    /number in the header/,
+  ],
   ['an unknown type', () => tar({ type: 'M', name: 'a' }), /unknown type 'M'/],
-  ['a PAX record that is longer than its header', () => Buffer.concat([rawBlock('x', Buffer.from('99 path=a\n')), tarEntry(file('x')), end]), /PAX record is malformed/],
-  ['a PAX record with no newline', () => Buffer.concat([rawBlock('x', Buffer.from('9 path=ab')), tarEntry(file('x')), end]), /PAX record is malformed/],
-  ['a PAX record with no key', () => Buffer.concat([rawBlock('x', Buffer.from('5 =a\n')), tarEntry(file('x')), end]), /PAX record is malformed/],
-  ['a PAX record of length 0', () => Buffer.concat([rawBlock('x', Buffer.from('0 path=a\n')), tarEntry(file('x')), end]), /PAX record is malformed/],
+  [
+    'a PAX record that is longer than its header',
+    () => Buffer.concat([rawBlock('x', Buffer.from('99 path=a\n')), tarEntry(file('x')), end]),
+    /PAX record is malformed/,
+  ],
+  [
+    'a PAX record with no newline',
+    () => Buffer.concat([rawBlock('x', Buffer.from('9 path=ab')), tarEntry(file('x')), end]),
+    /PAX record is malformed/,
+  ],
+  [
+    'a PAX record with no key',
+    () => Buffer.concat([rawBlock('x', Buffer.from('5 =a\n')), tarEntry(file('x')), end]),
+    /PAX record is malformed/,
+  ],
+  [
+    'a PAX record of length 0',
+    () => Buffer.concat([rawBlock('x', Buffer.from('0 path=a\n')), tarEntry(file('x')), end]),
+    /PAX record is malformed/,
+  ],
   ['an mtime that is no time', () => tar(file('a', '', { pax: { mtime: 'yesterday' } })), /mtime is not a time/],
-  ['a global header that names every entry', () => Buffer.concat([paxHeader('g', { path: 'same' }), tarEntry(file('a')), end]), /global PAX header/],
-  ['a global header with attributes', () => Buffer.concat([paxHeader('g', { 'SCHILY.xattr.user.a': 'b' }), tarEntry(file('a')), end]), /global PAX header/],
-  ['a sparse map that goes back', () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '1024,2,0,2' }), /doesn't fit its file/],
-  ['a sparse map that overlaps', () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '0,3,2,1' }), /doesn't fit its file/],
-  ['a sparse map past the end', () => sparse({ 'GNU.sparse.size': '4', 'GNU.sparse.map': '0,2,4,2' }), /doesn't fit its file/],
-  ['a sparse map whose end overflows', () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '18446744073709551615,4' }), /doesn't fit its file/],
-  ['a sparse map for more data than there is', () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '0,5' }), /doesn't fit its file/],
-  ['a sparse map with half a pair', () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '0,2,3' }), /not a list of pairs/],
+  [
+    'a global header that names every entry',
+    () => Buffer.concat([paxHeader('g', { path: 'same' }), tarEntry(file('a')), end]),
+    /global PAX header/,
+  ],
+  [
+    'a global header with attributes',
+    () => Buffer.concat([paxHeader('g', { 'SCHILY.xattr.user.a': 'b' }), tarEntry(file('a')), end]),
+    /global PAX header/,
+  ],
+  [
+    'a sparse map that goes back',
+    () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '1024,2,0,2' }),
+    /doesn't fit its file/,
+  ],
+  [
+    'a sparse map that overlaps',
+    () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '0,3,2,1' }),
+    /doesn't fit its file/,
+  ],
+  [
+    'a sparse map past the end',
+    () => sparse({ 'GNU.sparse.size': '4', 'GNU.sparse.map': '0,2,4,2' }),
+    /doesn't fit its file/,
+  ],
+  [
+    'a sparse map whose end overflows',
+    () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '18446744073709551615,4' }),
+    /doesn't fit its file/,
+  ],
+  [
+    'a sparse map for more data than there is',
+    () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '0,5' }),
+    /doesn't fit its file/,
+  ],
+  [
+    'a sparse map with half a pair',
+    () => sparse({ 'GNU.sparse.size': '4096', 'GNU.sparse.map': '0,2,3' }),
+    /not a list of pairs/,
+  ],
   ['a sparse file with no map', () => sparse({ 'GNU.sparse.size': '4096' }), /incomplete or unknown sparse/],
-  ['a sparse format of the future', () => sparse({ ...header10, 'GNU.sparse.major': '2' }), /incomplete or unknown sparse/],
-  ['a 1.0 map that is no numbers', () => tar({ name: 'f', data: map10('2\nx\n'), pax: header10 }), /sparse map is malformed/],
-  ['a 1.0 map of a million and more extents', () => tar({ name: 'f', data: map10('1048577\n'), pax: header10 }), /1,048,576 extents/],
-  ['a 1.0 map that is longer than its file', () => tar({ name: 'f', data: map10('100\n1\n').subarray(0, 512), pax: header10 }), /sparse map is/],
+  [
+    'a sparse format of the future',
+    () => sparse({ ...header10, 'GNU.sparse.major': '2' }),
+    /incomplete or unknown sparse/,
+  ],
+  [
+    'a 1.0 map that is no numbers',
+    () => tar({ name: 'f', data: map10('2\nx\n'), pax: header10 }),
+    /sparse map is malformed/,
+  ],
+  [
+    'a 1.0 map of a million and more extents',
+    () => tar({ name: 'f', data: map10('1048577\n'), pax: header10 }),
+    /1,048,576 extents/,
+  ],
+  [
+    'a 1.0 map that is longer than its file',
+    () => tar({ name: 'f', data: map10('100\n1\n').subarray(0, 512), pax: header10 }),
+    /sparse map is/,
+  ],
 ];
 
 describeWith({ root: true }, 'bombs and damage', () => {
   test.each(bombs)('over the limit: %s', async (_name, archive, limits) => {
     using scratch = new Scratch();
     using control = new Scratch();
-    await expect(unpack(archive(), scratch.path, { limits })).rejects.toMatchObject({ code: 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED', kind: 'resource_exhausted' });
+    await expect(unpack(archive(), scratch.path, { limits })).rejects.toMatchObject({
+      code: 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED',
+      kind: 'resource_exhausted',
+    });
     await unpack(archive(), control.path, { limits: { pathDepth: 1000 } });
   });
 
   test.each(damaged)('malformed: %s', async (_name, archive, why) => {
     using scratch = new Scratch();
-    const code = why.source.includes('1,048,576 extents') ? 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED' : 'HAKO_ERR_INVALID_ARCHIVE';
+    const code = why.source.includes('1,048,576 extents')
+      ? 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED'
+      : 'HAKO_ERR_INVALID_ARCHIVE';
     await expect(unpack(archive(), scratch.path)).rejects.toMatchObject({ code, message: expect.stringMatching(why) });
   });
 
@@ -85,7 +204,12 @@ describeWith({ root: true }, 'bombs and damage', () => {
   test('a sparse file of 8 EiB is refused by the default limits, and makes no file that large', async () => {
     using scratch = new Scratch();
     const size = 2n ** 63n - 1n;
-    await expect(unpack(tar({ name: 'f', data: 'x', pax: { 'GNU.sparse.size': String(size), 'GNU.sparse.map': `${size - 1n},1` } }), scratch.path)).rejects.toMatchObject({ code: 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED' });
+    await expect(
+      unpack(
+        tar({ name: 'f', data: 'x', pax: { 'GNU.sparse.size': String(size), 'GNU.sparse.map': `${size - 1n},1` } }),
+        scratch.path,
+      ),
+    ).rejects.toMatchObject({ code: 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED' });
     expect(readdirSync(scratch.path)).toEqual([]);
   });
 
@@ -111,7 +235,9 @@ describeWith({ root: true }, 'bombs and damage', () => {
     function* archive(): Generator<Buffer> {
       for (let i = 0; i < 1000; i++) yield Buffer.alloc(one.length * 1000, one);
     }
-    await expect(workerThrough().unpack(plainRequest(scratch.path, { limits: { entries: 20_000 } }), Readable.from(archive()))).rejects.toMatchObject({ code: 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED' });
+    await expect(
+      workerThrough().unpack(plainRequest(scratch.path, { limits: { entries: 20_000 } }), Readable.from(archive())),
+    ).rejects.toMatchObject({ code: 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED' });
   });
 
   test('a failing source is what is reported, not the archive that it cuts off', async () => {
@@ -121,7 +247,9 @@ describeWith({ root: true }, 'bombs and damage', () => {
       yield padded(Buffer.from(''));
       throw new Error('digest mismatch');
     }
-    await expect(workerThrough().unpack(plainRequest(scratch.path), Readable.from(archive()))).rejects.toThrow('digest mismatch');
+    await expect(workerThrough().unpack(plainRequest(scratch.path), Readable.from(archive()))).rejects.toThrow(
+      'digest mismatch',
+    );
   });
 
   test('an abort kills the worker and gives its reason', async () => {
@@ -135,6 +263,8 @@ describeWith({ root: true }, 'bombs and damage', () => {
         yield Buffer.alloc(1000, 'x');
       }
     }
-    await expect(workerThrough().unpack(plainRequest(scratch.path), Readable.from(archive()), { signal: controller.signal })).rejects.toThrow('enough');
+    await expect(
+      workerThrough().unpack(plainRequest(scratch.path), Readable.from(archive()), { signal: controller.signal }),
+    ).rejects.toThrow('enough');
   });
 });

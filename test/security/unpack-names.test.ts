@@ -29,17 +29,41 @@ const attacks: readonly Attack[] = [
     check: (box) => expect(readFileSync(inside(box, '/outside/etc/passwd'), 'utf8')).toBe('overwritten'),
   },
   { name: '".." in front', entries: () => [file('../outside/etc/new', 'x')], refused: /leads out of the tree/ },
-  { name: '".." in the middle', entries: () => [directory('a'), file('a/../../outside/etc/new', 'x')], refused: /leads out of the tree/ },
-  { name: '".." behind a slash', entries: () => [file('a//..//../outside/etc/new', 'x')], refused: /leads out of the tree/ },
+  {
+    name: '".." in the middle',
+    entries: () => [directory('a'), file('a/../../outside/etc/new', 'x')],
+    refused: /leads out of the tree/,
+  },
+  {
+    name: '".." behind a slash',
+    entries: () => [file('a//..//../outside/etc/new', 'x')],
+    refused: /leads out of the tree/,
+  },
   {
     name: 'an absolute name',
     entries: ({ outside }) => [file(`${outside}/etc/passwd`, 'overwritten')],
     check: (box) => expect(readFileSync(inside(box, '/outside/etc/passwd'), 'utf8')).toBe('overwritten'),
   },
-  { name: 'a PAX path that overrides a harmless name', entries: () => [file('harmless', 'x', { pax: { path: '../outside/etc/new' } })], refused: /leads out of the tree/ },
-  { name: 'a GNU long name that overrides a harmless one', entries: () => [file('harmless', 'x', { gnuLongName: '../outside/etc/new' })], refused: /leads out of the tree/ },
-  { name: 'a NUL behind a name that escapes', entries: () => [file('harmless', 'x', { pax: { path: '../outside/etc/new\0.txt' } })], refused: /NUL in a name/ },
-  { name: 'a NUL in a GNU long name', entries: () => [file('harmless', 'x', { gnuLongName: '../outside/etc/new\0.txt' })], refused: /NUL in a name/ },
+  {
+    name: 'a PAX path that overrides a harmless name',
+    entries: () => [file('harmless', 'x', { pax: { path: '../outside/etc/new' } })],
+    refused: /leads out of the tree/,
+  },
+  {
+    name: 'a GNU long name that overrides a harmless one',
+    entries: () => [file('harmless', 'x', { gnuLongName: '../outside/etc/new' })],
+    refused: /leads out of the tree/,
+  },
+  {
+    name: 'a NUL behind a name that escapes',
+    entries: () => [file('harmless', 'x', { pax: { path: '../outside/etc/new\0.txt' } })],
+    refused: /NUL in a name/,
+  },
+  {
+    name: 'a NUL in a GNU long name',
+    entries: () => [file('harmless', 'x', { gnuLongName: '../outside/etc/new\0.txt' })],
+    refused: /NUL in a name/,
+  },
   {
     name: 'a directory entry whose mode is set through a link',
     entries: ({ outside }) => [symlink('d', outside), directory('d', 0o000)],
@@ -47,7 +71,10 @@ const attacks: readonly Attack[] = [
   },
   {
     name: 'a file entry in place of a link to a file',
-    entries: ({ outside }) => [symlink('f', `${outside}/etc/passwd`), file('f', 'overwritten', { mode: 0o666, uid: 7 })],
+    entries: ({ outside }) => [
+      symlink('f', `${outside}/etc/passwd`),
+      file('f', 'overwritten', { mode: 0o666, uid: 7 }),
+    ],
     check: ({ root }) => expect(lstatSync(join(root, 'f')).isFile()).toBe(true),
   },
   {
@@ -62,16 +89,32 @@ const refusals: readonly (readonly [name: string, entries: readonly TarEntry[], 
   ['the root as a file', [file('./', 'x')], /.*/],
   ['the root as a symlink', [symlink('.', '/etc')], /the root of the tree is not a directory/],
   ['the root as a hard link', [hardlink('/', 'x')], /the root of the tree is not a directory/],
-  ['a component of 256 bytes (GHSA-697p)', [file('x', '', { pax: { path: `a/${'n'.repeat(256)}` } })], /over 255 bytes/],
-  ['a name of over 4,095 bytes', [file('x', '', { pax: { path: `${'n'.repeat(200)}/`.repeat(21) } })], /over 4,095 bytes/],
-  ['a symlink target of over 4,095 bytes', [symlink('x', '', { pax: { linkpath: 't/'.repeat(2100) } })], /target is empty or over/],
+  [
+    'a component of 256 bytes (GHSA-697p)',
+    [file('x', '', { pax: { path: `a/${'n'.repeat(256)}` } })],
+    /over 255 bytes/,
+  ],
+  [
+    'a name of over 4,095 bytes',
+    [file('x', '', { pax: { path: `${'n'.repeat(200)}/`.repeat(21) } })],
+    /over 4,095 bytes/,
+  ],
+  [
+    'a symlink target of over 4,095 bytes',
+    [symlink('x', '', { pax: { linkpath: 't/'.repeat(2100) } })],
+    /target is empty or over/,
+  ],
   ['an empty symlink target', [symlink('x', '')], /target is empty or over/],
   ['a hard link to nothing', [hardlink('x', 'y')], /what is not there/],
   ['a hard link to a directory', [directory('d'), hardlink('x', 'd')], /can't be linked to/],
   ['a hard link to the root', [hardlink('x', '/')], /not there/],
   ['entries below a file', [file('f'), file('f/g')], /is not a directory/],
   ['two names: GNU and PAX', [file('x', '', { gnuLongName: 'a', pax: { path: 'b' } })], /two names/],
-  ['an extended attribute with an overlong name (GHSA-g3rx)', [file('x', '', { pax: { [`SCHILY.xattr.user.${'n'.repeat(255)}`]: 'v' } })], /attribute's name/],
+  [
+    'an extended attribute with an overlong name (GHSA-g3rx)',
+    [file('x', '', { pax: { [`SCHILY.xattr.user.${'n'.repeat(255)}`]: 'v' } })],
+    /attribute's name/,
+  ],
   ['an extended attribute with no name', [file('x', '', { pax: { 'SCHILY.xattr.': 'v' } })], /attribute's name/],
   ['a user id of -1', [file('x', '', { pax: { uid: '4294967295' } })], /id is out of range/],
   ['a user id beyond 32 bits', [file('x', '', { uid: 2 ** 32 })], /id is out of range/],
@@ -84,7 +127,10 @@ describeWith({ root: true }, 'names and links', () => {
     using scratch = new Scratch();
     // The control: without the entry in question the archive is a sound one.
     await unpack(tar(file('sound')), scratch.path);
-    await expect(unpack(tar(...entries), scratch.path)).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_ARCHIVE', message: expect.stringMatching(why) });
+    await expect(unpack(tar(...entries), scratch.path)).rejects.toMatchObject({
+      code: 'HAKO_ERR_INVALID_ARCHIVE',
+      message: expect.stringMatching(why),
+    });
   });
 
   test('a file whose name is the root becomes a directory entry, as in every reader', async () => {
@@ -109,16 +155,38 @@ describeWith({ root: true }, 'names and links', () => {
 
   test('a link in a layer below leads where the container would follow it', async () => {
     using scratch = new Scratch();
-    await unpack(tar(directory('usr'), directory('usr/bin'), symlink('bin', 'usr/bin'), symlink('var', '/'), file('bin/tool', 'x'), file('var/var/usr/bin/other', 'y')), scratch.path);
+    await unpack(
+      tar(
+        directory('usr'),
+        directory('usr/bin'),
+        symlink('bin', 'usr/bin'),
+        symlink('var', '/'),
+        file('bin/tool', 'x'),
+        file('var/var/usr/bin/other', 'y'),
+      ),
+      scratch.path,
+    );
     expect(readlinkSync(join(scratch.path, 'bin'))).toBe('usr/bin');
     expect(readdirSync(join(scratch.path, 'usr/bin'))).toEqual(['other', 'tool']);
   });
 
   test('ways that forty links full of ".." make long end soon', async () => {
     using scratch = new Scratch();
-    const links = Array.from({ length: 39 }, (_, index) => symlink(`l${index}`, '', { pax: { linkpath: `${'d/../'.repeat(800)}l${index + 1}` } }));
+    const links = Array.from({ length: 39 }, (_, index) =>
+      symlink(`l${index}`, '', { pax: { linkpath: `${'d/../'.repeat(800)}l${index + 1}` } }),
+    );
     const before = performance.now();
-    await expect(unpack(tar(directory('d'), ...links, symlink('l39', 'missing'), ...Array.from({ length: 50 }, (_, index) => file(`l0/f${index}`))), scratch.path)).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_ARCHIVE' });
+    await expect(
+      unpack(
+        tar(
+          directory('d'),
+          ...links,
+          symlink('l39', 'missing'),
+          ...Array.from({ length: 50 }, (_, index) => file(`l0/f${index}`)),
+        ),
+        scratch.path,
+      ),
+    ).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_ARCHIVE' });
     expect(performance.now() - before).toBeLessThan(5000);
   });
 });

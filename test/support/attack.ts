@@ -46,7 +46,8 @@ class Arena implements Disposable {
   /** Whether the canary was touched, or the root itself taken away. */
   breach(attack: Attack): string | undefined {
     if (attack.reached?.(this) === true) return 'the attack has reached what it is after';
-    if (!existsSync(this.root) || statSync(this.root, { bigint: true }).ino !== this.#identity) return 'the root was replaced';
+    if (!existsSync(this.root) || statSync(this.root, { bigint: true }).ino !== this.#identity)
+      return 'the root was replaced';
     return this.canary.damage;
   }
 
@@ -60,7 +61,10 @@ export async function standsAgainst(attack: Attack): Promise<void> {
   using arena = new Arena(attack);
   const result = unpack(tar(...attack.entries(arena)), arena.root, attack.request ?? {});
   if (attack.refused !== undefined) {
-    await expect(result).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_ARCHIVE', message: expect.stringMatching(attack.refused) });
+    await expect(result).rejects.toMatchObject({
+      code: 'HAKO_ERR_INVALID_ARCHIVE',
+      message: expect.stringMatching(attack.refused),
+    });
   } else {
     await result;
   }

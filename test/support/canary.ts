@@ -41,8 +41,25 @@ export function snapshot(path: string): string {
       return;
     }
     const { ino, mode, uid, gid, size, nlink, mtimeNs, ctimeNs } = status as import('node:fs').BigIntStats;
-    const content = status.isFile() ? createHash('sha256').update(readFileSync(full)).digest('hex') : status.isSymbolicLink() ? readlinkSync(full) : '';
-    lines.push([name || '.', ino, mode.toString(8), uid, gid, status.isDirectory() ? '' : size, nlink, mtimeNs, ctimeNs, content].join(' '));
+    const content = status.isFile()
+      ? createHash('sha256').update(readFileSync(full)).digest('hex')
+      : status.isSymbolicLink()
+        ? readlinkSync(full)
+        : '';
+    lines.push(
+      [
+        name || '.',
+        ino,
+        mode.toString(8),
+        uid,
+        gid,
+        status.isDirectory() ? '' : size,
+        nlink,
+        mtimeNs,
+        ctimeNs,
+        content,
+      ].join(' '),
+    );
     if (status.isDirectory()) for (const child of readdirSync(full).sort()) visit(join(name, child));
   };
   visit('');

@@ -117,8 +117,34 @@ function putNumber(block: Buffer, at: number, width: number, value: number | big
   block[at] = (block[at] ?? 0) | 0x80;
 }
 
-export const file = (name: string | Buffer, data: string | Buffer = '', more: Partial<TarEntry> = {}): TarEntry => ({ name, data, ...more });
-export const directory = (name: string, mode = 0o755, more: Partial<TarEntry> = {}): TarEntry => ({ type: '5', name, mode, ...more });
-export const symlink = (name: string, link: string, more: Partial<TarEntry> = {}): TarEntry => ({ type: '2', name, link, mode: 0o777, ...more });
-export const hardlink = (name: string, link: string, more: Partial<TarEntry> = {}): TarEntry => ({ type: '1', name, link, ...more });
-export const device = (name: string, type: 'c' | 'b', major: number, minor: number): TarEntry => ({ type: type === 'c' ? '3' : '4', name, major, minor, mode: 0o666 });
+export const file = (name: string | Buffer, data: string | Buffer = '', more: Partial<TarEntry> = {}): TarEntry => ({
+  name,
+  data,
+  ...more,
+});
+export const directory = (name: string, mode = 0o755, more: Partial<TarEntry> = {}): TarEntry => ({
+  type: '5',
+  name,
+  mode,
+  ...more,
+});
+export const symlink = (name: string, link: string, more: Partial<TarEntry> = {}): TarEntry => ({
+  type: '2',
+  name,
+  link,
+  mode: 0o777,
+  ...more,
+});
+export const hardlink = (name: string, link: string, more: Partial<TarEntry> = {}): TarEntry => ({
+  type: '1',
+  name,
+  link,
+  ...more,
+});
+export const device = (name: string, type: 'c' | 'b', major: number, minor: number): TarEntry => ({
+  type: type === 'c' ? '3' : '4',
+  name,
+  major,
+  minor,
+  mode: 0o666,
+});

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import * as mirror from '../../src/native/worker/constants.ts';
 
-const header = readFileSync(new URL('../../native/worker/worker_protocol.h', import.meta.url), 'utf8').replaceAll(/\/\/.*$/gm, '');
+const header = readFileSync(new URL('../../native/worker/worker_protocol.h', import.meta.url), 'utf8').replaceAll(
+  /\/\/.*$/gm,
+  '',
+);
 
 function constantsOfHeader(): Record<string, number | string> {
   const defines = header.matchAll(/^#define (HAKO_\w+)[ \t]+(\S.*?)[ \t]*$/gm);
@@ -20,7 +23,11 @@ function evaluate(expression: string): number | string {
 
 function constantsOfMirror(): Record<string, number | string> {
   const groups: Record<string, Record<string, number | string>> = {
-    HAKO_: { WORKER_VERSION: mirror.WORKER_VERSION, WORKER_MAX_REQUEST: mirror.WORKER_MAX_REQUEST, OWNER_XATTR: mirror.OWNER_XATTR },
+    HAKO_: {
+      WORKER_VERSION: mirror.WORKER_VERSION,
+      WORKER_MAX_REQUEST: mirror.WORKER_MAX_REQUEST,
+      OWNER_XATTR: mirror.OWNER_XATTR,
+    },
     HAKO_WORKER_FD_: mirror.WorkerFd,
     HAKO_WORKER_: mirror.WorkerFrameType,
     HAKO_TREE_: mirror.TreeKind,
@@ -31,7 +38,11 @@ function constantsOfMirror(): Record<string, number | string> {
     HAKO_PACK_: mirror.PackFlag,
     HAKO_MOUNTPOINT_: mirror.MountpointKind,
   };
-  return Object.fromEntries(Object.entries(groups).flatMap(([prefix, group]) => Object.entries(group).map(([name, value]) => [prefix + name, value])));
+  return Object.fromEntries(
+    Object.entries(groups).flatMap(([prefix, group]) =>
+      Object.entries(group).map(([name, value]) => [prefix + name, value]),
+    ),
+  );
 }
 
 test('the TypeScript mirror has every constant of worker_protocol.h and no other', () => {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { HakoError } from '../../base/errors.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
-import { MAX_FRAME } from '../protocol.ts';
 import { PayloadReader, protocolError } from '../protocol/wire.ts';
+import { MAX_FRAME } from '../protocol.ts';
 import { WorkerFrameType } from './constants.ts';
 import { workerError } from './failure.ts';
 import type { LaunchedWorker } from './launch.ts';
@@ -15,7 +15,11 @@ const HEADER = 5;
  * @throws HakoError for what the worker answers, or `HAKO_ERR_SYSCALL_FAILED` when it ended without an answer; the
  * signal's reason when that is aborted.
  */
-export async function callWorker(worker: LaunchedWorker, request: Buffer, options: OperationOptions = {}): Promise<PayloadReader> {
+export async function callWorker(
+  worker: LaunchedWorker,
+  request: Buffer,
+  options: OperationOptions = {},
+): Promise<PayloadReader> {
   const { signal } = options;
   const abort = (): void => worker.kill();
   signal?.addEventListener('abort', abort, { once: true });
@@ -41,7 +45,8 @@ async function converse({ socket }: LaunchedWorker, request: Buffer): Promise<Bu
 
 function readAnswer(answer: Buffer): PayloadReader {
   const length = answer.readUInt32LE(0);
-  if (length > MAX_FRAME || answer.length !== HEADER + length) throw protocolError('a worker answers with no whole frame');
+  if (length > MAX_FRAME || answer.length !== HEADER + length)
+    throw protocolError('a worker answers with no whole frame');
   const reader = new PayloadReader(answer.subarray(HEADER));
   const type = answer.readUInt8(4);
   if (type === WorkerFrameType.DONE) return reader;
@@ -51,5 +56,8 @@ function readAnswer(answer: Buffer): PayloadReader {
 
 function lost(signal: number | null): HakoError {
   const how = signal === null ? 'ended' : `was killed by signal ${signal}`;
-  return new HakoError('SYSCALL_FAILED', `The process that works on file trees ${how} without an answer. If it was not killed for lack of memory, this is a fault of hako: please report it.`);
+  return new HakoError(
+    'SYSCALL_FAILED',
+    `The process that works on file trees ${how} without an answer. If it was not killed for lack of memory, this is a fault of hako: please report it.`,
+  );
 }

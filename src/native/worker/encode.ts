@@ -32,7 +32,12 @@ export const defaultLimits: ArchiveLimits = {
 export function encodeUnpack(request: UnpackRequest): Buffer {
   const { whiteouts } = request;
   const limits = { ...defaultLimits, ...request.limits };
-  const mode = { none: WhiteoutsMode.NONE, overlay: WhiteoutsMode.OVERLAY, 'overlay-userxattr': WhiteoutsMode.OVERLAY, apply: WhiteoutsMode.APPLY };
+  const mode = {
+    none: WhiteoutsMode.NONE,
+    overlay: WhiteoutsMode.OVERLAY,
+    'overlay-userxattr': WhiteoutsMode.OVERLAY,
+    apply: WhiteoutsMode.APPLY,
+  };
   const writer = begin(WorkerFrameType.UNPACK, request.idMappings);
   writeTree(writer, request.tree);
   return writer
@@ -81,7 +86,9 @@ export function encodeMountpoints(tree: Tree, points: readonly Mountpoint[], idM
 export function encodePack(request: PackRequest): Buffer {
   const writer = begin(WorkerFrameType.PACK, request.idMappings);
   writeTree(writer, request.tree);
-  return writer.u8((request.whiteouts ? PackFlag.WHITEOUTS : 0) | (request.owners ? PackFlag.OWNERS : 0), 'flags').finish();
+  return writer
+    .u8((request.whiteouts ? PackFlag.WHITEOUTS : 0) | (request.owners ? PackFlag.OWNERS : 0), 'flags')
+    .finish();
 }
 
 function begin(type: number, idMappings: IdMappings | null): FrameWriter {
@@ -92,9 +99,15 @@ function begin(type: number, idMappings: IdMappings | null): FrameWriter {
 
 function writeTree(writer: FrameWriter, tree: Tree): void {
   if (tree.kind === 'directory') {
-    writer.u8(TreeKind.DIRECTORY, 'kind of tree').str(tree.path, 'path').bool(tree.make ?? false);
+    writer
+      .u8(TreeKind.DIRECTORY, 'kind of tree')
+      .str(tree.path, 'path')
+      .bool(tree.make ?? false);
     return;
   }
   writer.u8(TreeKind.OVERLAY, 'kind of tree').strings(tree.lower, 'lower directory');
-  writer.str(tree.upper?.path ?? '', 'upper directory').str(tree.upper?.work ?? '', 'work directory').bool(tree.userxattr);
+  writer
+    .str(tree.upper?.path ?? '', 'upper directory')
+    .str(tree.upper?.work ?? '', 'work directory')
+    .bool(tree.userxattr);
 }

@@ -34,11 +34,23 @@ export function workerError(failure: WorkerFailure): HakoError {
   const { operation, detail } = failure;
   switch (operation) {
     case 'archive':
-      return new HakoError('INVALID_ARCHIVE', `The archive cannot be unpacked: ${detail}. Nothing of it is used; get it again, or from another source.`, { operation });
+      return new HakoError(
+        'INVALID_ARCHIVE',
+        `The archive cannot be unpacked: ${detail}. Nothing of it is used; get it again, or from another source.`,
+        { operation },
+      );
     case 'limit':
-      return new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The archive asks for more than is allowed: ${detail}. Raise the limit if you trust where it comes from.`, { operation });
+      return new HakoError(
+        'ARCHIVE_LIMIT_EXCEEDED',
+        `The archive asks for more than is allowed: ${detail}. Raise the limit if you trust where it comes from.`,
+        { operation },
+      );
     case 'protocol':
-      return new HakoError('PROTOCOL_ERROR', `The worker does not understand the request: ${detail}. Its program and this package must be of the same version; reinstall libhako.`, { operation });
+      return new HakoError(
+        'PROTOCOL_ERROR',
+        `The worker does not understand the request: ${detail}. Its program and this package must be of the same version; reinstall libhako.`,
+        { operation },
+      );
     default:
       return systemError(failure);
   }
@@ -49,11 +61,21 @@ function systemError({ operation, errno: number, detail }: WorkerFailure): HakoE
   const why = errno === undefined ? '' : `: ${describeErrno(errno)}`;
   const what = namesOfSteps[operation] ?? `The operation '${operation}' on a file tree failed`;
   const details = { operation, path: detail, ...(errno === undefined ? {} : { errno }) };
-  const sentence = (remedy: string | undefined): string => `${what}: ${detail}${why}.${remedy === undefined ? '' : ` ${remedy}`}`;
+  const sentence = (remedy: string | undefined): string =>
+    `${what}: ${detail}${why}.${remedy === undefined ? '' : ` ${remedy}`}`;
   if (operation === 'immutable')
-    return new HakoError('PERMISSION_DENIED', `'${detail}' cannot be removed: it, or its directory, is immutable. Run chattr -i -a on it.`, details);
+    return new HakoError(
+      'PERMISSION_DENIED',
+      `'${detail}' cannot be removed: it, or its directory, is immutable. Run chattr -i -a on it.`,
+      details,
+    );
   if (operation === 'namespace' || operation === 'idmap')
-    return new HakoError('HOST_UNSUPPORTED', `The namespaces for work on files cannot be entered: ${detail}${why}. ${userNamespaceRemedy()}`, details);
-  if (errno === 'EPERM' || errno === 'EACCES') return new HakoError('PERMISSION_DENIED', sentence('Run as the owner, or as root.'), details);
+    return new HakoError(
+      'HOST_UNSUPPORTED',
+      `The namespaces for work on files cannot be entered: ${detail}${why}. ${userNamespaceRemedy()}`,
+      details,
+    );
+  if (errno === 'EPERM' || errno === 'EACCES')
+    return new HakoError('PERMISSION_DENIED', sentence('Run as the owner, or as root.'), details);
   return new HakoError('SYSCALL_FAILED', sentence(errno === undefined ? undefined : remedies[errno]), details);
 }

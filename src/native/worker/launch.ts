@@ -38,7 +38,12 @@ export function nativeLauncher(binding: NativeBinding, executable: number): Laun
       const [here, there] = binding.socketPair();
       ours = here;
       own(there);
-      const child = await binding.spawn({ executable, argv: ['hako-worker'], fds: [there, directory], stdio: [input, output, null] });
+      const child = await binding.spawn({
+        executable,
+        argv: ['hako-worker'],
+        fds: [there, directory],
+        stdio: [input, output, null],
+      });
       const socket = new Socket({ fd: here, readable: true, writable: true });
       return {
         socket,

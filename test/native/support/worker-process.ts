@@ -21,7 +21,10 @@ export function workerThrough(command: readonly string[] = [], options: SpawnOpt
   const launch: LaunchWorker = async ({ base, input, output }) => {
     const directory = openSync(base, constants.O_RDONLY | constants.O_DIRECTORY);
     const [program = workerPath, ...args] = [...command, workerPath];
-    const child = spawn(program, args, { ...options, stdio: [input ?? 'ignore', output ?? 'ignore', 'inherit', 'pipe', directory] });
+    const child = spawn(program, args, {
+      ...options,
+      stdio: [input ?? 'ignore', output ?? 'ignore', 'inherit', 'pipe', directory],
+    });
     const exited = once(child, 'exit');
     closeSync(directory);
     return {
@@ -38,7 +41,15 @@ export function workerThrough(command: readonly string[] = [], options: SpawnOpt
 
 /** uid and gid of nobody, no groups, no capabilities. */
 export const nobody = 65534;
-export const asNobody = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--'];
+export const asNobody = [
+  'setpriv',
+  `--reuid=${nobody}`,
+  `--regid=${nobody}`,
+  '--clear-groups',
+  '--inh-caps=-all',
+  '--bounding-set=-all',
+  '--',
+];
 
 /** The one id that the kernel grants an ordinary user. */
 export const singleId: IdMappings = {
