@@ -96,6 +96,6 @@ export async function openImageRuntime(options: { root?: string; storage?: 'over
 /** Everything under a root but the database: what must not be left behind. */
 export function leftovers(root: string): readonly string[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((name) => !name.startsWith('hako.db') && !name.endsWith('collect.lock') && !/^(content|content\/(blobs|blobs\/sha256|ingest)|overlay2|vfs|(overlay2|vfs)\/\.(tmp|trash))$/.test(name))
+    .filter((name) => !name.startsWith('hako.db') && !name.endsWith('collect.lock') && !/^(content|content\/(blobs|blobs\/sha256|ingest)|overlay2|vfs|(overlay2|vfs)\/\.(tmp|trash|commit\.lock|spare.*))$/.test(name))
     .sort();
 }

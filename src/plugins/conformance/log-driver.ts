@@ -5,20 +5,21 @@ import type { PluginContext } from '../../contracts/plugin-definition.ts';
 import { logFollowingCases } from './log-following.ts';
 import { logReadingCases } from './log-reading.ts';
 import { logSinkCases } from './log-sink.ts';
-import type { LogOutput } from './sink-output.ts';
+import type { LogOutput, SinkSurroundings } from './sink-output.ts';
 
 /** @public */
 export interface LogDriverSubject {
-  /** Makes the driver, as the plugin's own `create` does; called often, also twice for one container. */
+  /**
+   * Makes the driver, as the plugin's own `create` does; called often, also twice for one container. Its options must
+   * not let it forget anything before a hundred short lines or 40 kB.
+   */
   readonly create: (context: PluginContext) => Promise<LogDriver>;
   /** Whether the driver can read: false tests that it says so by having no `read`. */
   readonly reads: boolean;
   /** The services of a real runtime, to test the driver with them. */
   readonly native?: NativeServices;
   /** What puts output into the sink, such as a real supervisor; by default the same work done in Node. */
-  readonly output?: (sink: LogSink, directory: string, rotated: () => void) => LogOutput;
-  /** How many of the lines `1` to `n`, printed one after the other, are kept at least; all, unless the driver's options limit it. */
-  readonly keeps?: number;
+  readonly output?: (sink: LogSink, directory: string, surroundings: SinkSurroundings) => LogOutput;
 }
 
 /**

@@ -140,9 +140,6 @@ async function hundredLines(subject: LogDriverSubject): Promise<{ logged: Logged
     await logged.print(Array.from({ length: 10 }, (_, index) => `${first + index}\n`).join(''), stream);
   }
   const all = await logged.read();
-  expect(all.map(textOf)).toEqual(
-    Array.from({ length: all.length }, (_, index) => String(100 - all.length + 1 + index)),
-  );
-  expect(all.length).toBeGreaterThanOrEqual(subject.keeps ?? 100);
+  expect(all.map(textOf)).toEqual(Array.from({ length: 100 }, (_, index) => String(index + 1)));
   return { logged, all };
 }

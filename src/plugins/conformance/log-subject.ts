@@ -47,7 +47,10 @@ export class LoggedSubject implements AsyncDisposable {
       const rotated = (): void => {
         this.#rotations.push(this.driver.rotated?.(this.container) ?? Promise.resolve());
       };
-      this.#output = (this.#subject.output ?? sinkOutput)(sink, this.container.directory, rotated);
+      this.#output = (this.#subject.output ?? sinkOutput)(sink, this.container.directory, {
+        rotated,
+        lock: this.context.native.lock,
+      });
     }
     await this.#output.write(stream, text);
   }

@@ -1,8 +1,9 @@
-import { appendFileSync, existsSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { goJson } from '../../base/go-json.ts';
 import { formatRfc3339 } from '../../base/rfc3339.ts';
 import type { LogSink } from '../../contracts/log-driver.ts';
+import type { NativeServices } from '../../contracts/native-services.ts';
 
 /** Where the supervisor splits a line. */
 const pieceLength = 16 * 1024;
@@ -13,17 +14,26 @@ export interface LogOutput extends AsyncDisposable {
   write(stream: 'stdout' | 'stderr', text: string): Promise<void>;
 }
 
+/** What a sink has to do with the rest of hako. @public */
+export interface SinkSurroundings {
+  /** To be called after a file was rotated, when the sink asks for compression. */
+  rotated(): void;
+  /** While somebody has the lock `log.lock` of the directory, nothing is rotated. */
+  readonly lock: NativeServices['lock'];
+}
+
 /**
  * Does in Node what the supervisor does with output, so that a driver can be tested without a container.
  *
- * @param rotated - is called after a file was rotated
  * @public
  */
-export function sinkOutput(sink: LogSink, directory: string, rotated: () => void): LogOutput {
-  const writer = sink.kind === 'json-file' ? new JsonFileSinkWriter(sink, directory, rotated) : null;
+export function sinkOutput(sink: LogSink, directory: string, surroundings: SinkSurroundings): LogOutput {
+  const writer = sink.kind === 'json-file' ? new JsonFileSinkWriter(sink, directory, surroundings) : null;
   return {
     write: async (stream, text) => {
-      for (const piece of piecesOf(text)) writer?.write({ log: piece, stream, time: BigInt(Date.now()) * 1_000_000n });
+      for (const piece of piecesOf(text)) {
+        await writer?.write({ log: piece, stream, time: BigInt(Date.now()) * 1_000_000n });
+      }
     },
     [Symbol.asyncDispose]: async () => {},
   };
@@ -62,22 +72,28 @@ export function jsonFileRecord(
 class JsonFileSinkWriter {
   readonly #sink: LogSink & { readonly kind: 'json-file' };
   readonly #path: string;
-  readonly #rotated: () => void;
+  readonly #surroundings: SinkSurroundings;
 
-  constructor(sink: LogSink & { readonly kind: 'json-file' }, directory: string, rotated: () => void) {
+  constructor(sink: LogSink & { readonly kind: 'json-file' }, directory: string, surroundings: SinkSurroundings) {
     this.#sink = sink;
     this.#path = join(directory, sink.fileName);
-    this.#rotated = rotated;
+    this.#surroundings = surroundings;
     appendFileSync(this.#path, '', { mode: 0o640 });
   }
 
-  write(record: JsonFileRecord): void {
-    const { maxSize, maxFiles, attributes } = this.#sink;
-    if (maxSize !== null && statSync(this.#path).size >= maxSize) {
-      rotateFiles(this.#path, maxFiles);
-      this.#rotated();
-    }
+  async write(record: JsonFileRecord): Promise<void> {
+    const { maxSize, attributes } = this.#sink;
+    if (maxSize !== null && statSync(this.#path).size >= maxSize) await this.#rotate();
     appendFileSync(this.#path, jsonFileRecord(record, attributes));
+  }
+
+  async #rotate(): Promise<void> {
+    if (!this.#sink.compress) return rotateFiles(this.#path, this.#sink.maxFiles);
+    const lock = await this.#surroundings.lock(join(dirname(this.#path), 'log.lock'));
+    if (lock === null) return;
+    rotateFiles(this.#path, this.#sink.maxFiles);
+    await lock[Symbol.asyncDispose]();
+    this.#surroundings.rotated();
   }
 }
 
@@ -85,13 +101,13 @@ class JsonFileSinkWriter {
 export function rotateFiles(path: string, maxFiles: number): void {
   const fresh = `${path}.new`;
   writeFileSync(fresh, '', { mode: 0o640 });
-  for (let index = maxFiles - 1; index > 0; index--) {
-    for (const suffix of ['', '.gz']) {
-      const name = `${path}.${index}${suffix}`;
-      if (!existsSync(name)) continue;
-      if (index === maxFiles - 1) unlinkSync(name);
-      else renameSync(name, `${path}.${index + 1}${suffix}`);
-    }
+  const rotated = readdirSync(dirname(path)).flatMap((name) => {
+    const [, index, suffix = ''] = name.startsWith(`${basename(path)}.`) ? (/\.(\d+)(\.gz)?$/.exec(name) ?? []) : [];
+    return index === undefined ? [] : [{ index: Number(index), suffix }];
+  });
+  for (const { index, suffix } of rotated.sort((a, b) => b.index - a.index)) {
+    if (index >= maxFiles - 1) unlinkSync(`${path}.${index}${suffix}`);
+    else renameSync(`${path}.${index}${suffix}`, `${path}.${index + 1}${suffix}`);
   }
   if (maxFiles > 1) renameSync(path, `${path}.1`);
   renameSync(fresh, path);

@@ -83,10 +83,10 @@ export function storageConcurrencyCases(subject: StorageDriverSubject): void {
 
   it('has cleaned up when its disposal is over', async () => {
     using context = testContext(subject.native);
-    // Once through: a driver may keep something ready for the next snapshot, but not more and more.
+    // Once through: a driver may keep a lock, or something ready for the next snapshot, but not more and more.
     const first = await subject.create(context);
-    await first.prepare(key('a'), null);
-    await first.remove(key('a'));
+    await makeLayer(first, 'A', null, 'true');
+    await first.remove(name('A'));
     await first[Symbol.asyncDispose]();
     const before = entries(context.directory);
     const driver = await subject.create(context);

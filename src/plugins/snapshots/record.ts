@@ -15,6 +15,7 @@ const schema = z.object({
   key: z.string().transform((key) => key as ActiveKey),
   kind: z.enum(['active', 'view']),
   parent: z.string().nullable().transform((parent) => parent as CommittedName | null),
+  parentId: z.string().nullable(),
   createdAt: z.iso.datetime(),
   /** Set just before the directory gets this name. Until it has it, the snapshot is not committed. */
   committedAs: z.string().optional().transform((name) => name as CommittedName | undefined),
@@ -32,6 +33,7 @@ export interface SnapshotRecord {
   readonly name: ActiveKey | CommittedName;
   readonly kind: 'active' | 'view' | 'committed';
   readonly parent: CommittedName | null;
+  readonly parentId: string | null;
   readonly createdAt: Date;
   /** The snapshot's own directory, in which the driver keeps what it likes. */
   readonly directory: string;
@@ -54,9 +56,18 @@ export function readRecord(directory: string, baseName: string): SnapshotRecord 
     const { committedAs, key, kind, ...stored } = schema.parse(JSON.parse(text));
     const committed = committedAs !== undefined && directoryName(committedAs) === baseName;
     if (!committed && directoryName(key) !== baseName) throw new Error(`it is the record of '${key}'`);
-    return { id: stored.id, name: committed ? committedAs : key, kind: committed ? 'committed' : kind, parent: stored.parent, createdAt: new Date(stored.createdAt), directory: path };
+    return { ...stored, name: committed ? committedAs : key, kind: committed ? 'committed' : kind, createdAt: new Date(stored.createdAt), directory: path };
   } catch (cause) {
     throw new HakoError('STATE_CORRUPT', `The record of the snapshot at ${path} cannot be read. Remove the snapshot, then import its image or create its container again.`, { cause, path });
+  }
+}
+
+/** The id in the record of a directory, whatever that is called now; null when there is none to be read. */
+export function readId(path: string): string | null {
+  try {
+    return schema.parse(JSON.parse(readFileSync(join(path, recordFile), 'utf8'))).id;
+  } catch {
+    return null;
   }
 }
 
@@ -68,14 +79,14 @@ export function writeRecord(directory: string, record: StoredSnapshot): string {
 }
 
 /**
- * Replaces the record so that a reader sees the old one or the new one, never half of it.
+ * Replaces the record so that a reader sees the old one or the new one, never half of it, also after a power cut.
  *
  * @param before - called with the new record's file before it takes the old one's place.
  */
 export function replaceRecord(directory: string, record: StoredSnapshot, before: (file: string) => void): void {
   const path = join(directory, recordFile);
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-  writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+  writeFileSync(temporary, JSON.stringify(record), { mode: 0o600, flush: true });
   before(temporary);
   renameSync(temporary, path);
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
+import { closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
@@ -7,11 +7,12 @@ import type { PluginContext } from '../../contracts/plugin-definition.ts';
 import type { ActiveKey, CommittedName, SnapshotInfo } from '../../contracts/storage-driver.ts';
 import { ChildMarkers } from './children.ts';
 import { directoryName } from './names.ts';
-import { readRecord, replaceRecord, type SnapshotRecord, writeRecord } from './record.ts';
+import { readId, readRecord, replaceRecord, type SnapshotRecord, type StoredSnapshot, writeRecord } from './record.ts';
 import { type SnapshotDirectory, Spares } from './spares.ts';
 import { Trash } from './trash.ts';
 
 const stagingName = '.tmp';
+const commitLock = '.commit.lock';
 
 /** @public */
 export type Populate = (directory: string, chain: readonly SnapshotRecord[]) => void | Promise<void>;
@@ -70,7 +71,7 @@ export class SnapshotStore implements AsyncDisposable {
     try {
       if (kind === 'active' && this.#spares !== null) this.#spares.take(staging);
       else mkdirSync(staging, { mode: 0o700 });
-      chain = this.#attach(id, writeRecord(staging, { id, key, kind, parent, createdAt: createdAt.toISOString() }), parent);
+      chain = this.#attach(staging, { id, key, kind, parent, parentId: null, createdAt: createdAt.toISOString() });
       const population = populate(staging, chain);
       if (population !== undefined) await population;
       this.#rename(staging, name, key);
@@ -80,7 +81,7 @@ export class SnapshotStore implements AsyncDisposable {
       throw error;
     }
     if (kind === 'active') this.#spares?.refill((each) => this.#staging(each));
-    return { id, name: key, kind, parent, createdAt, directory: join(this.#directory, name) };
+    return { id, name: key, kind, parent, parentId: chain[0]?.id ?? null, createdAt, directory: join(this.#directory, name) };
   }
 
   /**
@@ -91,19 +92,24 @@ export class SnapshotStore implements AsyncDisposable {
    */
   async commit(name: CommittedName, key: ActiveKey, settle: (directory: string) => void = () => undefined): Promise<void> {
     const target = directoryName(name);
-    const record = this.get(key);
-    if (record.kind !== 'active') throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot '${key}' is ${record.kind === 'view' ? 'a view' : 'committed already'}; only an active one can be committed.`);
-    if (target === directoryName(key) || this.#exists(target)) throw exists(name);
-    settle(record.directory);
-    childrenOf(record).allow();
-    const parent = record.parent === null ? null : this.get(record.parent);
-    replaceRecord(
-      record.directory,
-      { id: record.id, key, kind: 'active', parent: record.parent, createdAt: record.createdAt.toISOString(), committedAs: name },
-      (file) => (parent === null ? undefined : childrenOf(parent).renew(record.id, file)),
-    );
+    const { directory } = this.#committable(key, name);
+    settle(directory);
     await this.#native.syncFilesystem(this.#directory);
+    // Of several that commit one key, each to another name, the record must speak for the one that gets it.
+    await using _lock = await this.#native.lock(join(this.#directory, commitLock), { wait: true });
+    const record = this.#committable(key, name);
+    withDirectory(record, (own) => {
+      new ChildMarkers(own, record.id).allow();
+      const { id, parent, parentId } = record;
+      replaceRecord(own, { id, key, kind: 'active', parent, parentId, createdAt: record.createdAt.toISOString(), committedAs: name }, (file) => this.#siblingsOf(record)?.renew(id, file));
+      syncDirectory(own);
+    });
     this.#rename(record.directory, target, name);
+    if (readId(join(this.#directory, target)) !== record.id) {
+      // The key was removed and made anew in this very moment: that one was not to be committed.
+      renameSync(join(this.#directory, target), record.directory);
+      throw notFound(key);
+    }
     syncDirectory(this.#directory);
   }
 
@@ -120,8 +126,10 @@ export class SnapshotStore implements AsyncDisposable {
       throw new HakoError('SNAPSHOT_HAS_CHILDREN', `The snapshot '${name}' has others on top of it. Remove those first.`);
     }
     this.#committed.delete(baseName);
-    if (!this.#trash.take(join(this.#directory, baseName)) && record?.kind !== 'committed') throw notFound(name);
-    if (record !== null && record.parent !== null) this.#forget(record.id, record.parent);
+    const taken = this.#trash.take(join(this.#directory, baseName), (path) => record === null || readId(path) === record.id);
+    // Of a committed one, whoever forbade children is the remover; another may have finished for us.
+    if (!taken && record?.kind !== 'committed') throw notFound(name);
+    if (record !== null) this.#siblingsOf(record)?.drop(record.id);
   }
 
   /** @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND`, `HAKO_ERR_STATE_CORRUPT` */
@@ -205,7 +213,7 @@ export class SnapshotStore implements AsyncDisposable {
   #finishRemoval(baseName: string): boolean {
     const record = readRecord(this.#directory, baseName);
     if (record?.kind !== 'committed' || childrenOf(record).allowed()) return false;
-    this.#trash.take(record.directory);
+    this.#trash.take(record.directory, (path) => readId(path) === record.id);
     return true;
   }
 
@@ -219,25 +227,51 @@ export class SnapshotStore implements AsyncDisposable {
     }
   }
 
-  #forget(id: string, parent: CommittedName): void {
-    const record = readRecord(this.#directory, directoryName(parent));
-    if (record !== null) childrenOf(record).drop(id);
+  #siblingsOf({ parent, parentId }: SnapshotRecord): ChildMarkers | null {
+    return parent === null || parentId === null ? null : new ChildMarkers(join(this.#directory, directoryName(parent)), parentId);
   }
 
-  /** Leaves a child's marker with its parent. What is cached of the parent may be of an earlier one of that name. */
-  #attach(id: string, recordFile: string, parent: CommittedName | null): readonly SnapshotRecord[] {
-    if (parent === null) return [];
+  /** Writes a child's record, and marks it with its parent. What is cached of the parent may be of an earlier one of that name. */
+  #attach(staging: string, record: StoredSnapshot): readonly SnapshotRecord[] {
+    const parent = record.parent as CommittedName | null;
+    if (parent === null) {
+      writeRecord(staging, record);
+      return [];
+    }
     for (const attempt of ['cached', 'fresh']) {
       if (attempt === 'fresh') this.#committed.clear();
       const chain = this.chain(parent);
-      if (chain[0] !== undefined && childrenOf(chain[0]).add(id, recordFile)) return chain;
+      const file = writeRecord(staging, { ...record, parentId: chain[0]?.id ?? null });
+      if (chain[0] !== undefined && childrenOf(chain[0]).add(record.id, file)) return chain;
     }
     throw notFound(parent);
+  }
+
+  #committable(key: ActiveKey, name: CommittedName): SnapshotRecord {
+    const record = this.get(key);
+    if (record.kind !== 'active') throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot '${key}' is ${record.kind === 'view' ? 'a view' : 'committed already'}; only an active one can be committed.`);
+    if (directoryName(name) === directoryName(key) || this.#exists(directoryName(name))) throw exists(name);
+    return record;
   }
 }
 
 function childrenOf(record: SnapshotRecord): ChildMarkers {
   return new ChildMarkers(record.directory, record.id);
+}
+
+/** Works on a snapshot by descriptor, so that it is the same one even if its name is given to another meanwhile. */
+function withDirectory(record: SnapshotRecord, work: (directory: string) => void): void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(record.directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    const directory = `/proc/self/fd/${fd}`;
+    if (readId(directory) !== record.id) throw notFound(record.name);
+    work(directory);
+  } catch (error) {
+    throw hasErrno(error, 'ENOENT') ? notFound(record.name) : error;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 function syncDirectory(path: string): void {
