@@ -1,9 +1,21 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const busybox = '/bin/busybox';
-const applets = 'sh cat id ls true sleep ps hostname mount umount readlink stat grep env pwd echo tty kill ip mkdir mknod dd stty head wc tail'.split(' ');
+const applets =
+  'sh cat id ls true sleep ps hostname mount umount readlink stat grep env pwd echo tty kill ip mkdir mknod dd stty head wc tail'.split(
+    ' ',
+  );
 
 const passwd = `root:x:0:0:root:/root:/bin/sh
 1000:x:0:0:a name that is a number:/trap:/bin/sh
@@ -24,7 +36,8 @@ export class Rootfs implements Disposable {
   constructor() {
     // An ordinary user of the host must be able to come here.
     chmodSync(this.path, 0o755);
-    for (const directory of ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root', 'home/app']) mkdirSync(this.at(directory), { recursive: true });
+    for (const directory of ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root', 'home/app'])
+      mkdirSync(this.at(directory), { recursive: true });
     copyFileSync(busybox, this.at('bin/busybox'));
     for (const applet of applets) symlinkSync('busybox', this.at(`bin/${applet}`));
     this.write('etc/passwd', passwd);
