@@ -68,9 +68,10 @@ static int make_process(struct process *out, struct failure *failure, bool feeds
   return 0;
 }
 
-int container_start(const struct start_request *request, struct container *out, struct failure *failure) {
+int container_start(const struct start_request *request, start_hook *meanwhile, struct container *out,
+                    struct failure *failure) {
   *out = (struct container){.oom_fd = -1, .entry = -1};
-  return make_process(&out->init, failure, request->flags & HAKO_START_STDIN);
+  return meanwhile(request, failure) < 0 ? -1 : make_process(&out->init, failure, request->flags & HAKO_START_STDIN);
 }
 
 int container_exec(const struct container *container, const struct exec_request *request, struct process *out,

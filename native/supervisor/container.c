@@ -70,16 +70,16 @@ static void end_process(struct process *process, bool wait) {
 }
 
 // Everything on the supervisor's side between clone3 and execve.
-static int see_off(const struct start_request *request, struct container *out, struct handshake *handshake,
-                   const struct host *host, struct failure *failure) {
+static int see_off(const struct start_request *request, start_hook *meanwhile, struct container *out,
+                   struct handshake *handshake, const struct host *host, struct failure *failure) {
   pid_t pid = out->init.pid;
   if (request->unshare & CLONE_NEWUSER) {
     if (idmap_write(&request->idmap, host->proc, pid, failure) < 0 || handshake_release(handshake, failure) < 0)
       return -1;
   }
   // Meanwhile the child builds its mounts.
-  if (cgroup_join_steps(request, pid, failure) < 0 || read_start_ticks(host->proc, &out->init, failure) < 0 ||
-      handshake_release(handshake, failure) < 0)
+  if (meanwhile(request, failure) < 0 || cgroup_join_steps(request, pid, failure) < 0 ||
+      read_start_ticks(host->proc, &out->init, failure) < 0 || handshake_release(handshake, failure) < 0)
     return -1;
   struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
                             .with_stdin = request->flags & HAKO_START_STDIN,
@@ -93,9 +93,10 @@ static int see_off(const struct start_request *request, struct container *out, s
   return 0;
 }
 
-static int launch(const struct start_request *request, struct container *out, int into, struct handshake *handshake,
-                  const struct host *host, struct failure *failure) {
-  struct spawn how = {.unshare = request->unshare & ~(uint32_t)CLONE_NEWCGROUP, // made by the child, once it is in its cgroup
+static int launch(const struct start_request *request, start_hook *meanwhile, struct container *out, int into,
+                  struct handshake *handshake, const struct host *host, struct failure *failure) {
+  struct spawn how = {.unshare =
+                          request->unshare & ~(uint32_t)CLONE_NEWCGROUP, // made by the child, once it is in its cgroup
                       .cgroup = into,
                       .joins = request->joins,
                       .join_count = request->join_count,
@@ -104,13 +105,14 @@ static int launch(const struct start_request *request, struct container *out, in
   out->init.pid = spawn(&how, &out->init.pidfd, failure);
   if (out->init.pid == 0)
     child_start(request, handshake, host);
-  if (out->init.pid > 0 && see_off(request, out, handshake, host, failure) == 0)
+  if (out->init.pid > 0 && see_off(request, meanwhile, out, handshake, host, failure) == 0)
     return 0;
   end_process(&out->init, true);
   return -1;
 }
 
-int container_start(const struct start_request *request, struct container *out, struct failure *failure) {
+int container_start(const struct start_request *request, start_hook *meanwhile, struct container *out,
+                    struct failure *failure) {
   *out = (struct container){.init = no_process, .namespaces = request->unshare, .entry = -1, .oom_fd = -1};
   for (uint32_t i = 0; i < request->join_count; i++)
     out->namespaces |= request->joins[i].type;
@@ -122,7 +124,7 @@ int container_start(const struct start_request *request, struct container *out, 
   int result = -1;
   if (host_open(&host, failure) == 0) {
     if (handshake_open(&handshake, failure) == 0) {
-      result = launch(request, out, into, &handshake, &host, failure);
+      result = launch(request, meanwhile, out, into, &handshake, &host, failure);
       handshake_close(&handshake);
     }
     host_close(&host);

@@ -33,15 +33,20 @@ struct container {
   int entry;           // with HAKO_PROCESS_INIT: a pidfd of the program below it, see container_entry; else -1
   int oom_fd;          // -1: nothing to tell by
   char oom_key[32];
-  uint64_t oom_count;    // at the start
-  char *cgroups;         // directories that were made: each with its NUL, in the order made
+  uint64_t oom_count; // at the start
+  char *cgroups;      // directories that were made: each with its NUL, in the order made
   size_t cgroups_length;
 };
 
+typedef int start_hook(const struct start_request *request, struct failure *failure);
+
 // Gives 0 once execve has succeeded. Gives -1 with the failure, and with all
 // that was made undone (cgroups, the process), otherwise. The extra descriptors
-// that the request joins stay open: they are the caller's.
-int container_start(const struct start_request *request, struct container *out, struct failure *failure);
+// that the request joins stay open: they are the caller's. `meanwhile` does what
+// has to be done before the program runs, beside the building of its root; it
+// gives 0, or -1 with the failure.
+int container_start(const struct start_request *request, start_hook *meanwhile, struct container *out,
+                    struct failure *failure);
 
 // The process through which the namespaces are entered. Not an init of ours: its
 // memory belongs to the host's user namespace, so an ordinary user may not.

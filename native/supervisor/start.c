@@ -49,16 +49,21 @@ static void abort_container(struct container *container) {
   container_cleanup(container);
 }
 
-static int begin(const struct start_request *request, struct failure *failure) {
+// Making files takes as long as making namespaces, so the one goes on beside the
+// other. Who is told of the start finds them there.
+static int prepare_state(const struct start_request *request, struct failure *failure) {
   supervisor.sink = sink_open(&request->sink, HAKO_FD_STATE, failure);
   if (!supervisor.sink)
     return -1;
   if (exit_record_prepare(HAKO_FD_STATE) < 0)
     return fail(failure, "exit-record", errno, "prepare " HAKO_EXIT_RECORD);
-  // Before the process starts: who is told of it finds the socket.
   if (control_socket_open(HAKO_FD_STATE, supervisor_connected) < 0)
     return fail(failure, "control-socket", errno, "bind " HAKO_CONTROL_SOCKET);
-  if (container_start(request, &supervisor.container, failure) < 0)
+  return 0;
+}
+
+static int begin(const struct start_request *request, struct failure *failure) {
+  if (container_start(request, prepare_state, &supervisor.container, failure) < 0)
     return -1;
   if (task_watch(&supervisor.task, &supervisor.container.init, request->flags & HAKO_START_STDIN) < 0) {
     fail(failure, "memory", errno, "the process could not be watched");
