@@ -35,7 +35,7 @@ function mountCommand(mount: Mount): string {
   const others = mount.options.filter((option) => !option.startsWith('lowerdir+='));
   const base = commonDirectory(lower);
   // mount(2) takes one page of options: with relative paths, many layers fit.
-  const options = [...(lower.length === 0 ? [] : [`lowerdir=${lower.map((path) => posix.relative(base, path)).join(':')}`]), ...others];
+  const options = [...(lower.length === 0 ? [] : [`lowerdir=${lower.map((path) => posix.relative(base, path) || '.').join(':')}`]), ...others];
   return `cd ${quote(base)}\nmount -t ${quote(mount.type)} -o ${quote(options.join(','))} ${quote(mount.source)} ${target}`;
 }
 

@@ -1,0 +1,19 @@
+/** Prepares and mounts the host's root as whoever runs it, and says what a script sees there. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { overlay2 } from 'libhako/plugins/storage/overlay2';
+import { HostRootStorage } from '../../src/image/host/host-root-storage.ts';
+import { contextOn } from '../../src/plugins/conformance/context.ts';
+import { runMounted } from '../../src/plugins/conformance/mounted.ts';
+
+const [root = '', script = '', hide] = process.argv.slice(2);
+const { mkdirSync } = await import('node:fs');
+mkdirSync(join(root, 'overlay2'), { recursive: true });
+writeFileSync(join(root, 'secret'), 'of hako');
+const storage = new HostRootStorage(await overlay2.create(contextOn(join(root, 'overlay2')), {}), root);
+const key = 'container' as never;
+const mounts = await storage.prepareHostRoot(key, hide === undefined ? {} : { hide: JSON.parse(hide) as string[] }, process.getuid?.() !== 0);
+if (JSON.stringify(await storage.mounts(key)) !== JSON.stringify(mounts)) throw new Error('the mounts are not found again as they were');
+process.stdout.write(runMounted(mounts, script));
+await storage.remove(key);
+await storage[Symbol.asyncDispose]();
