@@ -98,8 +98,12 @@ static int make_mount(struct setup *setup, const struct setup_op *op) {
     strncat(what, option->key, sizeof what - strlen(what) - 1);
     return fail_mount(setup, op, fs, errno, what);
   }
-  if (sys_fsconfig(fs, CONFIG_CREATE, NULL, NULL, 0) < 0)
+  if (sys_fsconfig(fs, CONFIG_CREATE, NULL, NULL, 0) < 0) {
+    // Before Linux 6.5 overlay takes any option, and refuses the layers only here.
+    if (overlay && errno == EINVAL)
+      return OVERLAY_LEGACY;
     return fail_mount(setup, op, fs, errno, "");
+  }
   int made = sys_fsmount(fs, (unsigned)op->mount.attributes);
   return made < 0 ? fail_mount(setup, op, fs, errno, "") : made;
 }

@@ -6,7 +6,7 @@ import { type CgroupFiles, hasCode, isAbsent, kernelCgroupFiles } from './files.
  * start that finds none makes them again, with `openCgroups`.
  */
 export async function closeCgroups(host: CgroupHost, files: CgroupFiles = kernelCgroupFiles): Promise<void> {
-  for (const parent of new Set(Object.values(host.controllers))) {
+  for (const parent of new Set([...Object.values(host.controllers), ...(host.unifiedParent === null ? [] : [host.unifiedParent])])) {
     try {
       await files.rmdir(parent);
     } catch (error) {

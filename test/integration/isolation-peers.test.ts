@@ -18,12 +18,12 @@ async function probeBoth(probe: Probe, mode: Mode): Promise<Pair> {
   using rootfs = new Rootfs();
   probe.install(rootfs);
   const env = ['PATH=/bin', 'NAME=value'];
-  await using container = await IsolatedContainer.launch(rootfs, ['/probe'], { mode, settings: { env, hostname: 'box' } });
+  await using container = await IsolatedContainer.launch(rootfs, ['/probe', 'walk'], { mode, settings: { env, hostname: 'box' } });
   const { idMappings } = container.plan;
   const outcome = idMappings === null ? await container.end() : await ownedRun(rootfs, mode, env);
   if (outcome.exitCode !== 0) throw new Error(`hako: ${outcome.failure ?? outcome.stderr}`);
   const hard = container.host.openFilesLimit ?? 1_048_576;
-  const { stdout } = await runRunc({ rootfs: rootfs.path, args: ['/probe'], plan: container.plan, hostname: 'box', env, nofile: { soft: 1024, hard } });
+  const { stdout } = await runRunc({ rootfs: rootfs.path, args: ['/probe', 'walk'], plan: container.plan, hostname: 'box', env, nofile: { soft: 1024, hard } });
   return { hako: parseReport(outcome.stdout), runc: parseReport(stdout), container };
 }
 
@@ -32,7 +32,7 @@ async function ownedRun(rootfs: Rootfs, mode: Mode, env: readonly string[]) {
   await using first = await IsolatedContainer.launch(rootfs, ['/bin/true'], { mode });
   const host = first.plan.idMappings?.uid[0]?.hostId ?? 0;
   execFileSync('chown', ['-R', `${host}:${host}`, rootfs.path]);
-  await using container = await IsolatedContainer.launch(rootfs, ['/probe'], { mode, settings: { env: [...env], hostname: 'box' } });
+  await using container = await IsolatedContainer.launch(rootfs, ['/probe', 'walk'], { mode, settings: { env: [...env], hostname: 'box' } });
   return await container.end();
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { normal } from '../../plugins/privilege/normal/index.ts';
@@ -17,7 +17,7 @@ import {
   type StartContext,
   writeEtcFiles,
 } from '../../src/container/spec/index.ts';
-import type { HostInfo } from '../../src/contracts/host-info.ts';
+import type { CgroupHost, HostInfo } from '../../src/contracts/host-info.ts';
 import type { NativeServices } from '../../src/contracts/native-services.ts';
 import type { IsolationPlan } from '../../src/contracts/privilege-mode.ts';
 import { detectHost } from '../../src/host/detect.ts';
@@ -52,11 +52,28 @@ const noServices = new Proxy({} as NativeServices, {
 
 let detected: Promise<HostInfo> | undefined;
 
+/** A runtime in another test removes hako's parent groups when it closes and they are empty: here they are not. */
+function holdParents(cgroup: CgroupHost): void {
+  const parents = [...new Set(Object.values(cgroup.controllers))];
+  for (const parent of parents) mkdirSync(`${parent}/test-${process.pid}`, { recursive: true });
+  process.on('exit', () => {
+    for (const parent of parents) {
+      rmdirSync(`${parent}/test-${process.pid}`);
+      try {
+        rmdirSync(parent);
+      } catch {
+        // Another test holds it.
+      }
+    }
+  });
+}
+
 /** This machine, looked at once. */
 export function thisHost(): Promise<HostInfo> {
-  detected ??= Promise.all([loadNativeBinding(locateNative()).probe(), openCgroups()]).then(([probe, cgroup]) =>
-    detectHost(probe, cgroup),
-  );
+  detected ??= Promise.all([loadNativeBinding(locateNative()).probe(), openCgroups()]).then(([probe, cgroup]) => {
+    holdParents(cgroup);
+    return detectHost(probe, cgroup);
+  });
   return detected;
 }
 
@@ -65,7 +82,7 @@ async function seccompProgram(host: HostInfo, plan: IsolationPlan): Promise<Secc
 }
 
 function asUser(uid: number, extra: readonly string[]) {
-  return { extra, uid, prefix: ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--'] };
+  return { extra, uid, prefix: ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--'] };
 }
 
 export interface IsolatedOptions {

@@ -37,10 +37,9 @@ interface Environment {
 
 /** How a container is isolated, as a program sees it that shares no code with hako. */
 export function isolationCases({ probe, host }: Environment): readonly Case[] {
-  const report = async (isolated: IsolatedOptions = {}, prepare: (rootfs: Rootfs) => void = () => {}): Promise<ProbeReport> => {
+  const report = async (isolated: IsolatedOptions = {}, walk = false): Promise<ProbeReport> => {
     using rootfs = rootWithProbe(probe, host, isolated);
-    prepare(rootfs);
-    const outcome = await runIsolated(rootfs, ['/probe'], isolated);
+    const outcome = await runIsolated(rootfs, walk ? ['/probe', 'walk'] : ['/probe'], isolated);
     assert.equal(outcome.exitCode, 0, outcome.failure ?? outcome.stderr);
     return parseReport(outcome.stdout);
   };
@@ -52,7 +51,7 @@ export function isolationCases({ probe, host }: Environment): readonly Case[] {
       name: 'normal: /dev, masks, and nothing of the machine can be written to',
       missing: needsRoot,
       async run() {
-        const seen = await report();
+        const seen = await report({}, true);
         checkDevices(seen);
         checkHidden(seen);
         checkUnwritable(seen);
@@ -62,7 +61,7 @@ export function isolationCases({ probe, host }: Environment): readonly Case[] {
       name: 'privileged: every capability and device of the host, nothing hidden',
       missing: needsRoot,
       async run() {
-        const seen = await report({ mode: 'privileged' });
+        const seen = await report({ mode: 'privileged' }, true);
         assert.equal(seen.status['CapEff'], hex(host.capabilities));
         assert.equal(seen.status['CapInh'], nothing);
         assert.deepEqual([seen.status['Seccomp'], seen.status['NoNewPrivs']], ['0', '0']);
@@ -74,7 +73,7 @@ export function isolationCases({ probe, host }: Environment): readonly Case[] {
       name: 'rootless: root inside is nobody outside, and the rest is as in the normal mode',
       missing: () => (host.userNamespaces.supported ? undefined : host.userNamespaces.reason),
       async run() {
-        const seen = await report({ mode: 'rootless' });
+        const seen = await report({ mode: 'rootless' }, true);
         assert.equal(seen.status['CapEff'], hex(defaultCapabilities));
         assert.notEqual(seen.namespaces['user'], readlinkSync('/proc/self/ns/user'));
         assert.doesNotMatch(seen.uidMap.join('\n'), /^\s*\d+\s+0\s/m);
@@ -93,7 +92,7 @@ export function isolationCases({ probe, host }: Environment): readonly Case[] {
         const user = { ...host, uid, gid: uid, capabilities: [], cgroup: none, idRanges: { supported: false, reason: 'this test gives none' } } as const;
         using rootfs = rootWithProbe(probe, user, {});
         execFileSync('chown', ['-R', `${uid}:${uid}`, rootfs.path]);
-        const outcome = await runIsolated(rootfs, ['/probe'], { mode: 'rootless', host: user, uid });
+        const outcome = await runIsolated(rootfs, ['/probe', 'walk'], { mode: 'rootless', host: user, uid });
         assert.equal(outcome.exitCode, 0, outcome.failure ?? outcome.stderr);
         const seen = parseReport(outcome.stdout);
         assert.deepEqual([seen.uidMap.map((line) => line.trim().split(/\s+/)), seen.gidMap.map((line) => line.trim().split(/\s+/))], [[['0', String(uid), '1']], [['0', String(uid), '1']]]);
