@@ -11,8 +11,19 @@ const names = [
   [/^libhako\/plugins\/([a-z0-9-]+)\/([a-z0-9-]+)$/, 'plugins/$1/$2/index.ts'],
 ];
 
+// What transformed decorators call. vitest brings a package for it that plain node does not find; tslib has the same.
+const helpers = { decorate: '__decorate', decorateParam: '__param', decorateMetadata: '__metadata' };
+const tslib = import.meta.resolve('tslib').replace('tslib.js', 'tslib.es6.mjs');
+
+function helperModule(specifier) {
+  const name = /^@oxc-project\/runtime\/helpers\/(\w+)$/.exec(specifier)?.[1];
+  return name === undefined ? undefined : `data:text/javascript,export { ${helpers[name]} as default } from '${tslib}'`;
+}
+
 registerHooks({
   resolve(specifier, context, next) {
+    const helper = helperModule(specifier);
+    if (helper !== undefined) return { url: helper, shortCircuit: true };
     const found = names.find(([pattern]) => pattern.test(specifier));
     return next(found === undefined ? specifier : new URL(specifier.replace(...found), root).href, context);
   },
