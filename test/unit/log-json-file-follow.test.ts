@@ -196,6 +196,23 @@ describe('following a json-file log', () => {
     expect(follower.warnings).toEqual([expect.stringContaining('rotated faster than it was read')]);
   });
 
+  it('gives nothing twice when somebody else has taken the file that it had', async () => {
+    log.write('1');
+    log.rotate(5);
+    await sleep(20);
+    log.write('2');
+    log.rotate(5);
+    await sleep(20);
+    log.write('3');
+    const follower = new Follower();
+    await follower.until(3);
+    renameSync(log.path, `${log.path}-20260801`);
+    await sleep(20);
+    log.write('4');
+    expect(await follower.end()).toEqual(lines(1, 4));
+    expect(follower.warnings).toEqual([expect.stringContaining('rotated faster')]);
+  });
+
   it('goes on after somebody has cut the file off', async () => {
     const follower = new Follower();
     log.write(...lines(1, 3));

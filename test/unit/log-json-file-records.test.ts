@@ -109,7 +109,7 @@ describe('RecordDecoder', () => {
           time: rest.time,
           line: Buffer.from((whole ? rest.log.slice(0, -1) : rest.log).toWellFormed()),
           partial: !whole,
-          ...(attrs === undefined ? {} : { attributes: attrs }),
+          ...(attrs === undefined || Object.keys(attrs).length === 0 ? {} : { attributes: attrs }),
         });
       }),
       { numRuns: 2_000 },

@@ -20,7 +20,7 @@ export async function compressRotated(
   native: Pick<NativeServices, 'lock'>,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let index = maxFiles - 1; index > 0; index--) {
+  for (const index of await uncompressed(path)) {
     signal.throwIfAborted();
     const source = await ifThere(open(`${path}.${index}`));
     if (source === null) continue;
@@ -32,6 +32,16 @@ export async function compressRotated(
   }
 }
 
+/** The numbers of the files that wait, the oldest first. */
+async function uncompressed(path: string): Promise<number[]> {
+  const prefix = `${basename(path)}.`;
+  const names = (await ifThere(readdir(dirname(path)))) ?? [];
+  const numbers = names.flatMap((name) =>
+    name.startsWith(prefix) && /^[1-9]\d*$/.test(name.slice(prefix.length)) ? [Number(name.slice(prefix.length))] : [],
+  );
+  return numbers.sort((a, b) => b - a);
+}
+
 async function compressOne(
   path: string,
   maxFiles: number,
@@ -39,12 +49,14 @@ async function compressOne(
   native: Pick<NativeServices, 'lock'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { ino: inode, size } = await source.stat({ bigint: true });
+  const { ino: inode, size, atime, mtime } = await source.stat({ bigint: true });
   const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
   const target = await open(temporary, 'wx', mode);
   try {
     try {
       await compressFile(source, target, { lastTime: await lastRecordTime(source, Number(size)), inode }, signal);
+      // As gzip(1) does; a reader tells by it which files are newer than the one it has.
+      await target.utimes(atime, mtime);
       await target.sync();
     } finally {
       await target.close();

@@ -5,7 +5,7 @@ import { basename, dirname } from 'node:path';
 const pollWithWatch = 1_000;
 const pollAlone = 100;
 
-/** Tells when a file, or one whose name begins the same, may have changed. */
+/** Tells when a file may have changed, or another have taken its name. */
 export class FileWatch implements Disposable {
   readonly #name: string;
   readonly #onRename: () => void;
@@ -13,7 +13,7 @@ export class FileWatch implements Disposable {
   #changed = false;
   #wake: (() => void) | null = null;
 
-  /** `onRename` is called at once when files come, go or change their names. */
+  /** `onRename` is called at once when the name comes, goes or stands for another file. */
   constructor(path: string, onRename: () => void) {
     this.#name = basename(path);
     this.#onRename = onRename;
@@ -24,7 +24,7 @@ export class FileWatch implements Disposable {
     try {
       const watcher = watch(directory);
       watcher.on('change', (event, name) => {
-        if (name !== null && !name.toString().startsWith(this.#name)) return;
+        if (name !== null && name.toString() !== this.#name) return;
         if (event === 'rename') this.#onRename();
         this.notify();
       });

@@ -13,7 +13,8 @@ export class LogChain implements AsyncDisposable {
   readonly #maxFiles: number;
   readonly #warn: (message: string) => void;
   #cursors: LogCursor[];
-  #refreshing: Promise<void> = Promise.resolve();
+  #working: Promise<void> = Promise.resolve();
+  #waiting: Promise<void> | null = null;
   #closed = false;
 
   private constructor(path: string, maxFiles: number, warn: (message: string) => void, files: readonly LogFile[]) {
@@ -53,11 +54,14 @@ export class LogChain implements AsyncDisposable {
     await this.#cursors.shift()?.[Symbol.asyncDispose]();
   }
 
-  /** Opens the files that have been begun since. Calls that overlap are done one after the other. */
+  /** Opens the files that have been begun since. One call waits while another works; more than one wait as one. */
   refresh(): Promise<void> {
-    const work = this.#refreshing.then(() => this.#openNewer());
-    this.#refreshing = work.catch(() => {});
-    return work;
+    this.#waiting ??= this.#working.then(() => {
+      this.#waiting = null;
+      return this.#openNewer();
+    });
+    this.#working = this.#waiting.catch(() => {});
+    return this.#waiting;
   }
 
   async #openNewer(): Promise<void> {
@@ -73,7 +77,7 @@ export class LogChain implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await this.#refreshing;
+    await this.#working;
     await closeAll(this.files);
     this.#cursors = [];
   }

@@ -13,6 +13,8 @@ export class LogFile implements AsyncDisposable {
   /** When it was opened, in bytes. */
   readonly size: number;
   readonly compressed: RotatedFile | null;
+  /** Nanoseconds since the epoch; of a compressed file: when what it was made of was last written to. */
+  readonly writtenAt: bigint;
   readonly name: string;
   readonly #identity: string;
   readonly #inode: bigint;
@@ -20,12 +22,13 @@ export class LogFile implements AsyncDisposable {
   private constructor(
     name: string,
     handle: FileHandle,
-    status: { dev: bigint; ino: bigint; size: bigint },
+    status: { dev: bigint; ino: bigint; size: bigint; mtimeNs: bigint },
     compressed: RotatedFile | null,
   ) {
     this.handle = handle;
     this.size = Number(status.size);
     this.compressed = compressed;
+    this.writtenAt = status.mtimeNs;
     this.name = name;
     this.#identity = `${status.dev}:${status.ino}`;
     this.#inode = status.ino;
@@ -132,11 +135,22 @@ async function openFrom(path: string, maxFiles: number, known: LogFile | null): 
       if (files.some((other) => other.isSameAs(file))) await file[Symbol.asyncDispose]();
       else files.unshift(file);
     }
-    return { files, gap: known !== null && maxFiles > 1 };
+    if (known === null) return { files, gap: false };
+    return { files: await writtenSince(known, files), gap: maxFiles > 1 };
   } catch (error) {
     await closeAll(files);
     throw error;
   }
+}
+
+/**
+ * Where the known file is not found any more, what is older than it can be told by the time alone: somebody else may
+ * have renamed or compressed files in his own way.
+ */
+async function writtenSince(known: LogFile, files: readonly LogFile[]): Promise<LogFile[]> {
+  const { mtimeNs } = await known.handle.stat({ bigint: true });
+  await closeAll(files.filter((file) => file.writtenAt < mtimeNs));
+  return files.filter((file) => file.writtenAt >= mtimeNs);
 }
 
 async function haveTheirNames(files: readonly LogFile[]): Promise<boolean> {
