@@ -56,6 +56,8 @@ int init_split(struct program *program, const struct identity *identity) {
     _exit(1);
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // In another's pid namespace orphans would pass it by.
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (!handshake_supervisor_alive(program->handshake))
     _exit(1);
   prctl(PR_SET_NAME, "hako-init");

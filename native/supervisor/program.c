@@ -82,9 +82,7 @@ static void add_home(struct process_request *process, const char *home) {
 
 // What only the container's root may do.
 static int prepare(struct program *program, const struct identity *identity) {
-  if (streams_open(program, identity) < 0 || set_rlimits(program->process, program->failure) < 0)
-    return -1;
-  if (make_cwd(program) < 0)
+  if (streams_open(program, identity) < 0 || make_cwd(program) < 0)
     return -1;
   // Nothing that was opened on the way may stay open in the program.
   if (sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
@@ -109,7 +107,9 @@ static int drop_privileges(struct program *program, const struct identity *ident
   // Docker's order: root's working directory may be closed to the user that comes to
   // stand in it, and one on a network filesystem to root.
   int outside = enter_cwd(program);
-  if (outside < 0 || credentials_apply(identity, process, keep, program->proc, program->failure) < 0)
+  // Limits after what opens descriptors and before what takes away the right to raise them.
+  if (outside < 0 || set_rlimits(process, program->failure) < 0 ||
+      credentials_apply(identity, process, keep, program->proc, program->failure) < 0)
     return -1;
   // The change of credentials may have made it dumpable again (fs.suid_dumpable).
   prctl(PR_SET_DUMPABLE, 0);

@@ -119,6 +119,7 @@ describe.skipIf(unmet({ root: true, tools: ['setpriv'] }) !== undefined)('an ord
     );
     expect(failed).toBeUndefined();
     expect(exited?.exitCode).toBe(0);
+    expect(readFileSync(`/proc/${supervisor.child.pid}/oom_score_adj`, 'utf8')).toBe('0\n');
     expect(stdout.split('\r\n').slice(0, 3)).toEqual(['0', '/dev/pts/0', '700']);
     expect(stdout.split('\r\n').slice(3, 6)).toEqual(
       ['user', 'time', 'cgroup'].map((name) => readlinkSync(`/proc/${pid}/ns/${name}`)),

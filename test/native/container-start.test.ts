@@ -262,6 +262,13 @@ describe.skipIf(unmet({ root: true }) !== undefined)('a container, seen from ins
     );
   });
 
+  test('a limit that leaves hardly a descriptor', async () => {
+    using rootfs = new Rootfs();
+    const few = { rlimits: [{ resource: 7, soft: 3n, hard: 3n }] };
+    expect((await run(rootfs, containerProcess(['echo', 'alive'], few))).stdout).toBe('alive\n');
+    expect((await run(rootfs, containerProcess(['echo', 'alive'], { ...few, tty: true }))).stdout).toBe('alive\r\n');
+  });
+
   test('signals are neither ignored nor blocked, whatever the embedder does', async () => {
     using rootfs = new Rootfs();
     const { stdout } = await run(rootfs, containerProcess(['grep', 'Sig[BI]', '/proc/self/status']));
