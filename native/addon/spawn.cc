@@ -44,6 +44,10 @@ struct ChildPlan {
   const char *step;
 };
 
+// The child leaves its stack by execve(2) and never returns, so what AddressSanitizer
+// notes of that memory would stay, for whoever gets it next, in the memory that is shared.
+#define RUNS_ON_BORROWED_STACK __attribute__((no_sanitize("address")))
+
 int ChildFailed(ChildPlan *plan, const char *step) {
   plan->error = errno;
   plan->step = step;
@@ -52,7 +56,7 @@ int ChildFailed(ChildPlan *plan, const char *step) {
 
 // A handler of Node's must not run in the child, and what Node ignores (SIGPIPE)
 // must not be ignored there. Raw, because the libc hides two of its own signals.
-void ResetSignalDispositions() {
+RUNS_ON_BORROWED_STACK void ResetSignalDispositions() {
   // struct sigaction as the kernel has it; all zero is SIG_DFL, and has the same size on x64 and arm64.
   const unsigned long by_default[4] = {};
   for (int signal = 1; signal <= kSignals; signal++) {
@@ -63,7 +67,7 @@ void ResetSignalDispositions() {
 // Runs in Node's own memory while the thread that called stands still (vfork(2)),
 // beside Node's other threads: system calls only, no lock, no allocation. The
 // descriptor table and the signal dispositions are its own.
-int Child(void *argument) {
+RUNS_ON_BORROWED_STACK int Child(void *argument) {
   auto *plan = static_cast<ChildPlan *>(argument);
   ResetSignalDispositions();
   if (setsid() == -1) return ChildFailed(plan, "setsid");
