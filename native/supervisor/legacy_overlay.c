@@ -75,7 +75,7 @@ int legacy_overlay(struct setup *setup, const struct setup_op *op) {
   strcat(link, decimal(number, target));
   if (fchdir(setup->proc) < 0 ||
       mount("overlay", link, "overlay", (unsigned long)op->mount.attributes & SAME_FLAGS, text.data) < 0)
-    return fail(setup->failure, "mount", errno, "overlay on /", op->path);
+    return fail(setup->failure, "mount", errno, "overlay on /", op->path, " (the kernel's log says why)");
   if (chdir("/") < 0)
     return fail(setup->failure, "mount", errno, "cannot leave procfs");
   if (*op->path)

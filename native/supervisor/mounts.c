@@ -56,11 +56,16 @@ static const char *explanation(int fs, char *buffer, size_t size) {
   return length > 2 && buffer[1] == ' ' ? buffer + 2 : buffer;
 }
 
-static int fail_mount(struct setup *setup, const struct setup_op *op, int fs, int errnum, const char *what) {
+static int fail_mount(struct setup *setup, const struct setup_op *op, int fs, const struct mount_option *option) {
+  int errnum = errno;
   char words[200];
   const char *why = fs < 0 ? "" : explanation(fs, words, sizeof words);
-  return fail(setup->failure, "mount", errnum, op->mount.type, " on /", op->path[0] == '/' ? op->path + 1 : op->path,
-              what, *why ? ": " : "", why);
+  if (fs < 0 && errnum == ENODEV)
+    why = "the kernel doesn't have this filesystem";
+  const char *target = op->path[0] == '/' ? op->path + 1 : op->path;
+  return fail(setup->failure, "mount", errnum, op->mount.type, " on /", target, option ? ", option " : "",
+              option ? option->key : "", option && *option->value ? "=" : "", option ? option->value : "",
+              *why ? ": " : "", why);
 }
 
 static int configure(int fs, const char *key, const char *value) {
@@ -84,9 +89,10 @@ static int make_mount(struct setup *setup, const struct setup_op *op) {
     return OVERLAY_LEGACY;
   cleanup_fd int fs = sys_fsopen(op->mount.type);
   if (fs < 0)
-    return fail_mount(setup, op, -1, errno, errno == ENODEV ? ": the kernel doesn't have this filesystem" : "");
-  if (*op->source && sys_fsconfig(fs, CONFIG_SET_STRING, "source", op->source, 0) < 0)
-    return fail_mount(setup, op, fs, errno, ", source");
+    return fail_mount(setup, op, -1, NULL);
+  struct mount_option source = {.key = "source", .value = op->source};
+  if (*source.value && configure(fs, source.key, source.value) < 0)
+    return fail_mount(setup, op, fs, &source);
   for (uint32_t i = 0; i < op->mount.option_count; i++) {
     const struct mount_option *option = &op->mount.options[i];
     if (configure(fs, option->key, option->value) == 0)
@@ -94,18 +100,16 @@ static int make_mount(struct setup *setup, const struct setup_op *op) {
     // Before Linux 6.8 layers can't be added one by one.
     if (overlay && strcmp(option->key, "lowerdir+") == 0 && errno == EINVAL)
       return OVERLAY_LEGACY;
-    char what[64] = ", option ";
-    strncat(what, option->key, sizeof what - strlen(what) - 1);
-    return fail_mount(setup, op, fs, errno, what);
+    return fail_mount(setup, op, fs, option);
   }
   if (sys_fsconfig(fs, CONFIG_CREATE, NULL, NULL, 0) < 0) {
     // Before Linux 6.5 overlay takes any option, and refuses the layers only here.
     if (overlay && errno == EINVAL)
       return OVERLAY_LEGACY;
-    return fail_mount(setup, op, fs, errno, "");
+    return fail_mount(setup, op, fs, NULL);
   }
   int made = sys_fsmount(fs, (unsigned)op->mount.attributes);
-  return made < 0 ? fail_mount(setup, op, fs, errno, "") : made;
+  return made < 0 ? fail_mount(setup, op, fs, NULL) : made;
 }
 
 int setup_mount(struct setup *setup, const struct setup_op *op) {

@@ -3,13 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { CLONE_NEWCGROUP, CLONE_NEWTIME, MOUNT_ATTR_RDONLY } from '../../src/native/protocol.ts';
 import { unmet } from '../support/requires.ts';
 import {
-  bind,
   capabilities,
   containerProcess,
   exec,
   idle,
   launch,
-  mount,
   privateNamespaces,
   run,
   runShell,
@@ -120,66 +118,6 @@ describe.skipIf(unmet({ root: true }) !== undefined)('a container, seen from ins
     expect(stderr).toMatch(/file: Read-only file system/);
     expect(stdout).toBe('written\n');
     expect(existsSync(rootfs.at('file'))).toBe(false);
-  });
-
-  test('an overlay as root, with as many layers as are given', async () => {
-    using rootfs = new Rootfs();
-    using base = new Rootfs();
-    for (const name of ['one', 'two', 'upper', 'work']) mkdirSync(base.at(name));
-    base.write('one/file', 'one');
-    base.write('two/file', 'two');
-    const overlay = mount('overlay', '', 0n, [
-      ['lowerdir+', base.at('two')],
-      ['lowerdir+', base.at('one')],
-      ['lowerdir+', rootfs.path],
-      ['upperdir', base.at('upper')],
-      ['workdir', base.at('work')],
-    ]);
-    const ops = setup(rootfs).map((op) => (op.kind === 'bind' && op.path === '' ? overlay : op));
-    const { stdout } = await runShell(rootfs, 'cat /file; echo new > /made', {}, { setup: ops });
-    expect(stdout).toBe('two');
-    expect(base.read('upper/made')).toBe('new\n');
-    expect(existsSync(rootfs.at('made'))).toBe(false);
-  });
-
-  test('layers whose paths are too long for fsconfig(2) go by mount(2)', async () => {
-    using rootfs = new Rootfs();
-    using base = new Rootfs();
-    const long = `${'l'.repeat(200)}/${'m'.repeat(100)},:x`;
-    for (const name of [long, 'upper', 'work']) mkdirSync(base.at(name), { recursive: true });
-    base.write(`${long}/file`, 'long');
-    const overlay = mount('overlay', '', 0n, [
-      ['lowerdir+', base.at(long)],
-      ['lowerdir+', rootfs.path],
-      ['upperdir', base.at('upper')],
-      ['workdir', base.at('work')],
-    ]);
-    const ops = setup(rootfs).map((op) => (op.kind === 'bind' && op.path === '' ? overlay : op));
-    const { stdout, failed } = await runShell(rootfs, 'cat /file; echo new > /made; ls /', {}, { setup: ops });
-    expect(failed).toBeUndefined();
-    expect(stdout).toMatch(/^longbin\n/);
-    expect(base.read('upper/made')).toBe('new\n');
-  });
-
-  test('a bind of a file and of a directory, read-only and not, over targets that are made', async () => {
-    using rootfs = new Rootfs();
-    using host = new Rootfs();
-    host.write('file', 'host\n');
-    const binds = [
-      bind(host.at('file'), 'etc/deep/file', { set: MOUNT_ATTR_RDONLY }),
-      bind(host.path, '/mnt/host'),
-      bind('/absent/source', 'none', { optional: true }),
-    ];
-    const { stdout, stderr } = await runShell(
-      rootfs,
-      'cat /etc/deep/file /mnt/host/file; echo x > /etc/deep/file; echo new > /mnt/host/new; ls /none',
-      {},
-      {},
-      { before: binds },
-    );
-    expect(stdout).toBe('host\nhost\n');
-    expect(stderr).toMatch(/deep\/file: Read-only[\s\S]*none: No such file/);
-    expect(host.read('new')).toBe('new\n');
   });
 
   test('sysctls are those of its own namespaces', async () => {

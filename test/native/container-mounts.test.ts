@@ -1,0 +1,130 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SLAVE, type SetupOperation } from '../../src/native/protocol.ts';
+import { unmet } from '../support/requires.ts';
+import { bind, containerProcess, mount, run, runShell, setup } from './support/container.ts';
+import { Rootfs } from './support/rootfs.ts';
+
+describe.skipIf(unmet({ root: true }) !== undefined)('mounts', () => {
+  test('an overlay as root, with as many layers as are given', async () => {
+    using rootfs = new Rootfs();
+    using base = new Rootfs();
+    for (const name of ['one', 'two', 'upper', 'work']) mkdirSync(base.at(name));
+    base.write('one/file', 'one');
+    base.write('two/file', 'two');
+    const overlay = mount('overlay', '', 0n, [
+      ['lowerdir+', base.at('two')],
+      ['lowerdir+', base.at('one')],
+      ['lowerdir+', rootfs.path],
+      ['upperdir', base.at('upper')],
+      ['workdir', base.at('work')],
+    ]);
+    const ops = setup(rootfs).map((op) => (op.kind === 'bind' && op.path === '' ? overlay : op));
+    const { stdout } = await runShell(rootfs, 'cat /file; echo new > /made', {}, { setup: ops });
+    expect(stdout).toBe('two');
+    expect(base.read('upper/made')).toBe('new\n');
+    expect(existsSync(rootfs.at('made'))).toBe(false);
+  });
+
+  test('layers whose paths are too long for fsconfig(2) go by mount(2)', async () => {
+    using rootfs = new Rootfs();
+    using base = new Rootfs();
+    const long = `${'l'.repeat(200)}/${'m'.repeat(100)},:x`;
+    for (const name of [long, 'upper', 'work']) mkdirSync(base.at(name), { recursive: true });
+    base.write(`${long}/file`, 'long');
+    const overlay = mount('overlay', '', 0n, [
+      ['lowerdir+', base.at(long)],
+      ['lowerdir+', rootfs.path],
+      ['upperdir', base.at('upper')],
+      ['workdir', base.at('work')],
+    ]);
+    const ops = setup(rootfs).map((op) => (op.kind === 'bind' && op.path === '' ? overlay : op));
+    const { stdout, failed } = await runShell(rootfs, 'cat /file; echo new > /made; ls /', {}, { setup: ops });
+    expect(failed).toBeUndefined();
+    expect(stdout).toMatch(/^longbin\n/);
+    expect(base.read('upper/made')).toBe('new\n');
+  });
+
+  test('a bind of a file and of a directory, read-only and not, over targets that are made', async () => {
+    using rootfs = new Rootfs();
+    using host = new Rootfs();
+    host.write('file', 'host\n');
+    const binds = [
+      bind(host.at('file'), 'etc/deep/file', { set: MOUNT_ATTR_RDONLY }),
+      bind(host.path, '/mnt/host'),
+      bind('/absent/source', 'none', { optional: true }),
+    ];
+    const { stdout, stderr } = await runShell(
+      rootfs,
+      'cat /etc/deep/file /mnt/host/file; echo x > /etc/deep/file; echo new > /mnt/host/new; ls /none',
+      {},
+      {},
+      { before: binds },
+    );
+    expect(stdout).toBe('host\nhost\n');
+    expect(stderr).toMatch(/deep\/file: Read-only[\s\S]*none: No such file/);
+    expect(host.read('new')).toBe('new\n');
+  });
+
+  test('what can’t be mounted is said with the option, and in the kernel’s own words where it has some', async () => {
+    using rootfs = new Rootfs();
+    const attempt = async (op: SetupOperation) =>
+      (await run(rootfs, containerProcess(['true']), {}, { before: [op] })).failed;
+    const overlay = (...options: [string, string][]) => attempt(mount('overlay', 'mnt', 0n, options));
+    expect(await attempt(mount('nosuchfs', 'mnt', 0n))).toMatchObject({
+      operation: 'mount',
+      errno: 19,
+      detail: "nosuchfs on /mnt: the kernel doesn't have this filesystem",
+    });
+    expect(await attempt(mount('tmpfs', 'mnt', 0n, [['nonsense', '1']]))).toMatchObject({
+      errno: 22,
+      detail: "tmpfs on /mnt, option nonsense=1: tmpfs: Unknown parameter 'nonsense'",
+    });
+    expect(await overlay(['lowerdir+', '/absent'])).toMatchObject({
+      operation: 'mount',
+      errno: 2,
+      detail: expect.stringContaining('overlay on /mnt'),
+    });
+    expect(await overlay(['lowerdir+', rootfs.path], ['upperdir', rootfs.at('tmp')])).toMatchObject({
+      operation: 'mount',
+      errno: 22,
+      detail: expect.stringContaining('log says why'),
+    });
+    const long = Array.from({ length: 200 }, (_, i): [string, string] => ['lowerdir+', `/${'x'.repeat(255)}/${i}`]);
+    expect(await overlay(...long)).toMatchObject({
+      operation: 'mount',
+      errno: 7,
+      detail: expect.stringContaining('too many or too long'),
+    });
+    expect(await attempt(bind('/absent', 'mnt'))).toMatchObject({
+      operation: 'bind',
+      errno: 2,
+      detail: 'source /absent',
+    });
+    expect(await attempt(bind('/etc/passwd', 'mnt', { device: true }))).toMatchObject({
+      operation: 'bind',
+      errno: 19,
+      detail: 'source /etc/passwd is not a device node',
+    });
+    expect(await attempt(bind('/etc/passwd', 'absent', { target: { create: null, noFollow: false } }))).toMatchObject({
+      operation: 'bind',
+      errno: 2,
+      detail: 'target absent',
+    });
+    expect(await attempt(bind('/etc/passwd', 'home'))).toMatchObject({
+      operation: 'bind',
+      errno: 20,
+      detail: 'home is a directory, not an ordinary file',
+    });
+  });
+
+  test('nothing of it is left on the host', async () => {
+    using rootfs = new Rootfs();
+    const before = readFileSync('/proc/self/mountinfo', 'utf8');
+    for (const propagation of [MS_PRIVATE, MS_SLAVE]) {
+      const ops = setup(rootfs).map((op): SetupOperation => (op.kind === 'propagation' ? { ...op, propagation } : op));
+      expect((await run(rootfs, containerProcess(['true']), { setup: ops })).exited?.exitCode).toBe(0);
+    }
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(before);
+  });
+});
