@@ -65,7 +65,11 @@ export function parseCapability(text: string): CapabilityName {
   const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
   const index = numbers.get(name);
   const known = index === undefined ? undefined : allCapabilities[index];
-  if (known === undefined) throw new HakoError('INVALID_OPTION', `'${text.slice(0, 60)}' is not a capability of Linux; capabilities(7) lists them.`);
+  if (known === undefined)
+    throw new HakoError(
+      'INVALID_OPTION',
+      `'${text.slice(0, 60)}' is not a capability of Linux; capabilities(7) lists them.`,
+    );
   return known;
 }
 
@@ -74,7 +78,11 @@ export function capabilityMask(names: readonly string[]): bigint {
   let mask = 0n;
   for (const name of names) {
     const index = numbers.get(name);
-    if (index === undefined) throw new HakoError('INVALID_OPTION', `'${name.slice(0, 60)}' is not a capability of Linux; capabilities(7) lists them.`);
+    if (index === undefined)
+      throw new HakoError(
+        'INVALID_OPTION',
+        `'${name.slice(0, 60)}' is not a capability of Linux; capabilities(7) lists them.`,
+      );
     mask |= 1n << BigInt(index);
   }
   return mask;

@@ -19,7 +19,15 @@ export function parseMountInfo(text: string): readonly MountInfo[] {
     if (separator < 0) continue;
     const [id, parentId, , root, mountPoint, options] = line.slice(0, separator).split(' ');
     const [type, source, superOptions] = line.slice(separator + 3).split(' ');
-    if (id === undefined || parentId === undefined || root === undefined || mountPoint === undefined || options === undefined || type === undefined) continue;
+    if (
+      id === undefined ||
+      parentId === undefined ||
+      root === undefined ||
+      mountPoint === undefined ||
+      options === undefined ||
+      type === undefined
+    )
+      continue;
     mounts.push({
       id: Number(id),
       parentId: Number(parentId),

@@ -1,6 +1,6 @@
-import type { CgroupHost } from '../contracts/host-info.ts';
 import { capabilityNames } from '../base/capabilities.ts';
 import { HakoError } from '../base/errors.ts';
+import type { CgroupHost } from '../contracts/host-info.ts';
 import { type CgroupFiles, kernelCgroupFiles, makeDirectory } from './files.ts';
 import { defaultParentName, findHierarchies, type Hierarchy } from './hierarchies.ts';
 import { openUnifiedParent } from './unified-parent.ts';
@@ -19,9 +19,15 @@ export interface CgroupOptions {
  *
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` for a parent that is not a clean absolute path.
  */
-export async function openCgroups(options: CgroupOptions = {}, files: CgroupFiles = kernelCgroupFiles): Promise<CgroupHost> {
+export async function openCgroups(
+  options: CgroupOptions = {},
+  files: CgroupFiles = kernelCgroupFiles,
+): Promise<CgroupHost> {
   const parent = options.parent === undefined ? null : checkParent(options.parent);
-  const hierarchies = findHierarchies((await files.read('/proc/self/cgroup')) ?? '', (await files.read('/proc/self/mountinfo')) ?? '');
+  const hierarchies = findHierarchies(
+    (await files.read('/proc/self/cgroup')) ?? '',
+    (await files.read('/proc/self/mountinfo')) ?? '',
+  );
   const controllers: Record<string, string> = {};
   const missing: Record<string, string> = {};
   const names = new Set<string>();
@@ -40,13 +46,16 @@ export async function openCgroups(options: CgroupOptions = {}, files: CgroupFile
     for (const name of (await files.list(unified.directory))?.files ?? []) names.add(name);
     controllers['freezer'] ??= unified.directory;
     if (await mayLoadDevicePrograms(files)) controllers['devices'] ??= unified.directory;
-    else missing['devices'] ??= 'attaching a device program to a control group needs CAP_SYS_ADMIN in the first user namespace';
+    else
+      missing['devices'] ??=
+        'attaching a device program to a control group needs CAP_SYS_ADMIN in the first user namespace';
   }
 
   for (const controller of Object.keys(controllers)) delete missing[controller];
   if (controllers['blkio'] !== undefined) delete missing['io'];
   for (const controller of ['cpu', 'cpuset', 'devices', 'freezer', 'io', 'memory', 'pids']) {
-    if (controllers[controller] === undefined && (controller !== 'io' || controllers['blkio'] === undefined)) missing[controller] ??= reasonForNone(hierarchies);
+    if (controllers[controller] === undefined && (controller !== 'io' || controllers['blkio'] === undefined))
+      missing[controller] ??= reasonForNone(hierarchies);
   }
   return {
     layout: layoutOf(hierarchies),
@@ -70,7 +79,8 @@ async function openLegacyParent(
   try {
     await makeLegacyGroup(hierarchy, directory, files);
   } catch (error) {
-    for (const controller of hierarchy.controllers) missing[controller] = `${directory} cannot be made (${error instanceof Error ? error.message : String(error)})`;
+    for (const controller of hierarchy.controllers)
+      missing[controller] = `${directory} cannot be made (${error instanceof Error ? error.message : String(error)})`;
     return;
   }
   for (const controller of hierarchy.controllers) controllers[controller] = directory;
@@ -89,7 +99,8 @@ async function makeLegacyGroup(hierarchy: Hierarchy, directory: string, files: C
   }
   // Containers' groups start with the parent's CPUs and nodes, so that a limit on one of the two is enough.
   if (hierarchy.controllers.includes('cpuset')) await files.write(`${at}/cgroup.clone_children`, '1');
-  if (!(await files.writable(`${at}/cgroup.procs`))) throw Object.assign(new Error('no right to write to it'), { code: 'EACCES' });
+  if (!(await files.writable(`${at}/cgroup.procs`)))
+    throw Object.assign(new Error('no right to write to it'), { code: 'EACCES' });
 }
 
 async function inheritCpuset(above: string, group: string, files: CgroupFiles): Promise<void> {
@@ -108,8 +119,19 @@ async function mayLoadDevicePrograms(files: CgroupFiles): Promise<boolean> {
 }
 
 function checkParent(parent: string): string {
-  if (!parent.startsWith('/') || parent === '/' || parent.includes('\0') || parent.split('/').slice(1).some((name) => name === '' || name === '.' || name === '..')) {
-    throw new HakoError('INVALID_OPTION', `cgroupParent '${parent.slice(0, 100)}' is not a group's path; write one such as '/services/shop', absolute and without '.' or '..'.`);
+  if (
+    !parent.startsWith('/') ||
+    parent === '/' ||
+    parent.includes('\0') ||
+    parent
+      .split('/')
+      .slice(1)
+      .some((name) => name === '' || name === '.' || name === '..')
+  ) {
+    throw new HakoError(
+      'INVALID_OPTION',
+      `cgroupParent '${parent.slice(0, 100)}' is not a group's path; write one such as '/services/shop', absolute and without '.' or '..'.`,
+    );
   }
   return parent;
 }

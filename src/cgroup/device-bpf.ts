@@ -62,7 +62,12 @@ function ruleBlock(rule: DeviceRuleBits): readonly Instruction[] {
   if (rule.major !== null) conditions.push([Register.major, rule.major]);
   if (rule.minor !== null) conditions.push([Register.minor, rule.minor]);
   return [
-    ...conditions.map(([dst, imm], index) => ({ op: JUMP_UNLESS_EQUAL, dst, imm, offset: conditions.length - index - 1 + body.length })),
+    ...conditions.map(([dst, imm], index) => ({
+      op: JUMP_UNLESS_EQUAL,
+      dst,
+      imm,
+      offset: conditions.length - index - 1 + body.length,
+    })),
     ...body,
   ];
 }

@@ -1,5 +1,5 @@
-import type { DeviceRule } from '../contracts/isolation.ts';
 import { HakoError } from '../base/errors.ts';
+import type { DeviceRule } from '../contracts/isolation.ts';
 import { accessLetters, type DeviceRuleBits, deviceRuleBits } from './device-rules.ts';
 
 export interface DeviceListWrite {
@@ -17,8 +17,13 @@ const ALL = 7;
  */
 export function compileDeviceList(rules: readonly DeviceRule[]): readonly DeviceListWrite[] {
   const state = play(deviceRuleBits(rules));
-  const [first, then] = state.allowByDefault ? (['devices.allow', 'devices.deny'] as const) : (['devices.deny', 'devices.allow'] as const);
-  return [{ file: first, value: 'a' }, ...state.exceptions.map((exception) => ({ file: then, value: format(exception) }))];
+  const [first, then] = state.allowByDefault
+    ? (['devices.allow', 'devices.deny'] as const)
+    : (['devices.deny', 'devices.allow'] as const);
+  return [
+    { file: first, value: 'a' },
+    ...state.exceptions.map((exception) => ({ file: then, value: format(exception) })),
+  ];
 }
 
 interface ListState {
@@ -40,7 +45,14 @@ function play(rules: readonly DeviceRuleBits[]): ListState {
 function startOf(rules: readonly DeviceRuleBits[]): { allowByDefault: boolean; index: number } {
   for (let index = rules.length - 2; index >= 0; index--) {
     const [one, other] = [rules[index], rules[index + 1]];
-    if (one !== undefined && other !== undefined && isAll(one) && isAll(other) && one.type !== other.type && one.allow === other.allow) {
+    if (
+      one !== undefined &&
+      other !== undefined &&
+      isAll(one) &&
+      isAll(other) &&
+      one.type !== other.type &&
+      one.allow === other.allow
+    ) {
       return { allowByDefault: one.allow, index: index + 2 };
     }
   }
@@ -48,14 +60,24 @@ function startOf(rules: readonly DeviceRuleBits[]): { allowByDefault: boolean; i
 }
 
 function include(exceptions: readonly DeviceRuleBits[], rule: DeviceRuleBits): readonly DeviceRuleBits[] {
-  const same = exceptions.findIndex((exception) => exception.type === rule.type && exception.major === rule.major && exception.minor === rule.minor);
+  const same = exceptions.findIndex(
+    (exception) => exception.type === rule.type && exception.major === rule.major && exception.minor === rule.minor,
+  );
   const existing = exceptions[same];
-  return existing === undefined ? [...exceptions, rule] : exceptions.with(same, { ...existing, access: existing.access | rule.access });
+  return existing === undefined
+    ? [...exceptions, rule]
+    : exceptions.with(same, { ...existing, access: existing.access | rule.access });
 }
 
 function withdraw(exceptions: readonly DeviceRuleBits[], rule: DeviceRuleBits): readonly DeviceRuleBits[] {
   return exceptions.flatMap((exception) => {
-    if (exception.type !== rule.type || (exception.access & rule.access) === 0 || !overlap(exception.major, rule.major) || !overlap(exception.minor, rule.minor)) return [exception];
+    if (
+      exception.type !== rule.type ||
+      (exception.access & rule.access) === 0 ||
+      !overlap(exception.major, rule.major) ||
+      !overlap(exception.minor, rule.minor)
+    )
+      return [exception];
     if (!covers(rule.major, exception.major) || !covers(rule.minor, exception.minor)) {
       throw new HakoError(
         'HOST_UNSUPPORTED',

@@ -1,5 +1,5 @@
-import type { DeviceRule } from '../contracts/isolation.ts';
 import { HakoError } from '../base/errors.ts';
+import type { DeviceRule } from '../contracts/isolation.ts';
 
 /** Access to a device as bits; the values are those of BPF_DEVCG_ACC_* (linux/bpf.h). */
 export const DeviceAccess = { m: 1, r: 2, w: 4 } as const;
@@ -21,7 +21,12 @@ export interface DeviceRuleBits {
  */
 export function deviceRuleBits(rules: readonly DeviceRule[]): readonly DeviceRuleBits[] {
   return rules.flatMap((rule) => {
-    const bits = { allow: rule.allow, major: checkNumber(rule.major, 4095), minor: checkNumber(rule.minor, 1_048_575), access: accessBits(rule.access) };
+    const bits = {
+      allow: rule.allow,
+      major: checkNumber(rule.major, 4095),
+      minor: checkNumber(rule.minor, 1_048_575),
+      access: accessBits(rule.access),
+    };
     return rule.type === 'a'
       ? [
           { ...bits, type: 'c' as const },
@@ -42,13 +47,20 @@ function accessBits(access: string): number {
     if (letter !== 'r' && letter !== 'w' && letter !== 'm') break;
     bits |= DeviceAccess[letter];
   }
-  if (access === '' || !/^[rwm]+$/.test(access)) throw new HakoError('INVALID_OPTION', `'${access.slice(0, 20)}' is not an access to a device; write some of r, w and m.`);
+  if (access === '' || !/^[rwm]+$/.test(access))
+    throw new HakoError(
+      'INVALID_OPTION',
+      `'${access.slice(0, 20)}' is not an access to a device; write some of r, w and m.`,
+    );
   return bits;
 }
 
 function checkNumber(value: number | null, largest: number): number | null {
   if (value !== null && (!Number.isInteger(value) || value < 0 || value > largest || Object.is(value, -0))) {
-    throw new HakoError('INVALID_OPTION', `${value} is not a device number; it goes from 0 to ${largest}, and null stands for any.`);
+    throw new HakoError(
+      'INVALID_OPTION',
+      `${value} is not a device number; it goes from 0 to ${largest}, and null stands for any.`,
+    );
   }
   return value;
 }

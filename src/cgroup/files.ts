@@ -1,4 +1,4 @@
-import { access, constants, mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 
 /** What is done to control groups, so that a test can stand in for the kernel. Errors are Node's, with `code`. */
 export interface CgroupFiles {

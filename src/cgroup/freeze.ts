@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HakoError } from '../base/errors.ts';
 import type { CgroupHost } from '../contracts/host-info.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
-import { HakoError } from '../base/errors.ts';
 import { type CgroupFiles, hasCode, kernelCgroupFiles, makeDirectory } from './files.ts';
 import type { CgroupGroup } from './plan.ts';
 
@@ -24,20 +24,46 @@ export async function freezeGroups(
   options: OperationOptions = {},
   files: CgroupFiles = kernelCgroupFiles,
 ): Promise<readonly CgroupGroup[]> {
-  const unified = groups.find(({ version, controllers }) => version === 2 && controllers.includes('freezer'))?.directory;
+  const unified = groups.find(
+    ({ version, controllers }) => version === 2 && controllers.includes('freezer'),
+  )?.directory;
   if (unified !== undefined) {
-    await freeze(unified, { file: 'cgroup.freeze', on: '1', off: '0', isFrozen: async () => /^frozen 1$/m.test((await files.read(`${unified}/cgroup.events`)) ?? '') }, options, files);
+    await freeze(
+      unified,
+      {
+        file: 'cgroup.freeze',
+        on: '1',
+        off: '0',
+        isFrozen: async () => /^frozen 1$/m.test((await files.read(`${unified}/cgroup.events`)) ?? ''),
+      },
+      options,
+      files,
+    );
     return groups;
   }
   const extended = await withFreezer(host, id, groups, files);
   const directory = freezerOf(extended);
-  if (directory === undefined) throw new HakoError('HOST_UNSUPPORTED', 'A container that has no control group cannot be paused.');
-  await freeze(directory, { file: 'freezer.state', on: 'FROZEN', off: 'THAWED', isFrozen: async () => (await files.read(`${directory}/freezer.state`))?.trim() === 'FROZEN' }, options, files);
+  if (directory === undefined)
+    throw new HakoError('HOST_UNSUPPORTED', 'A container that has no control group cannot be paused.');
+  await freeze(
+    directory,
+    {
+      file: 'freezer.state',
+      on: 'FROZEN',
+      off: 'THAWED',
+      isFrozen: async () => (await files.read(`${directory}/freezer.state`))?.trim() === 'FROZEN',
+    },
+    options,
+    files,
+  );
   return extended;
 }
 
 /** Lets a frozen container go on. One that was never frozen is left as it is. */
-export async function thawGroups(groups: readonly CgroupGroup[], files: CgroupFiles = kernelCgroupFiles): Promise<void> {
+export async function thawGroups(
+  groups: readonly CgroupGroup[],
+  files: CgroupFiles = kernelCgroupFiles,
+): Promise<void> {
   for (const { version, directory, controllers } of groups) {
     if (!controllers.includes('freezer')) continue;
     if (version === 2) await files.write(`${directory}/cgroup.freeze`, '0');
@@ -60,23 +86,37 @@ async function freeze(directory: string, knob: Switch, options: OperationOptions
       // Written again each time: the v1 freezer stays in FREEZING when a task was forking (freezer-subsystem.rst).
       await files.write(`${directory}/${knob.file}`, knob.on);
       if (await knob.isFrozen()) return;
-      if (Date.now() > deadline) throw new HakoError('SYSCALL_FAILED', `Not every process in ${directory} stopped within 10 seconds; one is waiting for a device. Try again later.`, { operation: 'freeze', path: directory });
+      if (Date.now() > deadline)
+        throw new HakoError(
+          'SYSCALL_FAILED',
+          `Not every process in ${directory} stopped within 10 seconds; one is waiting for a device. Try again later.`,
+          { operation: 'freeze', path: directory },
+        );
       await sleep(wait);
     }
   } catch (error) {
     await files.write(`${directory}/${knob.file}`, knob.off).catch((failure: unknown) => {
-      if (!hasCode(failure, 'ENOENT')) throw new AggregateError([error, failure], 'A container could be neither frozen nor thawed.');
+      if (!hasCode(failure, 'ENOENT'))
+        throw new AggregateError([error, failure], 'A container could be neither frozen nor thawed.');
     });
     throw error;
   }
 }
 
-async function withFreezer(host: CgroupHost, id: string, groups: readonly CgroupGroup[], files: CgroupFiles): Promise<readonly CgroupGroup[]> {
+async function withFreezer(
+  host: CgroupHost,
+  id: string,
+  groups: readonly CgroupGroup[],
+  files: CgroupFiles,
+): Promise<readonly CgroupGroup[]> {
   if (freezerOf(groups) !== undefined) return groups;
   const source = groups[0];
   const parent = host.controllers['freezer'];
   if (source === undefined || parent === undefined) {
-    throw new HakoError('HOST_UNSUPPORTED', `A container cannot be paused here: ${host.missing['freezer'] ?? 'it has no control group'}.`);
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `A container cannot be paused here: ${host.missing['freezer'] ?? 'it has no control group'}.`,
+    );
   }
   const freezer: CgroupGroup = { version: 1, directory: `${parent}/${id}`, controllers: ['freezer'] };
   await makeDirectory(freezer.directory, files);

@@ -23,12 +23,22 @@ export function findHierarchies(selfCgroup: string, mountInfo: string): readonly
   for (const mount of parseMountInfo(mountInfo)) {
     if (mount.type === 'cgroup2') {
       if (found.some((hierarchy) => hierarchy.version === 2)) continue;
-      found.push({ version: 2, mountPoint: mount.mountPoint, controllers: [], own: below(mount.mountPoint, mount.root, own.get('') ?? '/') });
+      found.push({
+        version: 2,
+        mountPoint: mount.mountPoint,
+        controllers: [],
+        own: below(mount.mountPoint, mount.root, own.get('') ?? '/'),
+      });
     } else if (mount.type === 'cgroup') {
       const controllers = mount.superOptions.filter((option) => own.has(option));
       const first = controllers[0];
       if (first === undefined || found.some((hierarchy) => hierarchy.controllers.includes(first))) continue;
-      found.push({ version: 1, mountPoint: mount.mountPoint, controllers, own: below(mount.mountPoint, mount.root, own.get(first) ?? '/') });
+      found.push({
+        version: 1,
+        mountPoint: mount.mountPoint,
+        controllers,
+        own: below(mount.mountPoint, mount.root, own.get(first) ?? '/'),
+      });
     }
   }
   return found;

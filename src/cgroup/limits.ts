@@ -1,5 +1,5 @@
-import type { CgroupHost } from '../contracts/host-info.ts';
 import { HakoError } from '../base/errors.ts';
+import type { CgroupHost } from '../contracts/host-info.ts';
 import type { DeviceThrottle, Resources } from './resources.ts';
 
 /** One write to an interface file of the container's group. */
@@ -19,7 +19,13 @@ const DEFAULT_PERIOD = 100_000;
  * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` for a limit that this host cannot set, with the reason.
  */
 export function limitWrites(host: CgroupHost, resources: Resources): Limits {
-  return [...memory(host, resources), ...cpu(host, resources), ...cpuset(host, resources), ...pids(host, resources), ...io(host, resources)];
+  return [
+    ...memory(host, resources),
+    ...cpu(host, resources),
+    ...cpuset(host, resources),
+    ...pids(host, resources),
+    ...io(host, resources),
+  ];
 }
 
 function memory(host: CgroupHost, resources: Resources): Limits {
@@ -37,10 +43,14 @@ function memory(host: CgroupHost, resources: Resources): Limits {
       if (both !== -1) write(swapFile, String(unified ? both - limit : both));
       else if (unified) write(swapFile, 'max');
     } else if (memorySwap !== undefined) {
-      throw new HakoError('HOST_UNSUPPORTED', `resources.memorySwap cannot be set: this kernel does not count swap by group (${swapFile} is not there). Boot it with swapaccount=1, or leave the option out.`);
+      throw new HakoError(
+        'HOST_UNSUPPORTED',
+        `resources.memorySwap cannot be set: this kernel does not count swap by group (${swapFile} is not there). Boot it with swapaccount=1, or leave the option out.`,
+      );
     }
   }
-  if (memoryReservation !== undefined) write(unified ? 'memory.low' : 'memory.soft_limit_in_bytes', String(memoryReservation));
+  if (memoryReservation !== undefined)
+    write(unified ? 'memory.low' : 'memory.soft_limit_in_bytes', String(memoryReservation));
   return writes;
 }
 
@@ -60,7 +70,11 @@ function cpu(host: CgroupHost, resources: Resources): Limits {
   }
   if (cpuShares !== undefined) {
     const unified = isUnified(host, 'cpu', 'cpuShares');
-    writes.push({ controller: 'cpu', file: unified ? 'cpu.weight' : 'cpu.shares', value: String(unified ? weightOfShares(cpuShares) : cpuShares) });
+    writes.push({
+      controller: 'cpu',
+      file: unified ? 'cpu.weight' : 'cpu.shares',
+      value: String(unified ? weightOfShares(cpuShares) : cpuShares),
+    });
   }
   return writes;
 }
@@ -101,7 +115,8 @@ function io(host: CgroupHost, resources: Resources): Limits {
   const writes: LimitWrite[] = [];
   if (blkioWeight !== undefined) writes.push({ controller, ...weight(host, controller === 'io', blkioWeight) });
   for (const throttle of throttles ?? []) {
-    for (const { file, value } of controller === 'io' ? ioMax(throttle) : legacyThrottle(throttle)) writes.push({ controller, file, value });
+    for (const { file, value } of controller === 'io' ? ioMax(throttle) : legacyThrottle(throttle))
+      writes.push({ controller, file, value });
   }
   return writes;
 }
@@ -110,20 +125,40 @@ function weight(host: CgroupHost, unified: boolean, value: number): { file: stri
   const files = unified ? ['io.bfq.weight', 'io.weight'] : ['blkio.weight', 'blkio.bfq.weight'];
   const file = files.find((name) => host.files.includes(name));
   if (file === undefined) {
-    throw new HakoError('HOST_UNSUPPORTED', `resources.blkioWeight cannot be set: this kernel has no I/O scheduler with weights (none of ${files.join(', ')}). Load bfq, or leave the option out.`);
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `resources.blkioWeight cannot be set: this kernel has no I/O scheduler with weights (none of ${files.join(', ')}). Load bfq, or leave the option out.`,
+    );
   }
   // io.weight goes from 1 to 10000 where the option goes from 10 to 1000 (runc: ConvertBlkIOToIOWeightValue).
   return { file, value: String(file === 'io.weight' ? 1 + Math.floor(((value - 10) * 9999) / 990) : value) };
 }
 
-function ioMax({ major, minor, readBps, writeBps, readIOps, writeIOps }: DeviceThrottle): readonly { file: string; value: string }[] {
-  const fields = Object.entries({ rbps: readBps, wbps: writeBps, riops: readIOps, wiops: writeIOps }).flatMap(([key, rate]) => (rate === undefined ? [] : [`${key}=${rate}`]));
+function ioMax({
+  major,
+  minor,
+  readBps,
+  writeBps,
+  readIOps,
+  writeIOps,
+}: DeviceThrottle): readonly { file: string; value: string }[] {
+  const fields = Object.entries({ rbps: readBps, wbps: writeBps, riops: readIOps, wiops: writeIOps }).flatMap(
+    ([key, rate]) => (rate === undefined ? [] : [`${key}=${rate}`]),
+  );
   return [{ file: 'io.max', value: `${major}:${minor} ${fields.join(' ')}` }];
 }
 
-function legacyThrottle({ major, minor, readBps, writeBps, readIOps, writeIOps }: DeviceThrottle): readonly { file: string; value: string }[] {
-  return Object.entries({ read_bps: readBps, write_bps: writeBps, read_iops: readIOps, write_iops: writeIOps }).flatMap(([key, rate]) =>
-    rate === undefined ? [] : [{ file: `blkio.throttle.${key}_device`, value: `${major}:${minor} ${rate}` }],
+function legacyThrottle({
+  major,
+  minor,
+  readBps,
+  writeBps,
+  readIOps,
+  writeIOps,
+}: DeviceThrottle): readonly { file: string; value: string }[] {
+  return Object.entries({ read_bps: readBps, write_bps: writeBps, read_iops: readIOps, write_iops: writeIOps }).flatMap(
+    ([key, rate]) =>
+      rate === undefined ? [] : [{ file: `blkio.throttle.${key}_device`, value: `${major}:${minor} ${rate}` }],
   );
 }
 
@@ -134,13 +169,19 @@ function isUnified(host: CgroupHost, controller: string, option: string): boolea
 function requireDirectory(host: CgroupHost, controller: string, option: string): string {
   const directory = host.controllers[controller];
   if (directory === undefined) {
-    throw new HakoError('HOST_UNSUPPORTED', `resources.${option} needs the ${controller} controller of control groups, which hako cannot use here: ${host.missing[controller] ?? 'this kernel has none'}.`);
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `resources.${option} needs the ${controller} controller of control groups, which hako cannot use here: ${host.missing[controller] ?? 'this kernel has none'}.`,
+    );
   }
   return directory;
 }
 
 function requireFile(host: CgroupHost, file: string, option: string, config: string): void {
   if (!host.files.includes(file)) {
-    throw new HakoError('HOST_UNSUPPORTED', `resources.${option} cannot be set: this kernel's control groups have no ${file} (it was built without ${config}).`);
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `resources.${option} cannot be set: this kernel's control groups have no ${file} (it was built without ${config}).`,
+    );
   }
 }

@@ -6,11 +6,15 @@ import { type CgroupFiles, hasCode, isAbsent, kernelCgroupFiles } from './files.
  * start that finds none makes them again, with `openCgroups`.
  */
 export async function closeCgroups(host: CgroupHost, files: CgroupFiles = kernelCgroupFiles): Promise<void> {
-  for (const parent of new Set([...Object.values(host.controllers), ...(host.unifiedParent === null ? [] : [host.unifiedParent])])) {
+  for (const parent of new Set([
+    ...Object.values(host.controllers),
+    ...(host.unifiedParent === null ? [] : [host.unifiedParent]),
+  ])) {
     try {
       await files.rmdir(parent);
     } catch (error) {
-      if (!isAbsent(error) && !['EBUSY', 'ENOTEMPTY', 'EACCES', 'EPERM'].some((code) => hasCode(error, code))) throw error;
+      if (!isAbsent(error) && !['EBUSY', 'ENOTEMPTY', 'EACCES', 'EPERM'].some((code) => hasCode(error, code)))
+        throw error;
     }
   }
 }

@@ -81,16 +81,24 @@ function groupsOf(host: CgroupHost, joined: ReadonlySet<string>, id: string): re
   }));
 }
 
-function stepsOf(host: CgroupHost, group: CgroupGroup, limits: Limits, deviceRules: readonly DeviceRule[] | null): readonly CgroupStep[] {
+function stepsOf(
+  host: CgroupHost,
+  group: CgroupGroup,
+  limits: Limits,
+  deviceRules: readonly DeviceRule[] | null,
+): readonly CgroupStep[] {
   const { directory } = group;
   const steps: CgroupStep[] = [{ kind: 'mkdir', path: directory }];
   const parent = directory.slice(0, directory.lastIndexOf('/'));
   for (const limit of limits) {
-    if (host.controllers[limit.controller] === parent) steps.push({ kind: 'write', path: `${directory}/${limit.file}`, value: limit.value });
+    if (host.controllers[limit.controller] === parent)
+      steps.push({ kind: 'write', path: `${directory}/${limit.file}`, value: limit.value });
   }
   if (deviceRules !== null && group.controllers.includes('devices')) {
     if (group.version === 2) steps.push({ kind: 'devices', directory, program: compileDeviceProgram(deviceRules) });
-    else for (const { file, value } of compileDeviceList(deviceRules)) steps.push({ kind: 'write', path: `${directory}/${file}`, value });
+    else
+      for (const { file, value } of compileDeviceList(deviceRules))
+        steps.push({ kind: 'write', path: `${directory}/${file}`, value });
   }
   steps.push({ kind: group.version === 2 ? 'into' : 'join', directory });
   return steps;
@@ -107,5 +115,8 @@ function withDefaultPids(host: CgroupHost, request: CgroupRequest, degraded: Deg
 function oomFile(groups: readonly CgroupGroup[]): CgroupPlan['oom'] {
   const group = groups.find(({ controllers }) => controllers.includes('memory'));
   if (group === undefined) return null;
-  return { file: `${group.directory}/${group.version === 2 ? 'memory.events' : 'memory.oom_control'}`, key: 'oom_kill' };
+  return {
+    file: `${group.directory}/${group.version === 2 ? 'memory.events' : 'memory.oom_control'}`,
+    key: 'oom_kill',
+  };
 }

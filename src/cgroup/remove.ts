@@ -11,7 +11,11 @@ const REMOVE_TIMEOUT = 10_000;
  *
  * @throws HakoError `HAKO_ERR_SYSCALL_FAILED` when a process cannot be killed within 10 seconds; call it again later.
  */
-export async function removeGroups(groups: readonly CgroupGroup[], files: CgroupFiles = kernelCgroupFiles, kill: (pid: number) => void = killProcess): Promise<void> {
+export async function removeGroups(
+  groups: readonly CgroupGroup[],
+  files: CgroupFiles = kernelCgroupFiles,
+  kill: (pid: number) => void = killProcess,
+): Promise<void> {
   const deadline = Date.now() + REMOVE_TIMEOUT;
   for (let wait = 1; ; wait = Math.min(wait * 2, 100)) {
     const busy: CgroupGroup[] = [];
@@ -19,11 +23,17 @@ export async function removeGroups(groups: readonly CgroupGroup[], files: Cgroup
     const [first] = busy;
     if (first === undefined) return;
     if (Date.now() > deadline) {
-      throw new HakoError('SYSCALL_FAILED', `The control group ${first.directory} still holds processes that do not die; they are waiting for a device. Remove it again later.`, { operation: 'rmdir', errno: 'EBUSY', path: first.directory });
+      throw new HakoError(
+        'SYSCALL_FAILED',
+        `The control group ${first.directory} still holds processes that do not die; they are waiting for a device. Remove it again later.`,
+        { operation: 'rmdir', errno: 'EBUSY', path: first.directory },
+      );
     }
     for (const group of busy) await killAll(group, group.directory, files, kill);
     // SIGKILL reaches a process of a frozen v1 group only when that is thawed, whichever of its groups it was found by.
-    for (const { version, controllers, directory } of busy) if (version === 1 && controllers.includes('freezer')) await writeIfThere(`${directory}/freezer.state`, 'THAWED', files);
+    for (const { version, controllers, directory } of busy)
+      if (version === 1 && controllers.includes('freezer'))
+        await writeIfThere(`${directory}/freezer.state`, 'THAWED', files);
     await sleep(wait);
   }
 }
@@ -45,13 +55,20 @@ async function tryRemove(directory: string, files: CgroupFiles): Promise<boolean
   }
 }
 
-async function killAll(group: CgroupGroup, directory: string, files: CgroupFiles, kill: (pid: number) => void): Promise<void> {
+async function killAll(
+  group: CgroupGroup,
+  directory: string,
+  files: CgroupFiles,
+  kill: (pid: number) => void,
+): Promise<void> {
   if (group.version === 2) {
     if (await writeIfThere(`${directory}/cgroup.kill`, '1', files)) return;
     await writeIfThere(`${directory}/cgroup.freeze`, '0', files);
   }
-  for (const name of (await files.list(directory))?.directories ?? []) await killAll(group, `${directory}/${name}`, files, kill);
-  for (const pid of ((await files.read(`${directory}/cgroup.procs`)) ?? '').split('\n')) if (pid !== '' && pid !== '0') kill(Number(pid));
+  for (const name of (await files.list(directory))?.directories ?? [])
+    await killAll(group, `${directory}/${name}`, files, kill);
+  for (const pid of ((await files.read(`${directory}/cgroup.procs`)) ?? '').split('\n'))
+    if (pid !== '' && pid !== '0') kill(Number(pid));
 }
 
 async function writeIfThere(path: string, value: string, files: CgroupFiles): Promise<boolean> {

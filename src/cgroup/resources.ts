@@ -1,13 +1,17 @@
 import { z } from 'zod';
-import { parseSize } from '../base/size.ts';
 import { HakoError } from '../base/errors.ts';
+import { parseSize } from '../base/size.ts';
 
 /** A size option: bytes, or `'256m'`. */
 export const sizeOption = z.union([z.number(), z.string()]).transform((value, context) => {
   try {
     return parseSize(value, 'size');
   } catch (error) {
-    context.issues.push({ code: 'custom', input: value, message: error instanceof HakoError ? error.message.replace(/^size: /, '') : String(error) });
+    context.issues.push({
+      code: 'custom',
+      input: value,
+      message: error instanceof HakoError ? error.message.replace(/^size: /, '') : String(error),
+    });
     return z.NEVER;
   }
 });
@@ -17,7 +21,10 @@ const unlimited = z.literal(-1);
 const cpuList = z
   .string()
   .regex(/^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/, "write a list such as '0-3,8'")
-  .refine((list) => list.split(',').every((part) => isAscending(part.split('-').map(Number))), "a range goes upwards and stays under 8192, such as '0-3'");
+  .refine(
+    (list) => list.split(',').every((part) => isAscending(part.split('-').map(Number))),
+    "a range goes upwards and stays under 8192, such as '0-3'",
+  );
 const throttle = z.strictObject({
   /** A block device of the host. */
   path: z.string().startsWith('/'),
@@ -32,7 +39,9 @@ const throttle = z.strictObject({
  */
 export const resourceOptions = z.strictObject({
   /** Bytes of memory. */
-  memory: sizeOption.refine((bytes) => bytes >= 6 * 2 ** 20, 'at least 6m: less would not even start a program').optional(),
+  memory: sizeOption
+    .refine((bytes) => bytes >= 6 * 2 ** 20, 'at least 6m: less would not even start a program')
+    .optional(),
   /** Memory and swap together; -1: swap without limit. Default: twice `memory`. */
   memorySwap: z.union([unlimited, sizeOption]).optional(),
   /** What the container keeps when the machine runs short. */
@@ -40,7 +49,11 @@ export const resourceOptions = z.strictObject({
   /** CPUs as a number, such as 0.5; a quota of CFS. */
   cpus: z.number().min(0.01).max(8192).optional(),
   /** Microseconds of CPU in each period; instead of `cpus`. */
-  cpuQuota: z.int().min(1000).max(2 ** 43).optional(),
+  cpuQuota: z
+    .int()
+    .min(1000)
+    .max(2 ** 43)
+    .optional(),
   /** Microseconds, 1,000 to 1,000,000. */
   cpuPeriod: z.int().min(1000).max(1_000_000).optional(),
   /** Weight against other containers, 2 to 262144; 1024 is what each has by default. */
@@ -61,7 +74,10 @@ export const resourceOptions = z.strictObject({
 export type ResourceOptions = z.input<typeof resourceOptions>;
 
 /** Resource options that were checked: sizes are bytes, and the fields agree with each other. */
-export type Resources = Omit<z.output<typeof resourceOptions>, 'blkioDeviceReadBps' | 'blkioDeviceWriteBps' | 'blkioDeviceReadIOps' | 'blkioDeviceWriteIOps'> & {
+export type Resources = Omit<
+  z.output<typeof resourceOptions>,
+  'blkioDeviceReadBps' | 'blkioDeviceWriteBps' | 'blkioDeviceReadIOps' | 'blkioDeviceWriteIOps'
+> & {
   readonly throttles?: readonly DeviceThrottle[];
 };
 
@@ -81,16 +97,33 @@ export interface DeviceThrottle {
  * @param deviceNumbers - finds the number of a block device of the host, or throws.
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` for fields that contradict each other.
  */
-export async function resolveResources(options: z.output<typeof resourceOptions>, deviceNumbers: (path: string) => Promise<{ major: number; minor: number }>): Promise<Resources> {
+export async function resolveResources(
+  options: z.output<typeof resourceOptions>,
+  deviceNumbers: (path: string) => Promise<{ major: number; minor: number }>,
+): Promise<Resources> {
   const { blkioDeviceReadBps, blkioDeviceWriteBps, blkioDeviceReadIOps, blkioDeviceWriteIOps, ...rest } = options;
   if (rest.cpus !== undefined && (rest.cpuQuota !== undefined || rest.cpuPeriod !== undefined)) {
-    throw new HakoError('INVALID_OPTION', 'resources: cpus and cpuQuota or cpuPeriod say the same thing twice; give one of them.');
+    throw new HakoError(
+      'INVALID_OPTION',
+      'resources: cpus and cpuQuota or cpuPeriod say the same thing twice; give one of them.',
+    );
   }
   if (rest.memorySwap !== undefined && rest.memory === undefined) {
-    throw new HakoError('INVALID_OPTION', 'resources: memorySwap counts memory and swap together, so it needs memory; set both.');
+    throw new HakoError(
+      'INVALID_OPTION',
+      'resources: memorySwap counts memory and swap together, so it needs memory; set both.',
+    );
   }
-  if (rest.memorySwap !== undefined && rest.memorySwap !== -1 && rest.memory !== undefined && rest.memorySwap < rest.memory) {
-    throw new HakoError('INVALID_OPTION', 'resources: memorySwap counts memory and swap together, so it cannot be less than memory; raise it, or leave it out.');
+  if (
+    rest.memorySwap !== undefined &&
+    rest.memorySwap !== -1 &&
+    rest.memory !== undefined &&
+    rest.memorySwap < rest.memory
+  ) {
+    throw new HakoError(
+      'INVALID_OPTION',
+      'resources: memorySwap counts memory and swap together, so it cannot be less than memory; raise it, or leave it out.',
+    );
   }
   if (rest.memoryReservation !== undefined && rest.memory !== undefined && rest.memoryReservation > rest.memory) {
     throw new HakoError('INVALID_OPTION', 'resources: memoryReservation cannot be more than memory; lower it.');

@@ -16,7 +16,11 @@ const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
  * other than the real root that holds processes cannot ("no internal processes", cgroup-v2.rst), and a process
  * may be moved only within a subtree that its mover may write to ("delegation containment").
  */
-export async function openUnifiedParent(hierarchy: Hierarchy, parent: string | null, files: CgroupFiles): Promise<UnifiedParent> {
+export async function openUnifiedParent(
+  hierarchy: Hierarchy,
+  parent: string | null,
+  files: CgroupFiles,
+): Promise<UnifiedParent> {
   if (parent !== null) return handDown(`${hierarchy.mountPoint}${parent}`, hierarchy.mountPoint, files);
   const candidates: string[] = [];
   for (const group of ancestors(hierarchy)) {
@@ -25,10 +29,13 @@ export async function openUnifiedParent(hierarchy: Hierarchy, parent: string | n
   }
   const topmost = candidates[0];
   if (topmost === undefined) {
-    return none(`the control group ${hierarchy.own} may not be written to; have it delegated to this user (systemd: Delegate=yes, or systemd-run --user --scope -p Delegate=yes)`);
+    return none(
+      `the control group ${hierarchy.own} may not be written to; have it delegated to this user (systemd: Delegate=yes, or systemd-run --user --scope -p Delegate=yes)`,
+    );
   }
   for (const group of candidates) {
-    if ((await reasonAgainst(group, files)) === null) return handDown(`${group}/${defaultParentName}`, hierarchy.mountPoint, files);
+    if ((await reasonAgainst(group, files)) === null)
+      return handDown(`${group}/${defaultParentName}`, hierarchy.mountPoint, files);
   }
   return handDown(`${topmost}/${defaultParentName}`, hierarchy.mountPoint, files);
 }
@@ -48,7 +55,8 @@ async function reasonAgainst(group: string, files: CgroupFiles): Promise<string 
   const available = words(await files.read(`${group}/cgroup.controllers`));
   const enabled = words(await files.read(`${group}/cgroup.subtree_control`));
   if (wanted.every((controller) => !available.includes(controller) || enabled.includes(controller))) return null;
-  if (!(await files.writable(`${group}/cgroup.subtree_control`))) return `${group}/cgroup.subtree_control may not be written to`;
+  if (!(await files.writable(`${group}/cgroup.subtree_control`)))
+    return `${group}/cgroup.subtree_control may not be written to`;
   // Only the real root has no cgroup.type, and only it may hold processes beside groups with controllers.
   if ((await files.read(`${group}/cgroup.type`)) === null) return null;
   if (words(await files.read(`${group}/cgroup.procs`)).length === 0) return null;
@@ -58,8 +66,11 @@ async function reasonAgainst(group: string, files: CgroupFiles): Promise<string 
 async function handDown(directory: string, mountPoint: string, files: CgroupFiles): Promise<UnifiedParent> {
   const missing: Record<string, string> = {};
   let at = mountPoint;
-  let controllers: readonly string[] = words(await files.read(`${at}/cgroup.controllers`)).filter((name) => wanted.includes(name));
-  for (const name of wanted) if (!controllers.includes(name)) missing[name] = `${at}/cgroup.controllers does not list it`;
+  let controllers: readonly string[] = words(await files.read(`${at}/cgroup.controllers`)).filter((name) =>
+    wanted.includes(name),
+  );
+  for (const name of wanted)
+    if (!controllers.includes(name)) missing[name] = `${at}/cgroup.controllers does not list it`;
   for (const name of directory.slice(mountPoint.length).split('/').filter(Boolean)) {
     controllers = await enable(at, controllers, missing, files);
     at = `${at}/${name}`;
@@ -74,7 +85,12 @@ async function handDown(directory: string, mountPoint: string, files: CgroupFile
 }
 
 /** Enables each controller by itself: one that is refused must not take the others with it. */
-async function enable(group: string, controllers: readonly string[], missing: Record<string, string>, files: CgroupFiles): Promise<readonly string[]> {
+async function enable(
+  group: string,
+  controllers: readonly string[],
+  missing: Record<string, string>,
+  files: CgroupFiles,
+): Promise<readonly string[]> {
   const enabled = new Set(words(await files.read(`${group}/cgroup.subtree_control`)));
   let refused: string | null = null;
   for (const controller of controllers) {
@@ -83,7 +99,9 @@ async function enable(group: string, controllers: readonly string[], missing: Re
       await files.write(`${group}/cgroup.subtree_control`, `+${controller}`);
       enabled.add(controller);
     } catch (error) {
-      refused ??= (await reasonAgainst(group, files)) ?? `${group}/cgroup.subtree_control refused it (${error instanceof Error ? error.message : String(error)})`;
+      refused ??=
+        (await reasonAgainst(group, files)) ??
+        `${group}/cgroup.subtree_control refused it (${error instanceof Error ? error.message : String(error)})`;
       missing[controller] = refused;
     }
   }
@@ -91,7 +109,11 @@ async function enable(group: string, controllers: readonly string[], missing: Re
 }
 
 function none(reason: string): UnifiedParent {
-  return { directory: null, controllers: [], missing: Object.fromEntries([...wanted, 'devices', 'freezer'].map((name) => [name, reason])) };
+  return {
+    directory: null,
+    controllers: [],
+    missing: Object.fromEntries([...wanted, 'devices', 'freezer'].map((name) => [name, reason])),
+  };
 }
 
 function words(text: string | null): readonly string[] {

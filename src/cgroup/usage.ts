@@ -31,31 +31,60 @@ export interface ResourceUsage {
   };
   readonly pids: { readonly current: number | null; readonly limit: number | null };
   /** Bytes and operations of all block devices together. */
-  readonly io: { readonly readBytes: bigint | null; readonly writtenBytes: bigint | null; readonly reads: bigint | null; readonly writes: bigint | null };
+  readonly io: {
+    readonly readBytes: bigint | null;
+    readonly writtenBytes: bigint | null;
+    readonly reads: bigint | null;
+    readonly writes: bigint | null;
+  };
 }
 
 const NS_PER_US = 1000n;
 const USER_HZ_NS = 10_000_000n;
 
 /** Reads the usage of a container's groups. Groups that are gone give null figures. */
-export async function readUsage(groups: readonly CgroupGroup[], files: CgroupFiles = kernelCgroupFiles): Promise<ResourceUsage> {
+export async function readUsage(
+  groups: readonly CgroupGroup[],
+  files: CgroupFiles = kernelCgroupFiles,
+): Promise<ResourceUsage> {
   const unified = groups.find(({ version }) => version === 2)?.directory;
-  const of = (controller: string): string | undefined => groups.find(({ version, controllers }) => version === 1 && controllers.includes(controller))?.directory;
+  const of = (controller: string): string | undefined =>
+    groups.find(({ version, controllers }) => version === 1 && controllers.includes(controller))?.directory;
   const [memory, cpu, pids, io] = await Promise.all([
-    legacyOr(of('memory'), (directory) => legacyMemory(directory, files), () => unifiedMemory(unified, files)),
-    legacyOr(of('cpuacct'), (directory) => legacyCpu(directory, of('cpu'), files), () => unifiedCpu(unified, files)),
+    legacyOr(
+      of('memory'),
+      (directory) => legacyMemory(directory, files),
+      () => unifiedMemory(unified, files),
+    ),
+    legacyOr(
+      of('cpuacct'),
+      (directory) => legacyCpu(directory, of('cpu'), files),
+      () => unifiedCpu(unified, files),
+    ),
     readPids(of('pids') ?? unified, files),
-    legacyOr(of('blkio'), (directory) => legacyIo(directory, files), () => unifiedIo(unified, files)),
+    legacyOr(
+      of('blkio'),
+      (directory) => legacyIo(directory, files),
+      () => unifiedIo(unified, files),
+    ),
   ]);
   return { memory, cpu, pids, io };
 }
 
-function legacyOr<T>(directory: string | undefined, legacy: (directory: string) => Promise<T>, unified: () => Promise<T>): Promise<T> {
+function legacyOr<T>(
+  directory: string | undefined,
+  legacy: (directory: string) => Promise<T>,
+  unified: () => Promise<T>,
+): Promise<T> {
   return directory === undefined ? unified() : legacy(directory);
 }
 
 async function unifiedMemory(directory: string | undefined, files: CgroupFiles): Promise<ResourceUsage['memory']> {
-  const [current, max, swap, stat, events] = await readAll(directory, ['memory.current', 'memory.max', 'memory.swap.current', 'memory.stat', 'memory.events'], files);
+  const [current, max, swap, stat, events] = await readAll(
+    directory,
+    ['memory.current', 'memory.max', 'memory.swap.current', 'memory.stat', 'memory.events'],
+    files,
+  );
   const fields = keyed(stat);
   return {
     usage: without(integer(current), fields.get('inactive_file')),
@@ -67,7 +96,11 @@ async function unifiedMemory(directory: string | undefined, files: CgroupFiles):
 }
 
 async function legacyMemory(directory: string, files: CgroupFiles): Promise<ResourceUsage['memory']> {
-  const [current, max, stat, control] = await readAll(directory, ['memory.usage_in_bytes', 'memory.limit_in_bytes', 'memory.stat', 'memory.oom_control'], files);
+  const [current, max, stat, control] = await readAll(
+    directory,
+    ['memory.usage_in_bytes', 'memory.limit_in_bytes', 'memory.stat', 'memory.oom_control'],
+    files,
+  );
   const fields = keyed(stat);
   const limit = integer(max);
   return {
@@ -92,7 +125,11 @@ async function unifiedCpu(directory: string | undefined, files: CgroupFiles): Pr
   };
 }
 
-async function legacyCpu(directory: string, cpuDirectory: string | undefined, files: CgroupFiles): Promise<ResourceUsage['cpu']> {
+async function legacyCpu(
+  directory: string,
+  cpuDirectory: string | undefined,
+  files: CgroupFiles,
+): Promise<ResourceUsage['cpu']> {
   const [usage, split] = await readAll(directory, ['cpuacct.usage', 'cpuacct.stat'], files);
   const [throttling] = await readAll(cpuDirectory, ['cpu.stat'], files);
   const fields = keyed(split);
@@ -112,27 +149,55 @@ async function readPids(directory: string | undefined, files: CgroupFiles): Prom
 
 async function unifiedIo(directory: string | undefined, files: CgroupFiles): Promise<ResourceUsage['io']> {
   const [stat] = await readAll(directory, ['io.stat'], files);
-  const sum = (key: string): bigint | null => (stat === null ? null : [...stat.matchAll(new RegExp(`\\b${key}=(\\d+)`, 'g'))].reduce((total, [, value = '0']) => total + BigInt(value), 0n));
+  const sum = (key: string): bigint | null =>
+    stat === null
+      ? null
+      : [...stat.matchAll(new RegExp(`\\b${key}=(\\d+)`, 'g'))].reduce(
+          (total, [, value = '0']) => total + BigInt(value),
+          0n,
+        );
   return { readBytes: sum('rbytes'), writtenBytes: sum('wbytes'), reads: sum('rios'), writes: sum('wios') };
 }
 
 async function legacyIo(directory: string, files: CgroupFiles): Promise<ResourceUsage['io']> {
-  const [bytes, operations] = await readAll(directory, ['blkio.throttle.io_service_bytes_recursive', 'blkio.throttle.io_serviced_recursive'], files);
+  const [bytes, operations] = await readAll(
+    directory,
+    ['blkio.throttle.io_service_bytes_recursive', 'blkio.throttle.io_serviced_recursive'],
+    files,
+  );
   const sum = (text: string | null, kind: string): bigint | null =>
-    text === null ? null : [...text.matchAll(new RegExp(`^\\d+:\\d+ ${kind} (\\d+)$`, 'gm'))].reduce((total, [, value = '0']) => total + BigInt(value), 0n);
-  return { readBytes: sum(bytes, 'Read'), writtenBytes: sum(bytes, 'Write'), reads: sum(operations, 'Read'), writes: sum(operations, 'Write') };
+    text === null
+      ? null
+      : [...text.matchAll(new RegExp(`^\\d+:\\d+ ${kind} (\\d+)$`, 'gm'))].reduce(
+          (total, [, value = '0']) => total + BigInt(value),
+          0n,
+        );
+  return {
+    readBytes: sum(bytes, 'Read'),
+    writtenBytes: sum(bytes, 'Write'),
+    reads: sum(operations, 'Read'),
+    writes: sum(operations, 'Write'),
+  };
 }
 
-async function readAll<const Names extends readonly string[]>(directory: string | undefined, names: Names, files: CgroupFiles): Promise<{ [K in keyof Names]: string | null }> {
-  const texts = await Promise.all(names.map((name) => (directory === undefined ? null : files.read(`${directory}/${name}`))));
+async function readAll<const Names extends readonly string[]>(
+  directory: string | undefined,
+  names: Names,
+  files: CgroupFiles,
+): Promise<{ [K in keyof Names]: string | null }> {
+  const texts = await Promise.all(
+    names.map((name) => (directory === undefined ? null : files.read(`${directory}/${name}`))),
+  );
   return texts as { [K in keyof Names]: string | null };
 }
 
 function keyed(text: string | null): ReadonlyMap<string, string> {
-  return new Map((text ?? '').split('\n').flatMap((line) => {
-    const space = line.indexOf(' ');
-    return space < 0 ? [] : [[line.slice(0, space), line.slice(space + 1)] as const];
-  }));
+  return new Map(
+    (text ?? '').split('\n').flatMap((line) => {
+      const space = line.indexOf(' ');
+      return space < 0 ? [] : [[line.slice(0, space), line.slice(space + 1)] as const];
+    }),
+  );
 }
 
 function number(text: string | undefined): number | null {

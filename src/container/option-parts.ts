@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { DeviceRule } from '../contracts/isolation.ts';
-import { sizeOption } from '../cgroup/resources.ts';
-import { signalNumber } from '../base/signal-number.ts';
 import { HakoError } from '../base/errors.ts';
+import { signalNumber } from '../base/signal-number.ts';
+import { sizeOption } from '../cgroup/resources.ts';
+import type { DeviceRule } from '../contracts/isolation.ts';
 
 /** A string that can cross into the kernel: a NUL would end it there. */
 export const text = z.string().refine((value) => !value.includes('\0'), 'a NUL character is not allowed');
@@ -11,20 +11,35 @@ export const text = z.string().refine((value) => !value.includes('\0'), 'a NUL c
 export const containerPath = text
   .refine((path) => path.startsWith('/'), "write an absolute path, such as '/data'")
   .refine((path) => !path.split('/').includes('..'), "'..' is not allowed; write the path that is meant")
-  .transform((path) => `/${path.split('/').filter((name) => name !== '' && name !== '.').join('/')}`);
+  .transform(
+    (path) =>
+      `/${path
+        .split('/')
+        .filter((name) => name !== '' && name !== '.')
+        .join('/')}`,
+  );
 
 export const hostPath = text.refine((path) => path.startsWith('/'), 'write an absolute path of the host');
 
 /** `{ NAME: 'value' }` or `['NAME=value']`. */
 export const environment = z
-  .union([z.record(text.regex(/^[^=]+$/, 'the name of a variable is not empty and has no ='), text), z.array(text.regex(/^[^=]+=/, "write 'NAME=value'"))])
-  .transform((value): readonly string[] => (Array.isArray(value) ? value : Object.entries(value).map(([name, each]) => `${name}=${each}`)));
+  .union([
+    z.record(text.regex(/^[^=]+$/, 'the name of a variable is not empty and has no ='), text),
+    z.array(text.regex(/^[^=]+=/, "write 'NAME=value'")),
+  ])
+  .transform((value): readonly string[] =>
+    Array.isArray(value) ? value : Object.entries(value).map(([name, each]) => `${name}=${each}`),
+  );
 
 export const signal = z.union([z.string(), z.int()]).transform((value, context) => {
   try {
     return signalNumber(value);
   } catch (error) {
-    context.issues.push({ code: 'custom', input: value, message: error instanceof HakoError ? error.message : String(error) });
+    context.issues.push({
+      code: 'custom',
+      input: value,
+      message: error instanceof HakoError ? error.message : String(error),
+    });
     return z.NEVER;
   }
 });
@@ -48,12 +63,22 @@ export const device = z
       const [hostPath = '', second, third, ...rest] = value.split(':');
       const pathless = second !== undefined && third === undefined && /^[rwm]+$/.test(second);
       if (rest.length > 0) {
-        context.issues.push({ code: 'custom', input: value, message: "write '/dev/name', '/dev/name:/dev/other' or '/dev/name:/dev/other:rwm'" });
+        context.issues.push({
+          code: 'custom',
+          input: value,
+          message: "write '/dev/name', '/dev/name:/dev/other' or '/dev/name:/dev/other:rwm'",
+        });
         return z.NEVER;
       }
-      return { hostPath, path: pathless ? hostPath : (second ?? hostPath), access: (pathless ? second : third) ?? 'rwm' };
+      return {
+        hostPath,
+        path: pathless ? hostPath : (second ?? hostPath),
+        access: (pathless ? second : third) ?? 'rwm',
+      };
     }),
-    z.strictObject({ hostPath: z.string(), path: z.string().optional(), access: z.string().default('rwm') }).transform((value) => ({ ...value, path: value.path ?? value.hostPath })),
+    z
+      .strictObject({ hostPath: z.string(), path: z.string().optional(), access: z.string().default('rwm') })
+      .transform((value) => ({ ...value, path: value.path ?? value.hostPath })),
   ])
   .pipe(z.object({ hostPath, path: containerPath, access }));
 
@@ -65,9 +90,21 @@ export const deviceRule = z.union([
     .transform((value): DeviceRule => {
       const [type = '', major = '', minor = '', letters = ''] = value.split(/[ :]/);
       const number = (part: string): number | null => (part === '*' ? null : Number(part));
-      return { allow: true, type: type as DeviceRule['type'], major: number(major), minor: number(minor), access: letters };
+      return {
+        allow: true,
+        type: type as DeviceRule['type'],
+        major: number(major),
+        minor: number(minor),
+        access: letters,
+      };
     }),
-  z.strictObject({ allow: z.boolean(), type: z.enum(['a', 'c', 'b']), major: z.int().min(0).max(4095).nullable(), minor: z.int().min(0).max(1_048_575).nullable(), access }),
+  z.strictObject({
+    allow: z.boolean(),
+    type: z.enum(['a', 'c', 'b']),
+    major: z.int().min(0).max(4095).nullable(),
+    minor: z.int().min(0).max(1_048_575).nullable(),
+    access,
+  }),
 ]);
 
 const bind = z.strictObject({
@@ -80,7 +117,9 @@ const bind = z.strictObject({
   recursive: z.boolean().default(true),
   /** Whether what is mounted below the source on the host later shows up inside (mount_namespaces(7)). */
   propagation: z.enum(['private', 'rprivate', 'slave', 'rslave']).default('rprivate'),
-  options: z.array(z.enum(['nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'relatime', 'strictatime', 'nosymfollow'])).default([]),
+  options: z
+    .array(z.enum(['nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'relatime', 'strictatime', 'nosymfollow']))
+    .default([]),
 });
 
 const tmpfs = z.strictObject({
@@ -124,10 +163,18 @@ export const ulimits = z.partialRecord(
   z.enum(Object.keys(rlimitNumbers) as [keyof typeof rlimitNumbers, ...(keyof typeof rlimitNumbers)[]]),
   z
     .union([limit.transform((value) => ({ soft: value, hard: value })), z.strictObject({ soft: limit, hard: limit })])
-    .refine(({ soft, hard }) => hard === -1 || (soft !== -1 && soft <= hard), 'the soft limit cannot be more than the hard one'),
+    .refine(
+      ({ soft, hard }) => hard === -1 || (soft !== -1 && soft <= hard),
+      'the soft limit cannot be more than the hard one',
+    ),
 );
 
 /** A plugin by its ID, or with options. */
 export const pluginChoice = z
-  .union([z.string().min(1), z.object({ driver: z.string().min(1), options: z.record(z.string(), z.json()).default({}) })])
-  .transform((choice) => (typeof choice === 'string' ? { driver: choice, options: {} } : { driver: choice.driver, options: choice.options }));
+  .union([
+    z.string().min(1),
+    z.object({ driver: z.string().min(1), options: z.record(z.string(), z.json()).default({}) }),
+  ])
+  .transform((choice) =>
+    typeof choice === 'string' ? { driver: choice, options: {} } : { driver: choice.driver, options: choice.options },
+  );

@@ -2,9 +2,22 @@ import { z } from 'zod';
 import { HakoError } from '../base/errors.ts';
 import { resourceOptions, sizeOption } from '../cgroup/resources.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
-import { containerPath, device, deviceRule, environment, mount, namespaceChoice, pluginChoice, signal, text, ulimits } from './option-parts.ts';
+import {
+  containerPath,
+  device,
+  deviceRule,
+  environment,
+  mount,
+  namespaceChoice,
+  pluginChoice,
+  signal,
+  text,
+  ulimits,
+} from './option-parts.ts';
 
-const dnsName = z.string().regex(/^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$/, 'up to 64 letters, digits, dots and dashes');
+const dnsName = z
+  .string()
+  .regex(/^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$/, 'up to 64 letters, digits, dots and dashes');
 
 /**
  * How a container is made: Docker's words, in camel case. It is JSON: it is kept with the container as it was given.
@@ -54,7 +67,9 @@ export const containerOptions = z.strictObject({
     })
     .default({}),
   /** Names with or without `CAP_`, or `ALL`. */
-  capabilities: z.strictObject({ add: z.array(z.string()).default([]), drop: z.array(z.string()).default([]) }).default({ add: [], drop: [] }),
+  capabilities: z
+    .strictObject({ add: z.array(z.string()).default([]), drop: z.array(z.string()).default([]) })
+    .default({ add: [], drop: [] }),
   /** `'/dev/fuse'`, `'/dev/sda:/dev/xvda:r'`. */
   devices: z.array(device).max(1000).default([]),
   /** `'c 10:* rwm'` allows; an object may deny. Added to the mode's. */
@@ -86,7 +101,11 @@ export const containerOptions = z.strictObject({
   /** Default: the image's, else SIGTERM. */
   stopSignal: signal.optional(),
   /** Seconds until a stop becomes a kill. */
-  stopTimeout: z.number().min(0).max(2 ** 31 / 1000).default(10),
+  stopTimeout: z
+    .number()
+    .min(0)
+    .max(2 ** 31 / 1000)
+    .default(10),
   /** `'json-file'`, or `{ driver, options }`. */
   log: pluginChoice.optional(),
   labels: z.record(z.string().min(1), z.string()).default({}),
@@ -146,7 +165,9 @@ function parse<Schema extends z.ZodObject>(schema: Schema, options: unknown, wha
   const result = schema.safeParse(options);
   if (result.success) return result.data;
   const sentences = result.error.issues.flatMap((issue) => issueSentences(issue, schema));
-  throw new HakoError('INVALID_OPTION', `These ${what} options are not valid: ${sentences.join('; ')}.`, { cause: result.error });
+  throw new HakoError('INVALID_OPTION', `These ${what} options are not valid: ${sentences.join('; ')}.`, {
+    cause: result.error,
+  });
 }
 
 function issueSentences(issue: z.core.$ZodIssue, schema: z.ZodObject): readonly string[] {
@@ -157,7 +178,9 @@ function issueSentences(issue: z.core.$ZodIssue, schema: z.ZodObject): readonly 
   }
   // Of a union, what each alternative wanted: "Invalid input" helps nobody.
   const alternatives = issue.code === 'invalid_union' ? issue.errors.flat().map(({ message }) => message) : [];
-  return [`${path === '' ? what(issue) : path}: ${alternatives.length === 0 ? issue.message : [...new Set(alternatives)].join(', or ')}`];
+  return [
+    `${path === '' ? what(issue) : path}: ${alternatives.length === 0 ? issue.message : [...new Set(alternatives)].join(', or ')}`,
+  ];
 }
 
 function what(issue: z.core.$ZodIssue): string {

@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
-import type { CgroupHost, HostInfo, Support } from '../contracts/host-info.ts';
-import type { KernelProbe, ProbeAnswer } from '../contracts/native-binding.ts';
 import { capabilityNames } from '../base/capabilities.ts';
 import { HakoError } from '../base/errors.ts';
+import type { CgroupHost, HostInfo, Support } from '../contracts/host-info.ts';
+import type { KernelProbe, ProbeAnswer } from '../contracts/native-binding.ts';
 import { type HostFiles, realHostFiles } from './files.ts';
 import { detectIdRanges } from './id-ranges.ts';
 
@@ -22,7 +22,12 @@ export interface HostIdentity {
  * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` where hako cannot work at all: another architecture, a kernel
  * without the mount API (before 5.12).
  */
-export function detectHost(probe: KernelProbe, cgroup: CgroupHost, files: HostFiles = realHostFiles, identity: HostIdentity = thisProcess()): HostInfo {
+export function detectHost(
+  probe: KernelProbe,
+  cgroup: CgroupHost,
+  files: HostFiles = realHostFiles,
+  identity: HostIdentity = thisProcess(),
+): HostInfo {
   const { architecture } = identity;
   if (architecture !== 'x64' && architecture !== 'arm64') {
     throw new HakoError('HOST_UNSUPPORTED', `hako runs on x64 and arm64; this machine is ${architecture}.`);
@@ -33,7 +38,11 @@ export function detectHost(probe: KernelProbe, cgroup: CgroupHost, files: HostFi
     ['the mount API', probe.mountApi],
     ['pidfd', probe.pidfd],
   ] as const) {
-    if (!answer.ok) throw new HakoError('HOST_UNSUPPORTED', `hako needs ${name} of Linux 5.12 or later; on this kernel (${probe.release}) it fails. ${answer.reason}`);
+    if (!answer.ok)
+      throw new HakoError(
+        'HOST_UNSUPPORTED',
+        `hako needs ${name} of Linux 5.12 or later; on this kernel (${probe.release}) it fails. ${answer.reason}`,
+      );
   }
   const capabilities = effectiveCapabilities(files);
   const mayMount = capabilities.includes('CAP_SYS_ADMIN');
@@ -53,7 +62,11 @@ export function detectHost(probe: KernelProbe, cgroup: CgroupHost, files: HostFi
     cgroupNamespaces: namespaceSupport('cgroup', 'CONFIG_CGROUPS', probe.cgroupNamespace, mayMount, files),
     raiseLimits: capabilities.includes('CAP_SYS_RESOURCE')
       ? { supported: true }
-      : { supported: false, reason: 'raising a hard limit needs CAP_SYS_RESOURCE; raise the limits of the service itself instead (systemd: LimitNOFILE= and the like)' },
+      : {
+          supported: false,
+          reason:
+            'raising a hard limit needs CAP_SYS_RESOURCE; raise the limits of the service itself instead (systemd: LimitNOFILE= and the like)',
+        },
     openFilesLimit: openFilesLimit(files),
     idRanges: detectIdRanges(identity, files),
     sideChannels: files
@@ -66,7 +79,11 @@ export function detectHost(probe: KernelProbe, cgroup: CgroupHost, files: HostFi
 
 function thisProcess(): HostIdentity {
   const { geteuid, getegid } = process;
-  if (geteuid === undefined || getegid === undefined) throw new HakoError('HOST_UNSUPPORTED', 'hako runs containers on Linux only; on another system it can be installed and type-checked, no more.');
+  if (geteuid === undefined || getegid === undefined)
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      'hako runs containers on Linux only; on another system it can be installed and type-checked, no more.',
+    );
   return { uid: geteuid(), gid: getegid(), name: loginName(), architecture: process.arch };
 }
 
@@ -92,15 +109,26 @@ function openFilesLimit(files: HostFiles): number | null {
 function detectOverlay(mayMount: boolean, files: HostFiles): Support {
   if (!/^nodev\toverlay$/m.test(files.read('/proc/filesystems') ?? '')) {
     const release = files.read('/proc/sys/kernel/osrelease')?.trim() ?? '';
-    const loadable = release !== '' && files.read(`/lib/modules/${release}/modules.dep`)?.includes('/overlay.ko') === true;
-    return { supported: false, reason: loadable ? 'the overlay module is not loaded; run modprobe overlay' : 'the kernel has no overlay filesystem (CONFIG_OVERLAY_FS)' };
+    const loadable =
+      release !== '' && files.read(`/lib/modules/${release}/modules.dep`)?.includes('/overlay.ko') === true;
+    return {
+      supported: false,
+      reason: loadable
+        ? 'the overlay module is not loaded; run modprobe overlay'
+        : 'the kernel has no overlay filesystem (CONFIG_OVERLAY_FS)',
+    };
   }
-  return mayMount ? { supported: true } : { supported: false, reason: 'mounting overlay outside of a user namespace needs CAP_SYS_ADMIN' };
+  return mayMount
+    ? { supported: true }
+    : { supported: false, reason: 'mounting overlay outside of a user namespace needs CAP_SYS_ADMIN' };
 }
 
 function detectAppArmor(files: HostFiles): Support {
   if (files.read('/sys/module/apparmor/parameters/enabled')?.trim() !== 'Y') {
-    return { supported: false, reason: 'the kernel does not have AppArmor, or it is off (boot with apparmor=1 security=apparmor)' };
+    return {
+      supported: false,
+      reason: 'the kernel does not have AppArmor, or it is off (boot with apparmor=1 security=apparmor)',
+    };
   }
   return files.exists('/proc/self/attr/apparmor/exec') || files.exists('/proc/self/attr/exec')
     ? { supported: true }
@@ -108,8 +136,15 @@ function detectAppArmor(files: HostFiles): Support {
 }
 
 /** A process without CAP_SYS_ADMIN makes these namespaces inside a user namespace, so only the kernel's having them counts. */
-function namespaceSupport(kind: string, config: string, answer: ProbeAnswer, mayMount: boolean, files: HostFiles): Support {
-  if (!files.exists(`/proc/self/ns/${kind}`)) return { supported: false, reason: `the kernel was built without ${kind} namespaces (${config})` };
+function namespaceSupport(
+  kind: string,
+  config: string,
+  answer: ProbeAnswer,
+  mayMount: boolean,
+  files: HostFiles,
+): Support {
+  if (!files.exists(`/proc/self/ns/${kind}`))
+    return { supported: false, reason: `the kernel was built without ${kind} namespaces (${config})` };
   return mayMount ? toSupport(answer) : { supported: true };
 }
 

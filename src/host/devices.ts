@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { RequestedDevice } from '../contracts/privilege-mode.ts';
 import { HakoError } from '../base/errors.ts';
+import type { RequestedDevice } from '../contracts/privilege-mode.ts';
 
 /** What a container makes for itself, or what belongs to one mount of its own (moby, HostDevices, leaves out the same). */
 const ownDirectories = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev', 'hugepages']);
@@ -27,10 +27,18 @@ export function listHostDevices(directory = '/dev'): readonly RequestedDevice[] 
  */
 export async function statDevice(hostPath: string, path: string, access: string): Promise<RequestedDevice> {
   const node = await stat(hostPath).catch((error: unknown) => {
-    throw new HakoError('INVALID_OPTION', `The device ${hostPath} cannot be given to the container: ${error instanceof Error ? error.message : String(error)}.`, { cause: error, path: hostPath });
+    throw new HakoError(
+      'INVALID_OPTION',
+      `The device ${hostPath} cannot be given to the container: ${error instanceof Error ? error.message : String(error)}.`,
+      { cause: error, path: hostPath },
+    );
   });
   if (!node.isCharacterDevice() && !node.isBlockDevice()) {
-    throw new HakoError('INVALID_OPTION', `${hostPath} is not a device; share files and directories with a bind mount instead.`, { path: hostPath });
+    throw new HakoError(
+      'INVALID_OPTION',
+      `${hostPath} is not a device; share files and directories with a bind mount instead.`,
+      { path: hostPath },
+    );
   }
   return { ...describeNode(node), path, hostPath, access };
 }
@@ -42,12 +50,29 @@ export async function statDevice(hostPath: string, path: string, access: string)
  */
 export async function blockDeviceNumber(hostPath: string): Promise<{ major: number; minor: number }> {
   const device = await statDevice(hostPath, hostPath, 'r');
-  if (device.type !== 'b') throw new HakoError('INVALID_OPTION', `${hostPath} is no block device; block I/O is limited by disk, such as /dev/sda.`, { path: hostPath });
+  if (device.type !== 'b')
+    throw new HakoError(
+      'INVALID_OPTION',
+      `${hostPath} is no block device; block I/O is limited by disk, such as /dev/sda.`,
+      { path: hostPath },
+    );
   return { major: device.major, minor: device.minor };
 }
 
-function describeNode(node: { isBlockDevice(): boolean; rdev: number; mode: number; uid: number; gid: number }): Omit<RequestedDevice, 'path' | 'hostPath' | 'access'> {
-  return { type: node.isBlockDevice() ? 'b' : 'c', ...deviceNumbers(node.rdev), mode: node.mode & 0o777, uid: node.uid, gid: node.gid };
+function describeNode(node: {
+  isBlockDevice(): boolean;
+  rdev: number;
+  mode: number;
+  uid: number;
+  gid: number;
+}): Omit<RequestedDevice, 'path' | 'hostPath' | 'access'> {
+  return {
+    type: node.isBlockDevice() ? 'b' : 'c',
+    ...deviceNumbers(node.rdev),
+    mode: node.mode & 0o777,
+    uid: node.uid,
+    gid: node.gid,
+  };
 }
 
 /** gnu_dev_major(3) and gnu_dev_minor(3), for numbers that a double still holds exactly. */

@@ -12,7 +12,14 @@ export interface HostFiles {
 }
 
 /** Not PATH: what is run with privilege must not depend on the environment. */
-const programDirectories = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/run/wrappers/bin', '/run/current-system/sw/bin'];
+const programDirectories = [
+  '/usr/bin',
+  '/bin',
+  '/usr/local/bin',
+  '/usr/sbin',
+  '/run/wrappers/bin',
+  '/run/current-system/sw/bin',
+];
 
 export const realHostFiles: HostFiles = {
   read(path) {

@@ -10,30 +10,53 @@ export const rootRange: SubordinateRange = { start: 1_879_048_192, size: 65_536 
 const USABLE = 65_536;
 
 /** Which ids a user may map into a user namespace (subuid(5), newuidmap(1)). */
-export function detectIdRanges(user: { readonly uid: number; readonly name: string | null }, files: HostFiles): HostInfo['idRanges'] {
+export function detectIdRanges(
+  user: { readonly uid: number; readonly name: string | null },
+  files: HostFiles,
+): HostInfo['idRanges'] {
   const uid = rangesOf(files.read('/etc/subuid'), user);
   const gid = rangesOf(files.read('/etc/subgid'), user);
   if (user.uid === 0) {
     const uidRanges = enough(uid) ? uid : [rootRange];
     const gidRanges = enough(gid) ? gid : [rootRange];
-    if (isMapped(uidRanges, files.read('/proc/self/uid_map')) && isMapped(gidRanges, files.read('/proc/self/gid_map'))) {
+    if (
+      isMapped(uidRanges, files.read('/proc/self/uid_map')) &&
+      isMapped(gidRanges, files.read('/proc/self/gid_map'))
+    ) {
       return { supported: true, method: { kind: 'direct' }, uid: uidRanges, gid: gidRanges };
     }
-    return { supported: false, reason: `this process is in a user namespace that does not have the ids ${describe(uidRanges)}; grant root a range that it has, in /etc/subuid and /etc/subgid` };
+    return {
+      supported: false,
+      reason: `this process is in a user namespace that does not have the ids ${describe(uidRanges)}; grant root a range that it has, in /etc/subuid and /etc/subgid`,
+    };
   }
   const newuidmap = files.findProgram('newuidmap');
   const newgidmap = files.findProgram('newgidmap');
   if (newuidmap === null || newgidmap === null) {
-    return { supported: false, reason: `${newuidmap === null ? 'newuidmap' : 'newgidmap'} is not installed; install the package uidmap (Debian, Ubuntu, Alpine: shadow-uidmap, Fedora: shadow-utils)` };
+    return {
+      supported: false,
+      reason: `${newuidmap === null ? 'newuidmap' : 'newgidmap'} is not installed; install the package uidmap (Debian, Ubuntu, Alpine: shadow-uidmap, Fedora: shadow-utils)`,
+    };
   }
   const who = user.name ?? String(user.uid);
-  if (uid.length === 0) return { supported: false, reason: `/etc/subuid grants no ids to ${who}; run 'usermod --add-subuids 100000-165535 ${who}' as root` };
-  if (gid.length === 0) return { supported: false, reason: `/etc/subgid grants no ids to ${who}; run 'usermod --add-subgids 100000-165535 ${who}' as root` };
+  if (uid.length === 0)
+    return {
+      supported: false,
+      reason: `/etc/subuid grants no ids to ${who}; run 'usermod --add-subuids 100000-165535 ${who}' as root`,
+    };
+  if (gid.length === 0)
+    return {
+      supported: false,
+      reason: `/etc/subgid grants no ids to ${who}; run 'usermod --add-subgids 100000-165535 ${who}' as root`,
+    };
   return { supported: true, method: { kind: 'helpers', newuidmap, newgidmap }, uid, gid };
 }
 
 /** Lines of subuid(5): name or uid, first id, count. Lines that are not of this form are passed over, as shadow does. */
-function rangesOf(text: string | null, user: { readonly uid: number; readonly name: string | null }): readonly SubordinateRange[] {
+function rangesOf(
+  text: string | null,
+  user: { readonly uid: number; readonly name: string | null },
+): readonly SubordinateRange[] {
   return (text ?? '').split('\n').flatMap((line) => {
     const [, owner, start, size] = /^([^:#]+):(\d{1,10}):(\d{1,10})$/.exec(line.trim()) ?? [];
     if (owner === undefined || (owner !== user.name && owner !== String(user.uid))) return [];
@@ -51,7 +74,9 @@ function isMapped(ranges: readonly SubordinateRange[], map: string | null): bool
     const [inside, , size] = line.trim().split(/\s+/).map(Number);
     return inside === undefined || size === undefined ? [] : [{ inside, size }];
   });
-  return ranges.every(({ start, size }) => lines.some((line) => start >= line.inside && start + size <= line.inside + line.size));
+  return ranges.every(({ start, size }) =>
+    lines.some((line) => start >= line.inside && start + size <= line.inside + line.size),
+  );
 }
 
 function describe(ranges: readonly SubordinateRange[]): string {

@@ -1,5 +1,5 @@
-import type { DeviceRule } from '../contracts/isolation.ts';
 import type { CapabilityName } from '../base/capabilities.ts';
+import type { DeviceRule } from '../contracts/isolation.ts';
 
 /**
  * What a program of a container may do as root: the 14 capabilities of Docker (moby, daemon/pkg/oci/caps/defaults.go),
@@ -50,9 +50,21 @@ export const defaultMaskedPaths: readonly string[] = [
  *
  * @public
  */
-export const defaultReadonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+export const defaultReadonlyPaths: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
 
-const device = (major: number, minor: number | null): DeviceRule => ({ allow: true, type: 'c', major, minor, access: 'rwm' });
+const device = (major: number, minor: number | null): DeviceRule => ({
+  allow: true,
+  type: 'c',
+  major,
+  minor,
+  access: 'rwm',
+});
 
 /**
  * Everything is denied but the devices that a container has of its own: null, zero, full, random, urandom, tty,

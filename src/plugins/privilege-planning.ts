@@ -1,7 +1,13 @@
-import type { CapabilitySets, Degradation, DeviceRule, NamespaceChoice, NamespaceKind } from '../contracts/isolation.ts';
-import type { IsolationPlan, IsolationRequest } from '../contracts/privilege-mode.ts';
 import { type CapabilityName, parseCapability } from '../base/capabilities.ts';
 import { HakoError } from '../base/errors.ts';
+import type {
+  CapabilitySets,
+  Degradation,
+  DeviceRule,
+  NamespaceChoice,
+  NamespaceKind,
+} from '../contracts/isolation.ts';
+import type { IsolationPlan, IsolationRequest } from '../contracts/privilege-mode.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from './privilege-defaults.ts';
 
 /** What is collected while a plan is made. @public */
@@ -16,16 +22,25 @@ export type Degradations = Degradation[];
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` for an unknown name; `HAKO_ERR_HOST_UNSUPPORTED` for one that cannot be given.
  * @public
  */
-export function planCapabilities(request: IsolationRequest, base: readonly string[], available: readonly string[], degraded: Degradations): CapabilitySets {
+export function planCapabilities(
+  request: IsolationRequest,
+  base: readonly string[],
+  available: readonly string[],
+  degraded: Degradations,
+): CapabilitySets {
   const add = parseList(request.capabilitiesAdd);
   const drop = parseList(request.capabilitiesDrop);
   const missing = add.names.filter((name) => !available.includes(name));
   if (missing.length > 0) {
-    throw new HakoError('HOST_UNSUPPORTED', `${missing.join(', ')} cannot be given to a container, because this process does not have ${missing.length === 1 ? 'it' : 'them'}; run the service with more capabilities, or do not ask for ${missing.length === 1 ? 'it' : 'them'}.`);
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `${missing.join(', ')} cannot be given to a container, because this process does not have ${missing.length === 1 ? 'it' : 'them'}; run the service with more capabilities, or do not ask for ${missing.length === 1 ? 'it' : 'them'}.`,
+    );
   }
   const start = drop.all ? [] : add.all ? available : base;
   const lacking = start.filter((name) => !available.includes(name) && !drop.names.includes(parseCapability(name)));
-  if (lacking.length > 0) degraded.push({ feature: 'capabilities', reason: `this process does not have ${lacking.join(', ')} itself` });
+  if (lacking.length > 0)
+    degraded.push({ feature: 'capabilities', reason: `this process does not have ${lacking.join(', ')} itself` });
   const kept = start.filter((name) => available.includes(name) && !drop.names.includes(parseCapability(name)));
   const set = [...new Set([...kept, ...add.names])].sort();
   return { bounding: set, effective: set, permitted: set, inheritable: [], ambient: [] };
@@ -51,7 +66,10 @@ export function planNamespaces(
 ): Readonly<Record<NamespaceKind, NamespaceChoice>> {
   const { host, namespaces: asked } = request;
   if (asked.mount !== undefined && asked.mount !== 'private') {
-    throw new HakoError('INVALID_OPTION', "namespaces.mount can only be 'private': a container's root is its own. To share files, use mounts.");
+    throw new HakoError(
+      'INVALID_OPTION',
+      "namespaces.mount can only be 'private': a container's root is its own. To share files, use mounts.",
+    );
   }
   const chosen = { ...defaults, ...defined(asked) };
   for (const [kind, support] of [
@@ -82,7 +100,8 @@ function defined(asked: IsolationRequest['namespaces']): Partial<Record<Namespac
 export function planSeccomp(request: IsolationRequest, degraded: Degradations): IsolationPlan['seccomp'] {
   const { seccomp: support } = request.host;
   if (support.supported || request.seccomp === 'unconfined') return request.seccomp;
-  if (request.seccomp !== 'default') throw new HakoError('HOST_UNSUPPORTED', `A seccomp profile cannot be enforced here: ${support.reason}.`);
+  if (request.seccomp !== 'default')
+    throw new HakoError('HOST_UNSUPPORTED', `A seccomp profile cannot be enforced here: ${support.reason}.`);
   degraded.push({ feature: 'seccomp', reason: support.reason });
   return 'unconfined';
 }
@@ -97,15 +116,27 @@ export function planAppArmor(request: IsolationRequest, degraded: Degradations):
   const { apparmorProfile: profile, host } = request;
   if (profile === null) return null;
   if (profile !== undefined) {
-    if (!host.apparmor.supported) throw new HakoError('HOST_UNSUPPORTED', `The AppArmor profile '${profile}' cannot be enforced here: ${host.apparmor.reason}.`);
+    if (!host.apparmor.supported)
+      throw new HakoError(
+        'HOST_UNSUPPORTED',
+        `The AppArmor profile '${profile}' cannot be enforced here: ${host.apparmor.reason}.`,
+      );
     return profile;
   }
-  if (host.apparmor.supported) degraded.push({ feature: 'AppArmor', reason: 'no profile was named, and hako loads none by itself; load one with apparmor_parser and name it in the option apparmor' });
+  if (host.apparmor.supported)
+    degraded.push({
+      feature: 'AppArmor',
+      reason:
+        'no profile was named, and hako loads none by itself; load one with apparmor_parser and name it in the option apparmor',
+    });
   return null;
 }
 
 /** Masked and read-only paths: the caller's lists instead of the defaults, entirely. @public */
-export function planPaths(request: IsolationRequest): { readonly maskedPaths: readonly string[]; readonly readonlyPaths: readonly string[] } {
+export function planPaths(request: IsolationRequest): {
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+} {
   return {
     maskedPaths: request.maskedPaths ?? [...defaultMaskedPaths, ...request.host.sideChannels],
     readonlyPaths: request.readonlyPaths ?? defaultReadonlyPaths,
@@ -118,13 +149,22 @@ export function planPaths(request: IsolationRequest): { readonly maskedPaths: re
  * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` for rules of the caller's where they cannot be enforced.
  * @public
  */
-export function planDeviceRules(request: IsolationRequest, base: readonly DeviceRule[], degraded: Degradations): readonly DeviceRule[] | null {
+export function planDeviceRules(
+  request: IsolationRequest,
+  base: readonly DeviceRule[],
+  degraded: Degradations,
+): readonly DeviceRule[] | null {
   const { controllers, missing } = request.host.cgroup;
   if (controllers['devices'] !== undefined) {
-    return [...base, ...request.devices.map(({ type, major, minor, access }) => ({ allow: true, type, major, minor, access })), ...request.deviceRules];
+    return [
+      ...base,
+      ...request.devices.map(({ type, major, minor, access }) => ({ allow: true, type, major, minor, access })),
+      ...request.deviceRules,
+    ];
   }
   const reason = missing['devices'] ?? 'there is no devices controller';
-  if (request.deviceRules.length > 0) throw new HakoError('HOST_UNSUPPORTED', `deviceRules cannot be enforced here: ${reason}.`);
+  if (request.deviceRules.length > 0)
+    throw new HakoError('HOST_UNSUPPORTED', `deviceRules cannot be enforced here: ${reason}.`);
   degraded.push({ feature: 'device rules', reason });
   return null;
 }

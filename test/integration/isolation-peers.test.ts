@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Rootfs } from '../native/support/rootfs.ts';
 import { IsolatedContainer, type Mode } from '../support/isolated-run.ts';
-import { parseReport, Probe, type ProbeReport } from '../support/probe.ts';
+import { Probe, type ProbeReport, parseReport } from '../support/probe.ts';
 import { describeWith } from '../support/requires.ts';
 import { runRunc } from '../support/runc.ts';
 
@@ -18,12 +18,22 @@ async function probeBoth(probe: Probe, mode: Mode): Promise<Pair> {
   using rootfs = new Rootfs();
   probe.install(rootfs);
   const env = ['PATH=/bin', 'NAME=value'];
-  await using container = await IsolatedContainer.launch(rootfs, ['/probe', 'walk'], { mode, settings: { env, hostname: 'box' } });
+  await using container = await IsolatedContainer.launch(rootfs, ['/probe', 'walk'], {
+    mode,
+    settings: { env, hostname: 'box' },
+  });
   const { idMappings } = container.plan;
   const outcome = idMappings === null ? await container.end() : await ownedRun(rootfs, mode, env);
   if (outcome.exitCode !== 0) throw new Error(`hako: ${outcome.failure ?? outcome.stderr}`);
   const hard = container.host.openFilesLimit ?? 1_048_576;
-  const { stdout } = await runRunc({ rootfs: rootfs.path, args: ['/probe', 'walk'], plan: container.plan, hostname: 'box', env, nofile: { soft: 1024, hard } });
+  const { stdout } = await runRunc({
+    rootfs: rootfs.path,
+    args: ['/probe', 'walk'],
+    plan: container.plan,
+    hostname: 'box',
+    env,
+    nofile: { soft: 1024, hard },
+  });
   return { hako: parseReport(outcome.stdout), runc: parseReport(stdout), container };
 }
 
@@ -32,7 +42,10 @@ async function ownedRun(rootfs: Rootfs, mode: Mode, env: readonly string[]) {
   await using first = await IsolatedContainer.launch(rootfs, ['/bin/true'], { mode });
   const host = first.plan.idMappings?.uid[0]?.hostId ?? 0;
   execFileSync('chown', ['-R', `${host}:${host}`, rootfs.path]);
-  await using container = await IsolatedContainer.launch(rootfs, ['/probe', 'walk'], { mode, settings: { env: [...env], hostname: 'box' } });
+  await using container = await IsolatedContainer.launch(rootfs, ['/probe', 'walk'], {
+    mode,
+    settings: { env: [...env], hostname: 'box' },
+  });
   return await container.end();
 }
 
@@ -46,7 +59,15 @@ function mounts(report: ProbeReport): readonly MountLine[] {
   return report.mountinfo.map((line) => {
     const [, , , , point = '', options = '', ...rest] = line.split(' ');
     // relatime is what the kernel says when nothing was said.
-    return { point, type: rest[rest.indexOf('-') + 1] ?? '', options: options.split(',').filter((option) => option !== 'relatime').sort().join(',') };
+    return {
+      point,
+      type: rest[rest.indexOf('-') + 1] ?? '',
+      options: options
+        .split(',')
+        .filter((option) => option !== 'relatime')
+        .sort()
+        .join(','),
+    };
   });
 }
 
@@ -67,7 +88,13 @@ function nodes(report: ProbeReport): ReadonlyMap<string, string> {
   return new Map(Object.entries(report.devices).map(([path, node]) => [path, JSON.stringify(Object.values(node))]));
 }
 
-const hostNamespaces = () => Object.fromEntries(['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'].map((name) => [name, readlinkSync(`/proc/self/ns/${name}`)]));
+const hostNamespaces = () =>
+  Object.fromEntries(
+    ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'].map((name) => [
+      name,
+      readlinkSync(`/proc/self/ns/${name}`),
+    ]),
+  );
 
 /** Which namespaces are other ones than the host's. */
 function own(report: ProbeReport): Record<string, boolean> {
@@ -113,12 +140,32 @@ describeWith({ root: true, tools: ['runc', 'cc'] }, 'isolation, as a program see
     expect(hako.status).toEqual(runc.status);
     expect(hako.limits).toEqual(runc.limits);
     expect(differences(nodes(hako), nodes(runc))).toEqual(expected.devices);
-    expect({ uid: hako.uid, gid: hako.gid, groups: hako.groups, hostname: hako.hostname, cwd: hako.cwd, pid: hako.pid, oomScoreAdj: hako.oomScoreAdj, uidMap: hako.uidMap, gidMap: hako.gidMap }).toEqual({
-      uid: runc.uid, gid: runc.gid, groups: runc.groups, hostname: runc.hostname, cwd: runc.cwd, pid: runc.pid, oomScoreAdj: runc.oomScoreAdj, uidMap: runc.uidMap, gidMap: runc.gidMap,
+    expect({
+      uid: hako.uid,
+      gid: hako.gid,
+      groups: hako.groups,
+      hostname: hako.hostname,
+      cwd: hako.cwd,
+      pid: hako.pid,
+      oomScoreAdj: hako.oomScoreAdj,
+      uidMap: hako.uidMap,
+      gidMap: hako.gidMap,
+    }).toEqual({
+      uid: runc.uid,
+      gid: runc.gid,
+      groups: runc.groups,
+      hostname: runc.hostname,
+      cwd: runc.cwd,
+      pid: runc.pid,
+      oomScoreAdj: runc.oomScoreAdj,
+      uidMap: runc.uidMap,
+      gidMap: runc.gidMap,
     });
     expect(Object.keys(hako.descriptors)).toEqual(['0', '1', '2']);
     expect(hako.hidden).toEqual(runc.hidden);
-    const unexpected = differences(seen(hako), seen(runc)).filter((line) => ![shownHierarchies, etcFiles, ...expected.mounts].some((pattern) => pattern.test(line)));
+    const unexpected = differences(seen(hako), seen(runc)).filter(
+      (line) => ![shownHierarchies, etcFiles, ...expected.mounts].some((pattern) => pattern.test(line)),
+    );
     expect(unexpected).toEqual([]);
     expect(hako.writable.filter((path) => !runc.writable.includes(path))).toEqual([]);
   });

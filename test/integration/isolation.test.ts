@@ -1,6 +1,6 @@
 import { testCases } from '../support/cases.ts';
-import { isolationCases } from '../support/isolation-cases.ts';
 import { thisHost } from '../support/isolated-run.ts';
+import { isolationCases } from '../support/isolation-cases.ts';
 import { Probe } from '../support/probe.ts';
 import { describeWith } from '../support/requires.ts';
 

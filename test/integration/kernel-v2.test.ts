@@ -11,23 +11,32 @@ interface Result {
 
 /** The top level of TAP 13, as node:test prints it. */
 function parseTap(output: string): readonly Result[] {
-  return [...output.matchAll(/^(ok|not ok) \d+ - (.*?)(?: # SKIP ?(.*))?$/gm)].map(([, verdict, name = '', skipped]) => ({
-    name,
-    outcome: skipped !== undefined ? `skipped: ${skipped}` : verdict === 'ok' ? 'passed' : 'failed',
-  }));
+  return [...output.matchAll(/^(ok|not ok) \d+ - (.*?)(?: # SKIP ?(.*))?$/gm)].map(
+    ([, verdict, name = '', skipped]) => ({
+      name,
+      outcome: skipped !== undefined ? `skipped: ${skipped}` : verdict === 'ok' ? 'passed' : 'failed',
+    }),
+  );
 }
 
-describeWith({ root: true, tools: machineTools, other: () => (process.arch === 'x64' ? undefined : 'an x64 machine') }, 'a kernel with control groups v2 only, and AppArmor', () => {
-  test(
-    'passes the same cases',
-    async () => {
-      using machine = new Machine();
-      const output = await machine.run(TIMEOUT);
-      const results = parseTap(output);
-      expect(output, output.slice(-4000)).toMatch(/^MACHINE ends with \d+/m);
-      expect(results.filter(({ outcome }) => outcome !== 'passed'), output).toEqual([]);
-      expect(results.length).toBeGreaterThan(35);
-    },
-    TIMEOUT + 60_000,
-  );
-});
+describeWith(
+  { root: true, tools: machineTools, other: () => (process.arch === 'x64' ? undefined : 'an x64 machine') },
+  'a kernel with control groups v2 only, and AppArmor',
+  () => {
+    test(
+      'passes the same cases',
+      async () => {
+        using machine = new Machine();
+        const output = await machine.run(TIMEOUT);
+        const results = parseTap(output);
+        expect(output, output.slice(-4000)).toMatch(/^MACHINE ends with \d+/m);
+        expect(
+          results.filter(({ outcome }) => outcome !== 'passed'),
+          output,
+        ).toEqual([]);
+        expect(results.length).toBeGreaterThan(35);
+      },
+      TIMEOUT + 60_000,
+    );
+  },
+);

@@ -18,8 +18,10 @@ profile hako-test flags=(attach_disconnected) {
 
 /** AppArmor, which is in the kernel of the virtual machine and of few test machines. */
 export function appArmorCases(host: HostInfo): readonly Case[] {
-  const missing = (): string | undefined => (!host.apparmor.supported ? host.apparmor.reason : existsSync(parser) ? undefined : parser);
-  const script = 'cat /proc/self/attr/current; echo x > /tmp/allowed && echo allowed; echo x > /tmp/denied && echo denied';
+  const missing = (): string | undefined =>
+    !host.apparmor.supported ? host.apparmor.reason : existsSync(parser) ? undefined : parser;
+  const script =
+    'cat /proc/self/attr/current; echo x > /tmp/allowed && echo allowed; echo x > /tmp/denied && echo denied';
   return [
     {
       name: 'AppArmor: a profile that was named confines the program, and without one it is unconfined',

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { Image, Runtime } from 'libhako';
 import type { Case } from '../support/case.ts';
 import { cgroupCases } from '../support/cgroup-cases.ts';
-import { isolationCases } from '../support/isolation-cases.ts';
 import { thisHost } from '../support/isolated-run.ts';
+import { isolationCases } from '../support/isolation-cases.ts';
 import { appArmorCases } from './apparmor-cases.ts';
 
 const host = await thisHost();
@@ -18,7 +18,11 @@ const runtimeCases: readonly Case[] = [
     name: 'a program runs in a container of the host’s own root, by the public API',
     async run() {
       await using runtime = await Runtime.open({ root: '/tmp/hako-runtime' });
-      const { exitCode, stdout } = await runtime.run({ image: Image.fromHost(), command: ['/bin/sh', '-c', 'echo $$; cat /proc/self/cgroup; touch /tmp/inside'], resources: { memory: '64m' } });
+      const { exitCode, stdout } = await runtime.run({
+        image: Image.fromHost(),
+        command: ['/bin/sh', '-c', 'echo $$; cat /proc/self/cgroup; touch /tmp/inside'],
+        resources: { memory: '64m' },
+      });
       assert.deepEqual([exitCode, stdout.toString()], [0, '1\n0::/\n']);
     },
   },
@@ -29,6 +33,11 @@ test('the machine', () => {
   assert.deepEqual(host.cgroup.missing, {});
 });
 
-for (const { name, missing, run } of [...runtimeCases, ...cgroupCases(host), ...isolationCases({ probe: '/probe', host }), ...appArmorCases(host)]) {
+for (const { name, missing, run } of [
+  ...runtimeCases,
+  ...cgroupCases(host),
+  ...isolationCases({ probe: '/probe', host }),
+  ...appArmorCases(host),
+]) {
   test(name, { skip: missing?.() ?? false, timeout: 60_000 }, run);
 }

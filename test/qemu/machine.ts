@@ -1,5 +1,16 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -29,19 +40,45 @@ export class Machine implements Disposable {
 
   async #initramfs(fetched: string): Promise<string> {
     const root = join(this.#directory, 'root');
-    for (const directory of ['bin', 'usr/bin', 'usr/sbin', 'proc', 'sys', 'dev', 'tmp', 'etc', 'root', 'native', 'modules', 'n']) mkdirSync(join(root, directory), { recursive: true });
+    for (const directory of [
+      'bin',
+      'usr/bin',
+      'usr/sbin',
+      'proc',
+      'sys',
+      'dev',
+      'tmp',
+      'etc',
+      'root',
+      'native',
+      'modules',
+      'n',
+    ])
+      mkdirSync(join(root, directory), { recursive: true });
     // An ordinary user of the machine comes through here, too.
     chmodSync(root, 0o755);
     const busybox = findTool('busybox') ?? '/bin/busybox';
     copyFileSync(realpathSync(busybox), join(root, 'bin/busybox'));
     symlinkSync('busybox', join(root, 'bin/sh'));
     const native = locateNative();
-    for (const file of [native.addon, native.supervisor, native.worker]) copyFileSync(file, join(root, 'native', file.split('/').at(-1) ?? ''));
-    for (const [from, to] of [[process.execPath, 'usr/bin/node'], ['/usr/bin/setpriv', 'usr/bin/setpriv'], [join(fetched, 'sbin/apparmor_parser'), 'usr/sbin/apparmor_parser']] as const) {
+    for (const file of [native.addon, native.supervisor, native.worker])
+      copyFileSync(file, join(root, 'native', file.split('/').at(-1) ?? ''));
+    for (const [from, to] of [
+      [process.execPath, 'usr/bin/node'],
+      ['/usr/bin/setpriv', 'usr/bin/setpriv'],
+      [join(fetched, 'sbin/apparmor_parser'), 'usr/sbin/apparmor_parser'],
+    ] as const) {
       if (existsSync(from)) copyFileSync(realpathSync(from), join(root, to));
     }
-    for (const module of modules) for (const file of globSync(`lib/modules/*/kernel/${module}`, { cwd: fetched })) copyFileSync(join(fetched, file), join(root, 'modules', file.split('/').at(-1) ?? ''));
-    copyLibraries(root, ['usr/bin/node', 'native/hako.node', 'usr/bin/setpriv', 'usr/sbin/apparmor_parser'].map((path) => join(root, path)).filter((path) => existsSync(path)));
+    for (const module of modules)
+      for (const file of globSync(`lib/modules/*/kernel/${module}`, { cwd: fetched }))
+        copyFileSync(join(fetched, file), join(root, 'modules', file.split('/').at(-1) ?? ''));
+    copyLibraries(
+      root,
+      ['usr/bin/node', 'native/hako.node', 'usr/bin/setpriv', 'usr/sbin/apparmor_parser']
+        .map((path) => join(root, path))
+        .filter((path) => existsSync(path)),
+    );
     execFileSync('cc', ['-std=gnu11', '-O1', '-static', '-o', join(root, 'probe'), 'test/native/probe.c']);
     copyFileSync('test/qemu/init.sh', join(root, 'init'));
     chmodSync(join(root, 'init'), 0o755);
@@ -60,7 +97,12 @@ export class Machine implements Disposable {
 
 async function bundleGuest(file: string): Promise<void> {
   const alias = { libhako: resolve('src/index.ts'), 'libhako/plugin': resolve('src/plugin.ts') };
-  const bundle = await rolldown({ input: 'test/qemu/guest.ts', platform: 'node', resolve: { alias }, transform: { decorator: { legacy: true, emitDecoratorMetadata: true } } });
+  const bundle = await rolldown({
+    input: 'test/qemu/guest.ts',
+    platform: 'node',
+    resolve: { alias },
+    transform: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  });
   await bundle.write({ file, format: 'esm', codeSplitting: false });
   await bundle.close();
 }
@@ -92,10 +134,32 @@ async function fetchKernel(): Promise<{ kernel: string; root: string }> {
 
 function boot(kernel: string, image: string, timeout: number): Promise<string> {
   // Emulated always: a machine that offers KVM to its tests is not what users' CI has.
-  const args = ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-m', '1536', '-smp', '2', '-nographic', '-no-reboot', '-net', 'none', '-kernel', kernel, '-initrd', image];
-  const child = spawn('qemu-system-x86_64', [...args, '-append', 'console=ttyS0 quiet panic=-1 cgroup_no_v1=all apparmor=1 security=apparmor'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const args = [
+    '-accel',
+    'tcg,thread=multi',
+    '-cpu',
+    'max',
+    '-m',
+    '1536',
+    '-smp',
+    '2',
+    '-nographic',
+    '-no-reboot',
+    '-net',
+    'none',
+    '-kernel',
+    kernel,
+    '-initrd',
+    image,
+  ];
+  const child = spawn(
+    'qemu-system-x86_64',
+    [...args, '-append', 'console=ttyS0 quiet panic=-1 cgroup_no_v1=all apparmor=1 security=apparmor'],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('latin1')));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString('latin1')));
   const timer = setTimeout(() => child.kill('SIGKILL'), timeout);
   return new Promise((done, fail) => {
     child.on('error', fail);

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CgroupGroup, freezeGroups, readUsage, removeGroups, thawGroups, updateGroups } from '../../src/cgroup/index.ts';
+import {
+  type CgroupGroup,
+  freezeGroups,
+  readUsage,
+  removeGroups,
+  thawGroups,
+  updateGroups,
+} from '../../src/cgroup/index.ts';
 import type { HostInfo } from '../../src/contracts/host-info.ts';
 import { Rootfs } from '../native/support/rootfs.ts';
 import type { Case } from './case.ts';
@@ -34,7 +41,10 @@ export async function runShell(script: string, isolated: IsolatedOptions = {}): 
 
 function assertGone(groups: readonly CgroupGroup[]): void {
   assert.ok(groups.length > 0);
-  assert.deepEqual(groups.map(({ directory }) => directory).filter((directory) => existsSync(directory)), []);
+  assert.deepEqual(
+    groups.map(({ directory }) => directory).filter((directory) => existsSync(directory)),
+    [],
+  );
 }
 
 async function killSupervisor({ container }: Running): Promise<void> {
@@ -44,10 +54,14 @@ async function killSupervisor({ container }: Running): Promise<void> {
 
 /** What control groups do for a container, on the kernel that there is. */
 export function cgroupCases({ cgroup }: HostInfo): readonly Case[] {
-  const needs = (...controllers: string[]) => (): string | undefined => {
-    const lacking = controllers.filter((name) => cgroup.controllers[name] === undefined);
-    return lacking.length === 0 ? undefined : lacking.map((name) => `the ${name} controller (${cgroup.missing[name] ?? 'none'})`).join(', ');
-  };
+  const needs =
+    (...controllers: string[]) =>
+    (): string | undefined => {
+      const lacking = controllers.filter((name) => cgroup.controllers[name] === undefined);
+      return lacking.length === 0
+        ? undefined
+        : lacking.map((name) => `the ${name} controller (${cgroup.missing[name] ?? 'none'})`).join(', ');
+    };
   return [
     {
       name: 'memory: a program that takes more is killed, and that is told from another kill',
@@ -66,7 +80,9 @@ export function cgroupCases({ cgroup }: HostInfo): readonly Case[] {
       name: 'pids: a program that forks more than it may is refused; 4096 by default',
       missing: needs('pids'),
       async run() {
-        const { stderr, stdout } = await runShell('for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; echo unreachable', { settings: { resources: { pids: 5 } } });
+        const { stderr, stdout } = await runShell('for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; echo unreachable', {
+          settings: { resources: { pids: 5 } },
+        });
         assert.doesNotMatch(stdout, /unreachable/);
         assert.match(stderr, /fork.*temporarily unavailable/i);
         await using running = await launchShell('exec sleep 1000');
@@ -98,18 +114,38 @@ export function cgroupCases({ cgroup }: HostInfo): readonly Case[] {
       name: 'cpuset: one CPU is seen',
       missing: needs('cpuset'),
       async run() {
-        const { stdout, failure } = await runShell('grep Cpus_allowed_list /proc/self/status', { settings: { resources: { cpusetCpus: '0' } } });
+        const { stdout, failure } = await runShell('grep Cpus_allowed_list /proc/self/status', {
+          settings: { resources: { cpusetCpus: '0' } },
+        });
         assert.equal(failure, undefined);
         assert.match(stdout, /:\s0\n/);
       },
     },
     {
       name: 'block I/O: a limit of a device is set',
-      missing: () => (existsSync('/dev/loop0') ? (needs('io')() === undefined || needs('blkio')() === undefined ? undefined : needs('io')()) : '/dev/loop0'),
+      missing: () =>
+        existsSync('/dev/loop0')
+          ? needs('io')() === undefined || needs('blkio')() === undefined
+            ? undefined
+            : needs('io')()
+          : '/dev/loop0',
       async run() {
-        await using running = await launchShell('sleep 1000', { settings: { resources: { blkioDeviceReadBps: [{ path: '/dev/loop0', rate: '1m' }], blkioDeviceWriteIOps: [{ path: '/dev/loop0', rate: 50 }] } } });
-        const group = running.container.cgroup.groups.find(({ controllers }) => controllers.includes('io') || controllers.includes('blkio'));
-        if (group?.version === 2) assert.match(readFileSync(`${group.directory}/io.max`, 'utf8'), /^7:0 rbps=1048576 wbps=max riops=max wiops=50$/m);
+        await using running = await launchShell('sleep 1000', {
+          settings: {
+            resources: {
+              blkioDeviceReadBps: [{ path: '/dev/loop0', rate: '1m' }],
+              blkioDeviceWriteIOps: [{ path: '/dev/loop0', rate: 50 }],
+            },
+          },
+        });
+        const group = running.container.cgroup.groups.find(
+          ({ controllers }) => controllers.includes('io') || controllers.includes('blkio'),
+        );
+        if (group?.version === 2)
+          assert.match(
+            readFileSync(`${group.directory}/io.max`, 'utf8'),
+            /^7:0 rbps=1048576 wbps=max riops=max wiops=50$/m,
+          );
         else assert.match(readFileSync(`${group?.directory}/blkio.throttle.read_bps_device`, 'utf8'), /^7:0 1048576$/m);
       },
     },
@@ -147,7 +183,10 @@ export function cgroupCases({ cgroup }: HostInfo): readonly Case[] {
         await sleep(500);
         assert.equal((await readUsage(groups)).pids.current, 2);
         await during;
-        assert.doesNotMatch(readFileSync(`/proc/${running.container.supervisor.child.pid}/cgroup`, 'utf8'), new RegExp(running.container.id));
+        assert.doesNotMatch(
+          readFileSync(`/proc/${running.container.supervisor.child.pid}/cgroup`, 'utf8'),
+          new RegExp(running.container.id),
+        );
       },
     },
     {
@@ -193,7 +232,8 @@ export function cgroupCases({ cgroup }: HostInfo): readonly Case[] {
     {
       name: 'groups that the container made inside its own go with it',
       async run() {
-        const script = 'for d in /sys/fs/cgroup/inner /sys/fs/cgroup/pids/inner; do mkdir $d 2>/dev/null && [ -e $d/cgroup.procs ] && { sleep 1000 & echo $! > $d/cgroup.procs && echo made; }; done; wait';
+        const script =
+          'for d in /sys/fs/cgroup/inner /sys/fs/cgroup/pids/inner; do mkdir $d 2>/dev/null && [ -e $d/cgroup.procs ] && { sleep 1000 & echo $! > $d/cgroup.procs && echo made; }; done; wait';
         const running = await launchShell(script, { mode: 'privileged' });
         await running.container.supervisor.owner.until((output) => output.includes('made'));
         await running[Symbol.asyncDispose]();
@@ -226,7 +266,9 @@ function deviceCases(needsDevices: () => string | undefined): readonly Case[] {
       name: 'devices: a disk cannot be made, a null device can',
       missing: needsDevices,
       async run() {
-        const { stderr, stdout } = await runShell('mknod /tmp/disk b 7 0 && echo made; mknod /tmp/null c 1 3 && dd if=/dev/zero of=/tmp/null bs=1 count=1 2>/dev/null && echo null');
+        const { stderr, stdout } = await runShell(
+          'mknod /tmp/disk b 7 0 && echo made; mknod /tmp/null c 1 3 && dd if=/dev/zero of=/tmp/null bs=1 count=1 2>/dev/null && echo null',
+        );
         assert.equal(stdout, 'null\n');
         assert.match(stderr, /mknod: .*not permitted/);
       },
@@ -247,7 +289,10 @@ function deviceCases(needsDevices: () => string | undefined): readonly Case[] {
       missing: needsDevices,
       async run() {
         const rules = ['b 7:* m', { allow: false, type: 'c', major: 1, minor: 5, access: 'r' }] as const;
-        const { stdout, stderr } = await runShell('dd if=/dev/zero of=/dev/null bs=1 count=1 && echo zero; mknod /tmp/disk b 7 0 && echo made', { settings: { deviceRules: [...rules] } });
+        const { stdout, stderr } = await runShell(
+          'dd if=/dev/zero of=/dev/null bs=1 count=1 && echo zero; mknod /tmp/disk b 7 0 && echo made',
+          { settings: { deviceRules: [...rules] } },
+        );
         assert.equal(stdout, 'made\n');
         assert.match(stderr, /\/dev\/zero.*not permitted/);
       },

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,8 +25,8 @@ import { detectHost } from '../../src/host/detect.ts';
 import { blockDeviceNumber } from '../../src/host/devices.ts';
 import { loadNativeBinding } from '../../src/native/binding.ts';
 import { locateNative } from '../../src/native/loader.ts';
-import { compileSeccompProfile } from '../../src/seccomp/index.ts';
 import type { ContainerDefaults } from '../../src/oci/image-config.ts';
+import { compileSeccompProfile } from '../../src/seccomp/index.ts';
 import type { Rootfs } from '../native/support/rootfs.ts';
 import { SupervisorProcess } from '../native/support/supervisor-process.ts';
 
@@ -78,11 +79,29 @@ export function thisHost(): Promise<HostInfo> {
 }
 
 async function seccompProgram(host: HostInfo, plan: IsolationPlan): Promise<SeccompProgram> {
-  return compileSeccompProfile({ profile: plan.seccomp, architecture: host.architecture, capabilities: plan.capabilities.bounding, kernel: host.kernel, native: loadNativeBinding(locateNative()) });
+  return compileSeccompProfile({
+    profile: plan.seccomp,
+    architecture: host.architecture,
+    capabilities: plan.capabilities.bounding,
+    kernel: host.kernel,
+    native: loadNativeBinding(locateNative()),
+  });
 }
 
 function asUser(uid: number, extra: readonly string[]) {
-  return { extra, uid, prefix: ['/usr/bin/setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all', '--'] };
+  return {
+    extra,
+    uid,
+    prefix: [
+      '/usr/bin/setpriv',
+      `--reuid=${uid}`,
+      `--regid=${uid}`,
+      '--clear-groups',
+      '--inh-caps=-all',
+      '--bounding-set=-all',
+      '--',
+    ],
+  };
 }
 
 export interface IsolatedOptions {
@@ -158,7 +177,10 @@ export class IsolatedContainer implements AsyncDisposable {
     const request = compileStart(context);
     const other = await isolated.other?.started();
     const extra = joinedNamespaces(plan).map(({ file }) => `/proc/${other?.pid}/ns/${file}`);
-    const supervisor = new SupervisorProcess(directory, isolated.uid === undefined ? { extra } : asUser(isolated.uid, extra));
+    const supervisor = new SupervisorProcess(
+      directory,
+      isolated.uid === undefined ? { extra } : asUser(isolated.uid, extra),
+    );
     supervisor.start(request);
     return new IsolatedContainer(context, supervisor);
   }
@@ -224,4 +246,10 @@ export async function runIsolated(
 ): Promise<Outcome> {
   await using container = await IsolatedContainer.launch(rootfs, command, isolated);
   return await container.end();
+}
+
+/** As a storage driver would: what is root's inside belongs to whom root inside is. */
+export function ownByMappedRoot(rootfs: Rootfs, { uid, idRanges }: HostInfo): void {
+  if (uid !== 0 || !idRanges.supported) return;
+  execFileSync('chown', ['-R', `${idRanges.uid[0]?.start}:${idRanges.gid[0]?.start}`, rootfs.path]);
 }

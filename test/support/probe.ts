@@ -31,7 +31,13 @@ export interface ProbeReport {
 
 export type ProbedNode =
   | { readonly type: 'link'; readonly target: string }
-  | { readonly type: 'char' | 'block' | 'directory' | 'file'; readonly mode: string; readonly uid: number; readonly gid: number; readonly device?: string };
+  | {
+      readonly type: 'char' | 'block' | 'directory' | 'file';
+      readonly mode: string;
+      readonly uid: number;
+      readonly gid: number;
+      readonly device?: string;
+    };
 
 /** The probe program, compiled once for a test file; `undefined` in `path` never happens. */
 export class Probe implements Disposable {
@@ -39,7 +45,17 @@ export class Probe implements Disposable {
   readonly path = join(this.#directory, 'probe');
 
   constructor() {
-    execFileSync('cc', ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-O1', '-static', '-o', this.path, 'test/native/probe.c']);
+    execFileSync('cc', [
+      '-std=gnu11',
+      '-Wall',
+      '-Wextra',
+      '-Werror',
+      '-O1',
+      '-static',
+      '-o',
+      this.path,
+      'test/native/probe.c',
+    ]);
   }
 
   install(rootfs: Rootfs): void {

@@ -5,7 +5,16 @@ import { join } from 'node:path';
 import type { IsolationPlan } from '../../src/contracts/privilege-mode.ts';
 import { findTool } from './requires.ts';
 
-const namespaceNames = { mount: 'mount', pid: 'pid', network: 'network', ipc: 'ipc', uts: 'uts', user: 'user', cgroup: 'cgroup', time: 'time' } as const;
+const namespaceNames = {
+  mount: 'mount',
+  pid: 'pid',
+  network: 'network',
+  ipc: 'ipc',
+  uts: 'uts',
+  user: 'user',
+  cgroup: 'cgroup',
+  time: 'time',
+} as const;
 
 export interface RuncSettings {
   readonly rootfs: string;
@@ -26,10 +35,15 @@ export async function runRunc(settings: RuncSettings): Promise<{ stdout: string;
   try {
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(runtimeSpec(settings)));
     return await new Promise((resolve, reject) => {
-      const child = execFile(findTool('runc') ?? 'runc', ['--root', join(bundle, 'state'), 'run', '--bundle', bundle, id], { maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
-        if (error === null) resolve({ stdout, stderr });
-        else reject(new Error(`runc: ${stderr}`, { cause: error }));
-      });
+      const child = execFile(
+        findTool('runc') ?? 'runc',
+        ['--root', join(bundle, 'state'), 'run', '--bundle', bundle, id],
+        { maxBuffer: 2 ** 26 },
+        (error, stdout, stderr) => {
+          if (error === null) resolve({ stdout, stderr });
+          else reject(new Error(`runc: ${stderr}`, { cause: error }));
+        },
+      );
       child.stdin?.end();
     });
   } finally {
@@ -56,19 +70,57 @@ function runtimeSpec({ rootfs, args, plan, hostname, env, nofile }: RuncSettings
     hostname,
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc', options: quiet },
-      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-      { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+      {
+        destination: '/dev',
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+      },
+      {
+        destination: '/dev/pts',
+        type: 'devpts',
+        source: 'devpts',
+        options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+      },
       { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...quiet, privileged ? 'rw' : 'ro'] },
-      { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...quiet, privileged ? 'rw' : 'ro'] },
+      {
+        destination: '/sys/fs/cgroup',
+        type: 'cgroup',
+        source: 'cgroup',
+        options: [...quiet, privileged ? 'rw' : 'ro'],
+      },
       { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: quiet },
       { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...quiet, 'mode=1777', 'size=67108864'] },
     ],
     linux: {
-      namespaces: Object.entries(plan.namespaces).flatMap(([kind, choice]) => (choice === 'private' ? [{ type: namespaceNames[kind as keyof typeof namespaceNames] }] : [])),
-      ...(plan.idMappings === null ? {} : { uidMappings: plan.idMappings.uid.map(ociMapping), gidMappings: plan.idMappings.gid.map(ociMapping) }),
+      namespaces: Object.entries(plan.namespaces).flatMap(([kind, choice]) =>
+        choice === 'private' ? [{ type: namespaceNames[kind as keyof typeof namespaceNames] }] : [],
+      ),
+      ...(plan.idMappings === null
+        ? {}
+        : { uidMappings: plan.idMappings.uid.map(ociMapping), gidMappings: plan.idMappings.gid.map(ociMapping) }),
+      // That there is a filter is compared here; what it allows, syscall by syscall, in the tests of src/seccomp.
+      ...(plan.seccomp === 'unconfined'
+        ? {}
+        : {
+            seccomp: {
+              defaultAction: 'SCMP_ACT_ALLOW',
+              syscalls: [{ names: ['kexec_load'], action: 'SCMP_ACT_ERRNO' }],
+            },
+          }),
       maskedPaths: plan.maskedPaths,
       readonlyPaths: plan.readonlyPaths,
-      devices: plan.devices.filter(({ path }) => !path.startsWith('/dev/pts')).map(({ path, type, major, minor, mode, uid, gid }) => ({ path, type, major, minor, fileMode: mode, uid, gid })),
+      devices: plan.devices
+        .filter(({ path }) => !path.startsWith('/dev/pts'))
+        .map(({ path, type, major, minor, mode, uid, gid }) => ({
+          path,
+          type,
+          major,
+          minor,
+          fileMode: mode,
+          uid,
+          gid,
+        })),
       resources: { devices: [{ allow: privileged, access: 'rwm' }], pids: { limit: 4096 } },
     },
   };

@@ -13,18 +13,31 @@ interface Access {
   readonly access: string;
 }
 
-const bits = (access: string): number => [...access].reduce((sum, letter) => sum | { m: 1, r: 2, w: 4 }[letter as 'm' | 'r' | 'w'], 0);
+const bits = (access: string): number =>
+  [...access].reduce((sum, letter) => sum | { m: 1, r: 2, w: 4 }[letter as 'm' | 'r' | 'w'], 0);
 
 /** What the rules mean, said as simply as it can be: each letter by the last rule that covers it. */
 function meant(rules: readonly DeviceRule[], { type, major, minor, access }: Access): boolean {
   return [...access].every((letter) => {
-    const last = rules.findLast((rule) => (rule.type === 'a' || rule.type === type) && (rule.major ?? major) === major && (rule.minor ?? minor) === minor && rule.access.includes(letter));
+    const last = rules.findLast(
+      (rule) =>
+        (rule.type === 'a' || rule.type === type) &&
+        (rule.major ?? major) === major &&
+        (rule.minor ?? minor) === minor &&
+        rule.access.includes(letter),
+    );
     return last?.allow ?? false;
   });
 }
 
 function byProgram(rules: readonly DeviceRule[], { type, major, minor, access }: Access): boolean {
-  return runDeviceProgram(compileDeviceProgram(rules), { accessType: (bits(access) << 16) | (type === 'b' ? 1 : 2), major, minor }) === 1;
+  return (
+    runDeviceProgram(compileDeviceProgram(rules), {
+      accessType: (bits(access) << 16) | (type === 'b' ? 1 : 2),
+      major,
+      minor,
+    }) === 1
+  );
 }
 
 /** The v1 controller (security/device_cgroup.c): a default, and exceptions that must match wholly, or, to deny, in part. */
@@ -53,8 +66,19 @@ function byList(rules: readonly DeviceRule[], { type, major, minor, access }: Ac
 
 const letters = fc.constantFrom('r', 'w', 'm', 'rw', 'rm', 'wm', 'rwm');
 const number = fc.option(fc.integer({ min: 0, max: 3 }), { nil: null });
-const rule: fc.Arbitrary<DeviceRule> = fc.record({ allow: fc.boolean(), type: fc.constantFrom('a' as const, 'b' as const, 'c' as const), major: number, minor: number, access: letters });
-const access: fc.Arbitrary<Access> = fc.record({ type: fc.constantFrom('b' as const, 'c' as const), major: fc.integer({ min: 0, max: 3 }), minor: fc.integer({ min: 0, max: 3 }), access: letters });
+const rule: fc.Arbitrary<DeviceRule> = fc.record({
+  allow: fc.boolean(),
+  type: fc.constantFrom('a' as const, 'b' as const, 'c' as const),
+  major: number,
+  minor: number,
+  access: letters,
+});
+const access: fc.Arbitrary<Access> = fc.record({
+  type: fc.constantFrom('b' as const, 'c' as const),
+  major: fc.integer({ min: 0, max: 3 }),
+  minor: fc.integer({ min: 0, max: 3 }),
+  access: letters,
+});
 
 describe('device rules as a BPF program', () => {
   test('mean what they say, for any rules and any access', () => {
@@ -75,11 +99,19 @@ describe('device rules as a BPF program', () => {
   });
 
   test('the default rules give the standard devices and no disk, no tun, no fuse, no mknod of others', () => {
-    const allowed = (type: 'b' | 'c', major: number, minor: number, letters: string) => byProgram(defaultDeviceRules, { type, major, minor, access: letters });
+    const allowed = (type: 'b' | 'c', major: number, minor: number, letters: string) =>
+      byProgram(defaultDeviceRules, { type, major, minor, access: letters });
     for (const minor of [3, 5, 7, 8, 9]) expect(allowed('c', 1, minor, 'rwm')).toBe(true);
     for (const minor of [0, 1, 2]) expect(allowed('c', 5, minor, 'rw')).toBe(true);
     expect(allowed('c', 136, 7, 'rw')).toBe(true);
-    for (const [type, major, minor] of [['b', 8, 0], ['b', 1, 3], ['c', 10, 200], ['c', 10, 229], ['c', 1, 1], ['c', 1, 11]] as const) {
+    for (const [type, major, minor] of [
+      ['b', 8, 0],
+      ['b', 1, 3],
+      ['c', 10, 200],
+      ['c', 10, 229],
+      ['c', 1, 1],
+      ['c', 1, 11],
+    ] as const) {
       for (const letter of ['r', 'w', 'm']) expect(allowed(type, major, minor, letter)).toBe(false);
     }
   });
@@ -99,7 +131,9 @@ describe('device rules as a BPF program', () => {
     { major: 1, minor: 0, access: '' },
     { major: 1, minor: 0, access: 'rx' },
   ])('refuses %o', (wrong) => {
-    expect(() => compileDeviceProgram([{ allow: true, type: 'c', ...wrong }])).toThrow(expect.objectContaining({ code: 'HAKO_ERR_INVALID_OPTION' }));
+    expect(() => compileDeviceProgram([{ allow: true, type: 'c', ...wrong }])).toThrow(
+      expect.objectContaining({ code: 'HAKO_ERR_INVALID_OPTION' }),
+    );
   });
 });
 

@@ -6,8 +6,16 @@ import { FakeCgroupfs } from '../support/fake-cgroupfs.ts';
 describe('usage', () => {
   test('v2', async () => {
     const files = new FakeCgroupfs().group('/g', {
-      'memory.current': '1000\n', 'memory.max': 'max\n', 'memory.swap.current': '5\n', 'memory.stat': 'anon 1\nfile 300\ninactive_file 200\n', 'memory.events': 'low 0\noom_kill 2\noom_group_kill 0\n',
-      'cpu.stat': 'usage_usec 30\nuser_usec 20\nsystem_usec 10\nnr_periods 4\nnr_throttled 3\nthrottled_usec 7\n', 'pids.current': '4\n', 'pids.max': '10\n', 'io.stat': '8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n8:16 rbytes=10 wbytes=20 rios=30 wios=40 dbytes=9 dios=9\n',
+      'memory.current': '1000\n',
+      'memory.max': 'max\n',
+      'memory.swap.current': '5\n',
+      'memory.stat': 'anon 1\nfile 300\ninactive_file 200\n',
+      'memory.events': 'low 0\noom_kill 2\noom_group_kill 0\n',
+      'cpu.stat': 'usage_usec 30\nuser_usec 20\nsystem_usec 10\nnr_periods 4\nnr_throttled 3\nthrottled_usec 7\n',
+      'pids.current': '4\n',
+      'pids.max': '10\n',
+      'io.stat':
+        '8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n8:16 rbytes=10 wbytes=20 rios=30 wios=40 dbytes=9 dios=9\n',
     });
     expect(await readUsage([{ version: 2, directory: '/g', controllers: ['memory'] }], files)).toEqual({
       memory: { usage: 800, limit: null, cache: 300, swap: 5, oomKills: 2 },
@@ -19,10 +27,19 @@ describe('usage', () => {
 
   test('v1, from the hierarchies that the container is in', async () => {
     const files = new FakeCgroupfs()
-      .group('/m', { 'memory.usage_in_bytes': '1000', 'memory.limit_in_bytes': '9223372036854771712', 'memory.stat': 'cache 1\ntotal_cache 300\ntotal_inactive_file 200\ntotal_swap 6\n', 'memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 1\n' })
+      .group('/m', {
+        'memory.usage_in_bytes': '1000',
+        'memory.limit_in_bytes': '9223372036854771712',
+        'memory.stat': 'cache 1\ntotal_cache 300\ntotal_inactive_file 200\ntotal_swap 6\n',
+        'memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 1\n',
+      })
       .group('/c', { 'cpuacct.usage': '123456\n', 'cpuacct.stat': 'user 2\nsystem 1\n' })
       .group('/p', { 'pids.current': '4\n', 'pids.max': 'max\n' });
-    const groups = [['/m', 'memory'], ['/c', 'cpuacct'], ['/p', 'pids']].map(([directory = '', controller = '']) => ({ version: 1 as const, directory, controllers: [controller] }));
+    const groups = [
+      ['/m', 'memory'],
+      ['/c', 'cpuacct'],
+      ['/p', 'pids'],
+    ].map(([directory = '', controller = '']) => ({ version: 1 as const, directory, controllers: [controller] }));
     expect(await readUsage(groups, files)).toEqual({
       memory: { usage: 800, limit: null, cache: 300, swap: 6, oomKills: 1 },
       cpu: { usage: 123_456n, user: 20_000_000n, system: 10_000_000n, throttledPeriods: null, throttled: null },
@@ -39,11 +56,15 @@ describe('usage', () => {
 
 describe('removal', () => {
   test('kills what is inside, with the groups that the container made there', async () => {
-    const files = new FakeCgroupfs().group('/h').group('/h/c', { 'cgroup.procs': '5\n' }).group('/h/c/inner', { 'cgroup.procs': '6\n0\n' });
+    const files = new FakeCgroupfs()
+      .group('/h')
+      .group('/h/c', { 'cgroup.procs': '5\n' })
+      .group('/h/c/inner', { 'cgroup.procs': '6\n0\n' });
     const killed: number[] = [];
     await removeGroups([{ version: 1, directory: '/h/c', controllers: ['pids'] }], files, (pid) => {
       killed.push(pid);
-      for (const [path, group] of files.groups) if (group.get('cgroup.procs')?.includes(String(pid))) files.group(path, { 'cgroup.procs': '' });
+      for (const [path, group] of files.groups)
+        if (group.get('cgroup.procs')?.includes(String(pid))) files.group(path, { 'cgroup.procs': '' });
     });
     expect(killed.sort()).toEqual([5, 6]);
     expect([...files.groups.keys()]).toEqual(['/h']);
@@ -65,12 +86,22 @@ describe('removal', () => {
 });
 
 describe('update', () => {
-  const host: CgroupHost = { layout: 'v1', controllers: { memory: '/m', pids: '/p', cpu: '/c' }, files: ['memory.memsw.limit_in_bytes', 'cpu.cfs_quota_us'], unifiedMount: null, unifiedParent: null, missing: {} };
+  const host: CgroupHost = {
+    layout: 'v1',
+    controllers: { memory: '/m', pids: '/p', cpu: '/c' },
+    files: ['memory.memsw.limit_in_bytes', 'cpu.cfs_quota_us'],
+    unifiedMount: null,
+    unifiedParent: null,
+    missing: {},
+  };
   const groups = [
     { version: 1 as const, directory: '/m/x', controllers: ['memory'] },
     { version: 1 as const, directory: '/p/x', controllers: ['pids'] },
   ];
-  const machine = () => new FakeCgroupfs().group('/m/x', { 'memory.limit_in_bytes': '100', 'memory.memsw.limit_in_bytes': '200' }).group('/p/x', { 'pids.max': '5' });
+  const machine = () =>
+    new FakeCgroupfs()
+      .group('/m/x', { 'memory.limit_in_bytes': '100', 'memory.memsw.limit_in_bytes': '200' })
+      .group('/p/x', { 'pids.max': '5' });
 
   test('raises memory and swap before memory, and lowers them after', async () => {
     const files = machine();
@@ -87,12 +118,17 @@ describe('update', () => {
       if (path.endsWith('pids.max')) throw Object.assign(new Error('EINVAL'), { code: 'EINVAL' });
       return value;
     };
-    await expect(updateGroups(host, groups, { memory: 10, pids: 3 }, files)).rejects.toMatchObject({ code: 'HAKO_ERR_SYSCALL_FAILED', errno: 'EINVAL' });
+    await expect(updateGroups(host, groups, { memory: 10, pids: 3 }, files)).rejects.toMatchObject({
+      code: 'HAKO_ERR_SYSCALL_FAILED',
+      errno: 'EINVAL',
+    });
     expect(await files.read('/m/x/memory.limit_in_bytes')).toBe('100');
     expect(await files.read('/m/x/memory.memsw.limit_in_bytes')).toBe('200');
   });
 
   test('a controller that the container was started without is named', async () => {
-    await expect(updateGroups(host, groups, { cpus: 1 }, machine())).rejects.toThrow(/started without a limit of the cpu controller/);
+    await expect(updateGroups(host, groups, { cpus: 1 }, machine())).rejects.toThrow(
+      /started without a limit of the cpu controller/,
+    );
   });
 });

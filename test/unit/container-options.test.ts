@@ -3,7 +3,19 @@ import { parseContainerOptions, parseExecOptions } from '../../src/container/opt
 
 describe('container options', () => {
   test('nothing given: every default', () => {
-    expect(parseContainerOptions({})).toMatchObject({ tty: false, stdin: false, init: false, mounts: [], devices: [], shmSize: 67_108_864, umask: 0o022, seccomp: 'default', stopTimeout: 10, resources: {}, capabilities: { add: [], drop: [] } });
+    expect(parseContainerOptions({})).toMatchObject({
+      tty: false,
+      stdin: false,
+      init: false,
+      mounts: [],
+      devices: [],
+      shmSize: 67_108_864,
+      umask: 0o022,
+      seccomp: 'default',
+      stopTimeout: 10,
+      resources: {},
+      capabilities: { add: [], drop: [] },
+    });
   });
 
   test("Docker's short forms mean the same as the long ones", () => {
@@ -42,12 +54,27 @@ describe('container options', () => {
       stopSignal: 3,
       sysctls: { 'kernel.shmmax': '5' },
       apparmor: null,
-      mounts: [{ type: 'bind', source: '/a', target: '/b/c', readonly: false, recursive: true, propagation: 'rprivate', options: [] }],
+      mounts: [
+        {
+          type: 'bind',
+          source: '/a',
+          target: '/b/c',
+          readonly: false,
+          recursive: true,
+          propagation: 'rprivate',
+          options: [],
+        },
+      ],
     });
   });
 
   test('what it gives can be kept as JSON and read again', () => {
-    const options = { command: ['sh'], seccomp: { defaultAction: 'SCMP_ACT_ALLOW' }, resources: { memory: '64m', pids: 3 }, labels: { a: 'b' } };
+    const options = {
+      command: ['sh'],
+      seccomp: { defaultAction: 'SCMP_ACT_ALLOW' },
+      resources: { memory: '64m', pids: 3 },
+      labels: { a: 'b' },
+    };
     expect(parseContainerOptions(JSON.parse(JSON.stringify(options)))).toEqual(parseContainerOptions(options));
   });
 
@@ -61,7 +88,10 @@ describe('container options', () => {
     [{ command: ['a\0b'] }, /command\.0: a NUL/],
     [{ workingDirectory: 'x' }, /workingDirectory: write an absolute path/],
     [{ workingDirectory: '/a/../b' }, /'\.\.' is not allowed/],
-    [{ mounts: [{ type: 'bind', source: 'a', target: '/b' }] }, /mounts\.0\.source: write an absolute path of the host/],
+    [
+      { mounts: [{ type: 'bind', source: 'a', target: '/b' }] },
+      /mounts\.0\.source: write an absolute path of the host/,
+    ],
     [{ mounts: [{ type: 'bind', source: '/a', target: '/b/../../etc' }] }, /mounts\.0\.target/],
     [{ mounts: [{ type: 'bind', source: '/a', target: '/b', propagation: 'rshared' }] }, /propagation/],
     [{ mounts: [{ type: 'nfs', target: '/b' }] }, /mounts\.0/],
@@ -84,7 +114,9 @@ describe('container options', () => {
     [null as unknown as object, /options/],
     ['x' as unknown as object, /options/],
   ])('refuses %o', (options, sentence) => {
-    expect(() => parseContainerOptions(options)).toThrow(expect.objectContaining({ code: 'HAKO_ERR_INVALID_OPTION', message: expect.stringMatching(sentence) }));
+    expect(() => parseContainerOptions(options)).toThrow(
+      expect.objectContaining({ code: 'HAKO_ERR_INVALID_OPTION', message: expect.stringMatching(sentence) }),
+    );
   });
 
   test('a key called __proto__ makes nothing of itself', () => {
@@ -95,6 +127,11 @@ describe('container options', () => {
 });
 
 test('exec options', () => {
-  expect(parseExecOptions({ env: { A: 'b' }, user: 'app' })).toMatchObject({ env: ['A=b'], user: 'app', privileged: false, tty: false });
+  expect(parseExecOptions({ env: { A: 'b' }, user: 'app' })).toMatchObject({
+    env: ['A=b'],
+    user: 'app',
+    privileged: false,
+    tty: false,
+  });
   expect(() => parseExecOptions({ usr: 'x' })).toThrow(/unknown option 'usr'/);
 });

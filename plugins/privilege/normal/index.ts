@@ -29,7 +29,11 @@ export const normal = definePlugin({
   probe: (host) =>
     host.capabilities.includes('CAP_SYS_ADMIN')
       ? { supported: true }
-      : { supported: false, reason: "making namespaces without a user namespace needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'" },
+      : {
+          supported: false,
+          reason:
+            "making namespaces without a user namespace needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'",
+        },
   create: async () => ({
     ownership: { kind: 'same' as const },
     plan,
@@ -40,14 +44,33 @@ export const normal = definePlugin({
 function plan(request: IsolationRequest): IsolationPlan {
   const { host } = request;
   if (!host.capabilities.includes('CAP_SYS_ADMIN')) {
-    throw new HakoError('HOST_UNSUPPORTED', "The mode 'normal' needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'.");
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      "The mode 'normal' needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'.",
+    );
   }
   if (request.namespaces.user !== undefined && request.namespaces.user !== 'host') {
-    throw new HakoError('INVALID_OPTION', "A container of mode 'normal' has no user namespace of its own; leave namespaces.user out, or use the mode 'rootless'.");
+    throw new HakoError(
+      'INVALID_OPTION',
+      "A container of mode 'normal' has no user namespace of its own; leave namespaces.user out, or use the mode 'rootless'.",
+    );
   }
   const degraded: Degradations = [];
   return {
-    namespaces: planNamespaces(request, { mount: 'private', pid: 'private', network: 'private', ipc: 'private', uts: 'private', user: 'host', cgroup: 'private', time: 'host' }, degraded),
+    namespaces: planNamespaces(
+      request,
+      {
+        mount: 'private',
+        pid: 'private',
+        network: 'private',
+        ipc: 'private',
+        uts: 'private',
+        user: 'host',
+        cgroup: 'private',
+        time: 'host',
+      },
+      degraded,
+    ),
     idMappings: null,
     capabilities: planCapabilities(request, defaultCapabilities, host.capabilities, degraded),
     noNewPrivileges: request.noNewPrivileges ?? true,

@@ -1,4 +1,13 @@
-import { type Degradations, definePlugin, HakoError, type IsolationPlan, type IsolationRequest, planAppArmor, planCapabilities, planNamespaces } from 'libhako/plugin';
+import {
+  type Degradations,
+  definePlugin,
+  HakoError,
+  type IsolationPlan,
+  type IsolationRequest,
+  planAppArmor,
+  planCapabilities,
+  planNamespaces,
+} from 'libhako/plugin';
 import { z } from 'zod';
 
 /**
@@ -16,7 +25,10 @@ export const privileged = definePlugin({
   probe: (host) =>
     host.capabilities.includes('CAP_SYS_ADMIN')
       ? { supported: true }
-      : { supported: false, reason: "a privileged container needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'" },
+      : {
+          supported: false,
+          reason: "a privileged container needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'",
+        },
   create: async () => ({
     ownership: { kind: 'same' as const },
     plan,
@@ -27,14 +39,33 @@ export const privileged = definePlugin({
 function plan(request: IsolationRequest): IsolationPlan {
   const { host } = request;
   if (!host.capabilities.includes('CAP_SYS_ADMIN')) {
-    throw new HakoError('HOST_UNSUPPORTED', "The mode 'privileged' needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'.");
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      "The mode 'privileged' needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'.",
+    );
   }
   if (request.namespaces.user !== undefined && request.namespaces.user !== 'host') {
-    throw new HakoError('INVALID_OPTION', "A container of mode 'privileged' has no user namespace of its own; leave namespaces.user out, or use the mode 'rootless'.");
+    throw new HakoError(
+      'INVALID_OPTION',
+      "A container of mode 'privileged' has no user namespace of its own; leave namespaces.user out, or use the mode 'rootless'.",
+    );
   }
   const degraded: Degradations = [];
   return {
-    namespaces: planNamespaces(request, { mount: 'private', pid: 'private', network: 'private', ipc: 'private', uts: 'private', user: 'host', cgroup: 'private', time: 'host' }, degraded),
+    namespaces: planNamespaces(
+      request,
+      {
+        mount: 'private',
+        pid: 'private',
+        network: 'private',
+        ipc: 'private',
+        uts: 'private',
+        user: 'host',
+        cgroup: 'private',
+        time: 'host',
+      },
+      degraded,
+    ),
     idMappings: null,
     capabilities: planCapabilities(request, host.capabilities, host.capabilities, degraded),
     noNewPrivileges: request.noNewPrivileges ?? false,
@@ -54,14 +85,18 @@ function plan(request: IsolationRequest): IsolationPlan {
 
 function requireSeccomp(request: IsolationRequest): IsolationPlan['seccomp'] {
   const { seccomp } = request.host;
-  if (!seccomp.supported && request.seccomp !== 'unconfined') throw new HakoError('HOST_UNSUPPORTED', `A seccomp profile cannot be enforced here: ${seccomp.reason}.`);
+  if (!seccomp.supported && request.seccomp !== 'unconfined')
+    throw new HakoError('HOST_UNSUPPORTED', `A seccomp profile cannot be enforced here: ${seccomp.reason}.`);
   return request.seccomp;
 }
 
 function requireRules(request: IsolationRequest): IsolationPlan['deviceRules'] {
   const { controllers, missing } = request.host.cgroup;
   if (controllers['devices'] === undefined) {
-    throw new HakoError('HOST_UNSUPPORTED', `deviceRules cannot be enforced here: ${missing['devices'] ?? 'there is no devices controller'}.`);
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `deviceRules cannot be enforced here: ${missing['devices'] ?? 'there is no devices controller'}.`,
+    );
   }
   return [{ allow: true, type: 'a', major: null, minor: null, access: 'rwm' }, ...request.deviceRules];
 }

@@ -42,11 +42,21 @@ function plan(request: IsolationRequest, ownership: FileOwnership): IsolationPla
   const user = userNamespace(request);
   const namespaces = planNamespaces(
     { ...request, namespaces: { ...request.namespaces, user } },
-    { mount: 'private', pid: 'private', network: 'private', ipc: 'private', uts: 'private', user, cgroup: 'private', time: 'host' },
+    {
+      mount: 'private',
+      pid: 'private',
+      network: 'private',
+      ipc: 'private',
+      uts: 'private',
+      user,
+      cgroup: 'private',
+      time: 'host',
+    },
     degraded,
   );
   const { idRanges } = request.host;
-  if (ownership.kind === 'single' && !idRanges.supported) degraded.push({ feature: 'more than one user', reason: idRanges.reason });
+  if (ownership.kind === 'single' && !idRanges.supported)
+    degraded.push({ feature: 'more than one user', reason: idRanges.reason });
   return {
     namespaces,
     idMappings: user === 'private' && ownership.kind !== 'same' ? ownership.idMappings : null,
@@ -71,16 +81,28 @@ function plan(request: IsolationRequest, ownership: FileOwnership): IsolationPla
  */
 function userNamespace(request: IsolationRequest): NamespaceChoice {
   const { user: asked, ...others } = request.namespaces;
-  const joined = [...new Set(Object.values(others).flatMap((choice) => (typeof choice === 'object' ? [choice.container] : [])))];
+  const joined = [
+    ...new Set(Object.values(others).flatMap((choice) => (typeof choice === 'object' ? [choice.container] : []))),
+  ];
   const [first, second] = joined;
   if (second !== undefined) {
-    throw new HakoError('INVALID_OPTION', 'A rootless container can share the namespaces of one other container only, since it shares that one\'s user namespace too; name the same container for all.');
+    throw new HakoError(
+      'INVALID_OPTION',
+      "A rootless container can share the namespaces of one other container only, since it shares that one's user namespace too; name the same container for all.",
+    );
   }
-  if (asked === 'host') throw new HakoError('INVALID_OPTION', "namespaces.user cannot be 'host' in the mode 'rootless'; use the mode 'normal'.");
+  if (asked === 'host')
+    throw new HakoError(
+      'INVALID_OPTION',
+      "namespaces.user cannot be 'host' in the mode 'rootless'; use the mode 'normal'.",
+    );
   if (first === undefined) return asked ?? 'private';
   if (asked === undefined) return { container: first };
   if (asked === 'private' || asked.container !== first) {
-    throw new HakoError('INVALID_OPTION', `A rootless container that shares namespaces of ${first.slice(0, 12)} shares its user namespace too; leave namespaces.user out.`);
+    throw new HakoError(
+      'INVALID_OPTION',
+      `A rootless container that shares namespaces of ${first.slice(0, 12)} shares its user namespace too; leave namespaces.user out.`,
+    );
   }
   return asked;
 }

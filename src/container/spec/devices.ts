@@ -1,6 +1,6 @@
 import type { IsolationPlan, RequestedDevice } from '../../contracts/privilege-mode.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
-import { NOEXEC, NODEV, NOSUID, STRICTATIME } from './mount-options.ts';
+import { NODEV, NOEXEC, NOSUID, STRICTATIME } from './mount-options.ts';
 import { bindOf, mountOf, ownFile } from './operations.ts';
 
 const S_IFCHR = 0o020000;
@@ -26,10 +26,26 @@ const links = [
 ] as const;
 
 /** Paths of /dev that are hako's own; nothing of the caller's may take their place. */
-export const ownDevicePaths: ReadonlySet<string> = new Set(['/dev', '/dev/pts', '/dev/console', ...standardNodes.map(({ path }) => path), ...links.map(([path]) => path)]);
+export const ownDevicePaths: ReadonlySet<string> = new Set([
+  '/dev',
+  '/dev/pts',
+  '/dev/console',
+  ...standardNodes.map(({ path }) => path),
+  ...links.map(([path]) => path),
+]);
 
-const made: readonly SetupOperation[] = standardNodes.map(({ path, major, minor }) => ({ kind: 'mknod', path, mode: S_IFCHR | 0o666, major, minor, uid: 0, gid: 0 }));
-const bound: readonly SetupOperation[] = standardNodes.map(({ path }) => bindOf(path, path, { target: ownFile, device: true }));
+const made: readonly SetupOperation[] = standardNodes.map(({ path, major, minor }) => ({
+  kind: 'mknod',
+  path,
+  mode: S_IFCHR | 0o666,
+  major,
+  minor,
+  uid: 0,
+  gid: 0,
+}));
+const bound: readonly SetupOperation[] = standardNodes.map(({ path }) =>
+  bindOf(path, path, { target: ownFile, device: true }),
+);
 const symlinks: readonly SetupOperation[] = links.map(([path, target]) => ({ kind: 'symlink', path, target }));
 const tmpfs = mountOf('tmpfs', '/dev', NOSUID | STRICTATIME, [
   ['mode', '755'],
@@ -41,7 +57,13 @@ const TTY_GROUP = 5;
 
 /** /dev with its nodes, links and pseudo-terminals. */
 export function deviceOperations(plan: IsolationPlan): readonly SetupOperation[] {
-  return [tmpfs, ...(plan.deviceMethod === 'bind' ? bound : made), ...symlinks, devpts(hasTtyGroup(plan)), ...plan.devices.map((device) => deviceOperation(device, plan.deviceMethod))];
+  return [
+    tmpfs,
+    ...(plan.deviceMethod === 'bind' ? bound : made),
+    ...symlinks,
+    devpts(hasTtyGroup(plan)),
+    ...plan.devices.map((device) => deviceOperation(device, plan.deviceMethod)),
+  ];
 }
 
 function devpts(withGroup: boolean): SetupOperation {
@@ -56,18 +78,26 @@ function devpts(withGroup: boolean): SetupOperation {
 /** A group that the user namespace does not have cannot own anything there. */
 function hasTtyGroup(plan: IsolationPlan): boolean {
   if (plan.namespaces.user === 'host') return true;
-  return plan.idMappings?.gid.some(({ containerId, size }) => containerId <= TTY_GROUP && TTY_GROUP < containerId + size) ?? false;
+  return (
+    plan.idMappings?.gid.some(({ containerId, size }) => containerId <= TTY_GROUP && TTY_GROUP < containerId + size) ??
+    false
+  );
 }
 
 function deviceOperation(device: RequestedDevice, method: IsolationPlan['deviceMethod']): SetupOperation {
   // A device that the container may not make itself (no `m`) can't be made for it either, once its group is joined.
-  if (method === 'bind' || !device.access.includes('m')) return bindOf(device.hostPath, device.path, { target: { create: 'file', noFollow: true }, device: true });
+  if (method === 'bind' || !device.access.includes('m'))
+    return bindOf(device.hostPath, device.path, { target: { create: 'file', noFollow: true }, device: true });
   const { path, major, minor, uid, gid } = device;
   return { kind: 'mknod', path, mode: (device.type === 'b' ? S_IFBLK : S_IFCHR) | device.mode, major, minor, uid, gid };
 }
 
 /** /dev/shm and /dev/mqueue: the container's, or the host's with its IPC namespace. */
-export function ipcOperations(plan: IsolationPlan, shmSize: number, userTargets: ReadonlySet<string>): readonly SetupOperation[] {
+export function ipcOperations(
+  plan: IsolationPlan,
+  shmSize: number,
+  userTargets: ReadonlySet<string>,
+): readonly SetupOperation[] {
   const attributes = NOSUID | NOEXEC | NODEV;
   const operations: SetupOperation[] = [];
   if (plan.namespaces.ipc === 'host') {
@@ -75,7 +105,16 @@ export function ipcOperations(plan: IsolationPlan, shmSize: number, userTargets:
     operations.push(bindOf('/dev/shm', '/dev/shm', more), bindOf('/dev/mqueue', '/dev/mqueue', more));
   } else {
     operations.push(
-      mountOf('tmpfs', '/dev/shm', attributes, [['mode', '1777'], ['size', String(shmSize)]], 'shm'),
+      mountOf(
+        'tmpfs',
+        '/dev/shm',
+        attributes,
+        [
+          ['mode', '1777'],
+          ['size', String(shmSize)],
+        ],
+        'shm',
+      ),
       mountOf('mqueue', '/dev/mqueue', attributes),
     );
   }

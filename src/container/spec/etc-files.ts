@@ -37,7 +37,11 @@ export function writeEtcFiles({ directory, hostname, domainname, plan }: EtcFile
 
 /** Binds of those files, for each that no mount of the caller's takes the place of. */
 export function etcOperations(directory: string, userTargets: ReadonlySet<string>): readonly SetupOperation[] {
-  return names.flatMap((name) => (userTargets.has(`/etc/${name}`) ? [] : [bindOf(join(directory, name), `/etc/${name}`, { target: { create: 'file', noFollow: false } })]));
+  return names.flatMap((name) =>
+    userTargets.has(`/etc/${name}`)
+      ? []
+      : [bindOf(join(directory, name), `/etc/${name}`, { target: { create: 'file', noFollow: false } })],
+  );
 }
 
 function hosts(hostname: string, domainname: string): string {

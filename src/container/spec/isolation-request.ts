@@ -11,8 +11,14 @@ import type { ParsedContainerOptions } from '../options.ts';
  * @param resolveContainer - finds a container by name or ID, or throws.
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` for a device that is not there.
  */
-export async function isolationRequest(options: ParsedContainerOptions, host: HostInfo, resolveContainer: (nameOrId: string) => ContainerId): Promise<IsolationRequest> {
-  const devices = await Promise.all(options.devices.map(({ hostPath, path, access }) => statDevice(hostPath, path, access)));
+export async function isolationRequest(
+  options: ParsedContainerOptions,
+  host: HostInfo,
+  resolveContainer: (nameOrId: string) => ContainerId,
+): Promise<IsolationRequest> {
+  const devices = await Promise.all(
+    options.devices.map(({ hostPath, path, access }) => statDevice(hostPath, path, access)),
+  );
   return {
     host,
     namespaces: resolveNamespaces(options.namespaces, resolveContainer),
@@ -32,10 +38,17 @@ export async function isolationRequest(options: ParsedContainerOptions, host: Ho
   };
 }
 
-function resolveNamespaces(choices: ParsedContainerOptions['namespaces'], resolveContainer: (nameOrId: string) => ContainerId): IsolationRequest['namespaces'] {
+function resolveNamespaces(
+  choices: ParsedContainerOptions['namespaces'],
+  resolveContainer: (nameOrId: string) => ContainerId,
+): IsolationRequest['namespaces'] {
   const resolved: Partial<Record<NamespaceKind, NamespaceChoice>> = {};
-  for (const [kind, choice] of Object.entries(choices) as [NamespaceKind, ParsedContainerOptions['namespaces'][NamespaceKind]][]) {
-    if (choice !== undefined) resolved[kind] = typeof choice === 'object' ? { container: resolveContainer(choice.container) } : choice;
+  for (const [kind, choice] of Object.entries(choices) as [
+    NamespaceKind,
+    ParsedContainerOptions['namespaces'][NamespaceKind],
+  ][]) {
+    if (choice !== undefined)
+      resolved[kind] = typeof choice === 'object' ? { container: resolveContainer(choice.container) } : choice;
   }
   return resolved;
 }

@@ -6,19 +6,27 @@ import { bindOf, mountOf, ownDirectory } from './operations.ts';
 
 const hardened = NOSUID | NOEXEC | NODEV;
 const proc = mountOf('proc', '/proc', hardened);
-const hostsOwn = { set: hardened, propagation: propagationOf('rslave'), recursive: true, target: ownDirectory } as const;
+const hostsOwn = {
+  set: hardened,
+  propagation: propagationOf('rslave'),
+  recursive: true,
+  target: ownDirectory,
+} as const;
 
 /**
  * A user namespace may mount procfs only for a PID namespace of its own, and sysfs only with a network namespace of
  * its own (the kernel's mount_capable and kobj_ns_current_may_mount); for the host's it gets the host's mount.
  */
 export function procOperations(plan: IsolationPlan): readonly SetupOperation[] {
-  return plan.namespaces.user !== 'host' && plan.namespaces.pid === 'host' ? [bindOf('/proc', '/proc', hostsOwn)] : [proc];
+  return plan.namespaces.user !== 'host' && plan.namespaces.pid === 'host'
+    ? [bindOf('/proc', '/proc', hostsOwn)]
+    : [proc];
 }
 
 export function sysOperations(plan: IsolationPlan): readonly SetupOperation[] {
   const readonly = plan.writableSys ? 0n : RDONLY;
-  if (plan.namespaces.user !== 'host' && plan.namespaces.network === 'host') return [bindOf('/sys', '/sys', { ...hostsOwn, set: hardened | readonly })];
+  if (plan.namespaces.user !== 'host' && plan.namespaces.network === 'host')
+    return [bindOf('/sys', '/sys', { ...hostsOwn, set: hardened | readonly })];
   return [mountOf('sysfs', '/sys', hardened | readonly)];
 }
 
@@ -30,10 +38,18 @@ export function sysOperations(plan: IsolationPlan): readonly SetupOperation[] {
 export function cgroupOperations(plan: IsolationPlan, groups: readonly CgroupGroup[]): readonly SetupOperation[] {
   const readonly = plan.writableSys ? 0n : RDONLY;
   if (plan.namespaces.cgroup !== 'private') {
-    return [bindOf('/sys/fs/cgroup', '/sys/fs/cgroup', { set: hardened | readonly, recursive: true, optional: true, target: ownDirectory })];
+    return [
+      bindOf('/sys/fs/cgroup', '/sys/fs/cgroup', {
+        set: hardened | readonly,
+        recursive: true,
+        optional: true,
+        target: ownDirectory,
+      }),
+    ];
   }
   const legacy = groups.filter(({ version }) => version === 1);
-  if (legacy.length === 0) return groups.length === 0 ? [] : [mountOf('cgroup2', '/sys/fs/cgroup', hardened | readonly, [], 'cgroup')];
+  if (legacy.length === 0)
+    return groups.length === 0 ? [] : [mountOf('cgroup2', '/sys/fs/cgroup', hardened | readonly, [], 'cgroup')];
   return [
     mountOf('tmpfs', '/sys/fs/cgroup', hardened, [['mode', '755']], 'cgroup'),
     ...legacy.flatMap(({ controllers }) => legacyDirectory(controllers)),
@@ -46,11 +62,21 @@ export function cgroupOperations(plan: IsolationPlan, groups: readonly CgroupGro
 /** Controllers that share a hierarchy have one directory, and a link each (systemd and runc lay it out so). */
 function legacyDirectory(controllers: readonly string[]): readonly SetupOperation[] {
   const name = controllers.join(',');
-  const links = controllers.length === 1 ? [] : controllers.map((controller) => ({ kind: 'symlink' as const, target: name, path: `/sys/fs/cgroup/${controller}` }));
+  const links =
+    controllers.length === 1
+      ? []
+      : controllers.map((controller) => ({
+          kind: 'symlink' as const,
+          target: name,
+          path: `/sys/fs/cgroup/${controller}`,
+        }));
   return [{ kind: 'mkdir', path: `/sys/fs/cgroup/${name}`, mode: 0o755 }, ...links];
 }
 
 function legacyHierarchy(controllers: readonly string[], attributes: bigint): SetupOperation {
   const options = controllers.map((controller) => [controller, ''] as const);
-  return mountOf('cgroup', `/sys/fs/cgroup/${controllers.join(',')}`, attributes, options, 'cgroup', { create: null, noFollow: true });
+  return mountOf('cgroup', `/sys/fs/cgroup/${controllers.join(',')}`, attributes, options, 'cgroup', {
+    create: null,
+    noFollow: true,
+  });
 }

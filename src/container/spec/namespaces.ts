@@ -37,7 +37,10 @@ export interface JoinedNamespace {
 /** CLONE_NEW* of the namespaces to make. */
 export function unshareFlags(plan: IsolationPlan): number {
   // Shifting works on signed numbers, which the kernel's flags are not.
-  return kinds.reduce((flags, kind) => (plan.namespaces[kind] === 'private' ? (flags | namespaces[kind].flag) >>> 0 : flags), 0);
+  return kinds.reduce(
+    (flags, kind) => (plan.namespaces[kind] === 'private' ? (flags | namespaces[kind].flag) >>> 0 : flags),
+    0,
+  );
 }
 
 /** What has to be opened for a start, in the order in which the supervisor wants the descriptors. */
@@ -61,7 +64,8 @@ function joins(plan: IsolationPlan): readonly { kind: NamespaceKind; container: 
 export function idMapRequest(plan: IsolationPlan): IdMapRequest {
   const { idMappings } = plan;
   if (idMappings === null) return { method: 'none' };
-  const lines = (mappings: typeof idMappings.uid): string => mappings.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}\n`).join('');
+  const lines = (mappings: typeof idMappings.uid): string =>
+    mappings.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}\n`).join('');
   const maps = { uidMap: lines(idMappings.uid), gidMap: lines(idMappings.gid) };
   const { method } = idMappings;
   return method.kind === 'direct'

@@ -9,10 +9,33 @@ export const callersPath: TargetPolicy = { create: 'like-source', noFollow: fals
 type Bind = Extract<SetupOperation, { kind: 'bind' }>;
 type MountOperation = Extract<SetupOperation, { kind: 'mount' }>;
 
-export function mountOf(type: string, path: string, attributes: bigint, options: MountOperation['options'] = [], source = type, target = ownDirectory): MountOperation {
+export function mountOf(
+  type: string,
+  path: string,
+  attributes: bigint,
+  options: MountOperation['options'] = [],
+  source = type,
+  target = ownDirectory,
+): MountOperation {
   return { kind: 'mount', type, source, path, attributes, options, target };
 }
 
-export function bindOf(hostPath: string, path: string, more: Partial<Omit<Bind, 'kind' | 'hostPath' | 'path'>> = {}): Bind {
-  return { kind: 'bind', hostPath, path, set: 0n, clear: 0n, propagation: 0n, target: callersPath, recursive: false, optional: false, device: false, ...more };
+export function bindOf(
+  hostPath: string,
+  path: string,
+  more: Partial<Omit<Bind, 'kind' | 'hostPath' | 'path'>> = {},
+): Bind {
+  return {
+    kind: 'bind',
+    hostPath,
+    path,
+    set: 0n,
+    clear: 0n,
+    propagation: 0n,
+    target: callersPath,
+    recursive: false,
+    optional: false,
+    device: false,
+    ...more,
+  };
 }

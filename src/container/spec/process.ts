@@ -47,9 +47,14 @@ export function startProcess(context: ProcessContext): ProcessRequest {
 }
 
 /** A further process, by default as the first one is. */
-export function execProcess(context: ProcessContext, command: readonly string[], exec: ParsedExecOptions): ProcessRequest {
+export function execProcess(
+  context: ProcessContext,
+  command: readonly string[],
+  exec: ParsedExecOptions,
+): ProcessRequest {
   const { options, image, plan, host } = context;
-  if (command.length === 0) throw new HakoError('INVALID_OPTION', 'exec needs a command: a program, and its arguments.');
+  if (command.length === 0)
+    throw new HakoError('INVALID_OPTION', 'exec needs a command: a program, and its arguments.');
   return {
     ...commonProcess(context),
     argv: command,
@@ -74,7 +79,11 @@ export function execCapabilities(plan: IsolationPlan, host: HostInfo, privileged
   return { bounding: names, effective: names, permitted: names, inheritable: [], ambient: [] };
 }
 
-function commonProcess({ options, host, seccomp }: ProcessContext): Pick<ProcessRequest, 'umask' | 'rlimits' | 'oomScoreAdj' | 'seccomp'> {
+function commonProcess({
+  options,
+  host,
+  seccomp,
+}: ProcessContext): Pick<ProcessRequest, 'umask' | 'rlimits' | 'oomScoreAdj' | 'seccomp'> {
   return { umask: options.umask, rlimits: rlimitsOf(options, host), oomScoreAdj: options.oomScoreAdj ?? null, seccomp };
 }
 
@@ -83,12 +92,24 @@ export function commandOf(options: ParsedContainerOptions, image: ContainerDefau
   const entrypoint = options.entrypoint ?? image.entrypoint;
   const command = options.command ?? (options.entrypoint === undefined ? image.cmd : []);
   const argv = [...entrypoint, ...command];
-  if (argv.length === 0) throw new HakoError('INVALID_OPTION', 'There is nothing to run: the image names no program, so give one in the option command.');
+  if (argv.length === 0)
+    throw new HakoError(
+      'INVALID_OPTION',
+      'There is nothing to run: the image names no program, so give one in the option command.',
+    );
   return argv;
 }
 
-export function containerEnv({ options, image, hostname }: Pick<ProcessContext, 'options' | 'image' | 'hostname'>): readonly string[] {
-  return mergeEnv([defaultPath, `HOSTNAME=${hostname}`, ...(options.tty ? ['TERM=xterm'] : [])], image.env, options.env ?? []);
+export function containerEnv({
+  options,
+  image,
+  hostname,
+}: Pick<ProcessContext, 'options' | 'image' | 'hostname'>): readonly string[] {
+  return mergeEnv(
+    [defaultPath, `HOSTNAME=${hostname}`, ...(options.tty ? ['TERM=xterm'] : [])],
+    image.env,
+    options.env ?? [],
+  );
 }
 
 /** Later ones win, in the place of the first. */
@@ -108,10 +129,19 @@ function rlimitsOf({ ulimits }: ParsedContainerOptions, host: HostInfo): readonl
   const limits: ResourceLimit[] = [];
   if (ulimits.nofile === undefined) {
     const hard = host.openFilesLimit === null ? RLIM_INFINITY : BigInt(host.openFilesLimit);
-    limits.push({ resource: rlimitNumbers.nofile, soft: hard < OPEN_FILES_SOFT ? hard : BigInt(OPEN_FILES_SOFT), hard });
+    limits.push({
+      resource: rlimitNumbers.nofile,
+      soft: hard < OPEN_FILES_SOFT ? hard : BigInt(OPEN_FILES_SOFT),
+      hard,
+    });
   }
   for (const [name, limit] of Object.entries(ulimits)) {
-    if (limit !== undefined) limits.push({ resource: rlimitNumbers[name as keyof typeof rlimitNumbers], soft: limitValue(limit.soft), hard: limitValue(limit.hard) });
+    if (limit !== undefined)
+      limits.push({
+        resource: rlimitNumbers[name as keyof typeof rlimitNumbers],
+        soft: limitValue(limit.soft),
+        hard: limitValue(limit.hard),
+      });
   }
   return limits;
 }
@@ -126,7 +156,13 @@ function capabilityMasks(sets: CapabilitySets): CapabilityMasks {
   let known = masks.get(sets);
   if (known === undefined) {
     const { bounding, effective, permitted, inheritable, ambient } = sets;
-    known = { bounding: capabilityMask(bounding), effective: capabilityMask(effective), permitted: capabilityMask(permitted), inheritable: capabilityMask(inheritable), ambient: capabilityMask(ambient) };
+    known = {
+      bounding: capabilityMask(bounding),
+      effective: capabilityMask(effective),
+      permitted: capabilityMask(permitted),
+      inheritable: capabilityMask(inheritable),
+      ambient: capabilityMask(ambient),
+    };
     masks.set(sets, known);
   }
   return known;

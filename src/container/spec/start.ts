@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
-import type { ContainerId } from '../../base/ids.ts';
 import { HakoError } from '../../base/errors.ts';
+import type { ContainerId } from '../../base/ids.ts';
 import type { CgroupPlan } from '../../cgroup/index.ts';
 import type { LogSink } from '../../contracts/log-driver.ts';
 import type { Mount } from '../../contracts/mount.ts';
@@ -43,7 +43,10 @@ export function compileStart(context: StartContext): StartRequest {
   checkImageVolumes(context.image.volumes);
   const ownUts = plan.namespaces.uts === 'private';
   if (!ownUts && (options.hostname !== undefined || options.domainname !== undefined)) {
-    throw new HakoError('INVALID_OPTION', 'hostname and domainname cannot be set, because the container shares the UTS namespace that they belong to; leave them out, or make namespaces.uts private.');
+    throw new HakoError(
+      'INVALID_OPTION',
+      'hostname and domainname cannot be set, because the container shares the UTS namespace that they belong to; leave them out, or make namespaces.uts private.',
+    );
   }
   return {
     detached: options.detached,
@@ -96,5 +99,9 @@ function setupOperations(context: StartContext): readonly SetupOperation[] {
 
 /** Nothing of the container reaches the host; what the host mounts later comes in only where a mount asks for it. */
 function rootPropagation(options: ParsedContainerOptions): bigint {
-  return propagationOf(options.mounts.some((mount) => mount.type === 'bind' && mount.propagation.endsWith('slave')) ? 'rslave' : 'rprivate');
+  return propagationOf(
+    options.mounts.some((mount) => mount.type === 'bind' && mount.propagation.endsWith('slave'))
+      ? 'rslave'
+      : 'rprivate',
+  );
 }

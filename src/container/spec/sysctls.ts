@@ -3,17 +3,33 @@ import type { IsolationPlan } from '../../contracts/privilege-mode.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
 
 /** Sysctls of the IPC namespace (ipc_namespaces(7)). */
-const ipc = new Set(['kernel.msgmax', 'kernel.msgmnb', 'kernel.msgmni', 'kernel.sem', 'kernel.shmall', 'kernel.shmmax', 'kernel.shmmni', 'kernel.shm_rmid_forced']);
+const ipc = new Set([
+  'kernel.msgmax',
+  'kernel.msgmnb',
+  'kernel.msgmni',
+  'kernel.sem',
+  'kernel.shmall',
+  'kernel.shmmax',
+  'kernel.shmmni',
+  'kernel.shm_rmid_forced',
+]);
 
 /**
  * Only those that belong to a namespace of the container's own: any other would change the whole machine.
  *
  * @throws HakoError `HAKO_ERR_INVALID_OPTION`
  */
-export function sysctlOperations(sysctls: Readonly<Record<string, string>>, namespaces: IsolationPlan['namespaces']): readonly SetupOperation[] {
+export function sysctlOperations(
+  sysctls: Readonly<Record<string, string>>,
+  namespaces: IsolationPlan['namespaces'],
+): readonly SetupOperation[] {
   return Object.entries(sysctls).map(([name, value]) => {
     const reason = refusal(name, namespaces);
-    if (reason !== null) throw new HakoError('INVALID_OPTION', `The sysctl '${name.slice(0, 100)}' cannot be set for a container: ${reason}.`);
+    if (reason !== null)
+      throw new HakoError(
+        'INVALID_OPTION',
+        `The sysctl '${name.slice(0, 100)}' cannot be set for a container: ${reason}.`,
+      );
     return { kind: 'sysctl', name, value };
   });
 }
@@ -21,11 +37,14 @@ export function sysctlOperations(sysctls: Readonly<Record<string, string>>, name
 function refusal(name: string, namespaces: IsolationPlan['namespaces']): string | null {
   // With a slash anywhere a dot is part of a name, such as net/ipv4/conf/eth0.1/forwarding (sysctl(8)).
   const parts = name.split(name.includes('/') ? '/' : '.');
-  if (parts.length < 2 || parts.some((part) => !/^[A-Za-z0-9_.:@-]+$/.test(part) || part === '.' || part === '..')) return "write its name as sysctl -a shows it, such as 'net.ipv4.ip_forward'";
-  if (parts[0] === 'net') return namespaces.network === 'host' ? 'it would change the host, whose network the container shares' : null;
+  if (parts.length < 2 || parts.some((part) => !/^[A-Za-z0-9_.:@-]+$/.test(part) || part === '.' || part === '..'))
+    return "write its name as sysctl -a shows it, such as 'net.ipv4.ip_forward'";
+  if (parts[0] === 'net')
+    return namespaces.network === 'host' ? 'it would change the host, whose network the container shares' : null;
   if (ipc.has(parts.join('.')) || (parts[0] === 'fs' && parts[1] === 'mqueue')) {
-    return namespaces.ipc === 'host' ? "it would change the host, whose IPC namespace the container shares" : null;
+    return namespaces.ipc === 'host' ? 'it would change the host, whose IPC namespace the container shares' : null;
   }
-  if (name === 'kernel.hostname' || name === 'kernel.domainname') return `use the option ${name.slice('kernel.'.length)}`;
+  if (name === 'kernel.hostname' || name === 'kernel.domainname')
+    return `use the option ${name.slice('kernel.'.length)}`;
   return 'it is not of a namespace and would change the whole machine (only net.*, fs.mqueue.* and those of System V IPC can be set)';
 }

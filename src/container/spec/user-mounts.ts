@@ -14,8 +14,12 @@ export function userMountOperations(mounts: readonly UserMount[]): readonly Setu
   const targets = new Set<string>();
   for (const { target } of mounts) {
     const problem = targetProblem(target);
-    if (problem !== null) throw new HakoError('INVALID_OPTION', `Nothing can be mounted on ${target}: ${problem}. Choose another target.`, { path: target });
-    if (targets.has(target)) throw new HakoError('INVALID_OPTION', `Two mounts have the target ${target}; leave one out.`, { path: target });
+    if (problem !== null)
+      throw new HakoError('INVALID_OPTION', `Nothing can be mounted on ${target}: ${problem}. Choose another target.`, {
+        path: target,
+      });
+    if (targets.has(target))
+      throw new HakoError('INVALID_OPTION', `Two mounts have the target ${target}; leave one out.`, { path: target });
     targets.add(target);
   }
   return [...mounts].sort((one, other) => depth(one.target) - depth(other.target)).map(operationOf);
@@ -30,16 +34,26 @@ export function userMountOperations(mounts: readonly UserMount[]): readonly Setu
 export function checkImageVolumes(volumes: readonly string[]): void {
   for (const volume of volumes) {
     const names = volume.split('/').filter((name) => name !== '' && name !== '.');
-    const problem = !volume.startsWith('/') ? 'it is not absolute' : names.includes('..') ? "it leads out of its directory by '..'" : targetProblem(`/${names.join('/')}`);
-    if (problem !== null) throw new HakoError('INVALID_IMAGE', `The image declares the volume '${volume.slice(0, 200)}', which no container can have: ${problem}. Use another image.`);
+    const problem = !volume.startsWith('/')
+      ? 'it is not absolute'
+      : names.includes('..')
+        ? "it leads out of its directory by '..'"
+        : targetProblem(`/${names.join('/')}`);
+    if (problem !== null)
+      throw new HakoError(
+        'INVALID_IMAGE',
+        `The image declares the volume '${volume.slice(0, 200)}', which no container can have: ${problem}. Use another image.`,
+      );
   }
 }
 
 /** Whether a mount there would take the place of what isolates the container, or of the root; null: no. */
 function targetProblem(target: string): string | null {
   if (target === '/') return "it is the container's root";
-  if (isWithin(target, '/proc') || isWithin(target, '/sys')) return 'it belongs to the kernel, and what isolates the container is set up there';
-  if (ownDevicePaths.has(target) || isWithin(target, '/dev/pts')) return 'it is one of the devices that every container has';
+  if (isWithin(target, '/proc') || isWithin(target, '/sys'))
+    return 'it belongs to the kernel, and what isolates the container is set up there';
+  if (ownDevicePaths.has(target) || isWithin(target, '/dev/pts'))
+    return 'it is one of the devices that every container has';
   return null;
 }
 
@@ -55,10 +69,24 @@ function operationOf(mount: UserMount): SetupOperation {
   const readonly = mount.readonly ? RDONLY : 0n;
   if (mount.type === 'bind') {
     const { attributes } = parseMountOptions(mount.options);
-    return bindOf(mount.source, mount.target, { set: attributes | readonly, propagation: propagationOf(mount.propagation), recursive: mount.recursive });
+    return bindOf(mount.source, mount.target, {
+      set: attributes | readonly,
+      propagation: propagationOf(mount.propagation),
+      recursive: mount.recursive,
+    });
   }
   const lifted = new Set<string>(mount.options);
-  const attributes = (lifted.has('suid') ? 0n : NOSUID) | (lifted.has('dev') ? 0n : NODEV) | (lifted.has('exec') ? 0n : NOEXEC) | parseMountOptions(mount.options).attributes;
-  const options = [['mode', mount.mode.toString(8)], ...(mount.size === undefined ? [] : [['size', String(mount.size)] as const])] as const;
-  return mountOf('tmpfs', mount.target, attributes | readonly, options, 'tmpfs', { create: 'directory', noFollow: false });
+  const attributes =
+    (lifted.has('suid') ? 0n : NOSUID) |
+    (lifted.has('dev') ? 0n : NODEV) |
+    (lifted.has('exec') ? 0n : NOEXEC) |
+    parseMountOptions(mount.options).attributes;
+  const options = [
+    ['mode', mount.mode.toString(8)],
+    ...(mount.size === undefined ? [] : [['size', String(mount.size)] as const]),
+  ] as const;
+  return mountOf('tmpfs', mount.target, attributes | readonly, options, 'tmpfs', {
+    create: 'directory',
+    noFollow: false,
+  });
 }

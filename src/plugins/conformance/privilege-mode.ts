@@ -4,7 +4,12 @@ import { HakoError } from '../../base/errors.ts';
 import { newContainerId } from '../../base/ids.ts';
 import type { HostInfo } from '../../contracts/host-info.ts';
 import type { PluginContext } from '../../contracts/plugin-definition.ts';
-import type { IsolationPlan, IsolationRequest, PrivilegeMode, RequestedDevice } from '../../contracts/privilege-mode.ts';
+import type {
+  IsolationPlan,
+  IsolationRequest,
+  PrivilegeMode,
+  RequestedDevice,
+} from '../../contracts/privilege-mode.ts';
 import { contextOn } from './context.ts';
 import { noCgroups, ordinaryHost, testHost } from './privilege-hosts.ts';
 
@@ -40,16 +45,30 @@ export function privilegeModeConformance(subject: PrivilegeModeSubject): void {
 const hosts = {
   'a host that can do everything': testHost(),
   'a host of an ordinary user': ordinaryHost(),
-  'a host of an ordinary user without subordinate ids': ordinaryHost({ idRanges: { supported: false, reason: 'newuidmap is not installed' } }),
+  'a host of an ordinary user without subordinate ids': ordinaryHost({
+    idRanges: { supported: false, reason: 'newuidmap is not installed' },
+  }),
   'a host without control groups, seccomp and cgroup namespaces': testHost({
     cgroup: noCgroups,
     seccomp: { supported: false, reason: 'the kernel has no filters' },
     cgroupNamespaces: { supported: false, reason: 'the kernel was built without them' },
   }),
-  'a host that lacks a capability': testHost({ capabilities: allCapabilities.filter((name) => name !== 'CAP_SYS_RESOURCE' && name !== 'CAP_AUDIT_WRITE') }),
+  'a host that lacks a capability': testHost({
+    capabilities: allCapabilities.filter((name) => name !== 'CAP_SYS_RESOURCE' && name !== 'CAP_AUDIT_WRITE'),
+  }),
 } satisfies Record<string, HostInfo>;
 
-const device: RequestedDevice = { path: '/dev/fuse', hostPath: '/dev/fuse', type: 'c', major: 10, minor: 229, mode: 0o666, uid: 0, gid: 0, access: 'rw' };
+const device: RequestedDevice = {
+  path: '/dev/fuse',
+  hostPath: '/dev/fuse',
+  type: 'c',
+  major: 10,
+  minor: 229,
+  mode: 0o666,
+  uid: 0,
+  gid: 0,
+  access: 'rw',
+};
 
 function request(host: HostInfo, more: Partial<IsolationRequest> = {}): IsolationRequest {
   return {
@@ -130,7 +149,8 @@ function planCases(subject: PrivilegeModeSubject, host: HostInfo): void {
     const plan = await planned();
     if (plan === null) return;
     if (host.cgroup.controllers['devices'] === undefined) expect(plan.deviceRules).toBeNull();
-    else if (plan.deviceRules !== null) expect(plan.deviceRules[0]).toEqual({ allow: false, type: 'a', major: null, minor: null, access: 'rwm' });
+    else if (plan.deviceRules !== null)
+      expect(plan.deviceRules[0]).toEqual({ allow: false, type: 'a', major: null, minor: null, access: 'rwm' });
   });
 
   it('tells of each thing that it could not give, and why', async () => {
@@ -140,7 +160,8 @@ function planCases(subject: PrivilegeModeSubject, host: HostInfo): void {
       expect(feature).not.toBe('');
       expect(reason).toMatch(/\S \S/);
     }
-    if (plan.seccomp === 'unconfined' && plan.degraded.some(({ feature }) => feature === 'seccomp')) expect(host.seccomp.supported).toBe(false);
+    if (plan.seccomp === 'unconfined' && plan.degraded.some(({ feature }) => feature === 'seccomp'))
+      expect(host.seccomp.supported).toBe(false);
   });
 }
 
@@ -149,38 +170,80 @@ function requestCases(subject: PrivilegeModeSubject, host: HostInfo): void {
     const mode = await plannable(subject, host);
     if (mode === null) return;
     expect(mode.plan(request(host, { capabilitiesDrop: ['ALL'] })).capabilities.bounding).toEqual([]);
-    expect(mode.plan(request(host, { capabilitiesDrop: ['all'], capabilitiesAdd: ['chown'] })).capabilities.bounding).toEqual(['CAP_CHOWN']);
-    expect(mode.plan(request(host, { capabilitiesDrop: ['CAP_CHOWN'] })).capabilities.bounding).not.toContain('CAP_CHOWN');
+    expect(
+      mode.plan(request(host, { capabilitiesDrop: ['all'], capabilitiesAdd: ['chown'] })).capabilities.bounding,
+    ).toEqual(['CAP_CHOWN']);
+    expect(mode.plan(request(host, { capabilitiesDrop: ['CAP_CHOWN'] })).capabilities.bounding).not.toContain(
+      'CAP_CHOWN',
+    );
   });
 
   it('carries out what was asked for: devices, paths, no_new_privs, a read-only root, no seccomp', async () => {
     const mode = await plannable(subject, host);
     if (mode === null) return;
-    const plan = mode.plan(request(host, { devices: [device], maskedPaths: ['/proc/x'], readonlyPaths: [], noNewPrivileges: true, readonlyRoot: true, seccomp: 'unconfined' }));
+    const plan = mode.plan(
+      request(host, {
+        devices: [device],
+        maskedPaths: ['/proc/x'],
+        readonlyPaths: [],
+        noNewPrivileges: true,
+        readonlyRoot: true,
+        seccomp: 'unconfined',
+      }),
+    );
     expect(plan.devices).toContainEqual(device);
-    expect(plan).toMatchObject({ maskedPaths: ['/proc/x'], readonlyPaths: [], noNewPrivileges: true, readonlyRoot: true, seccomp: 'unconfined' });
+    expect(plan).toMatchObject({
+      maskedPaths: ['/proc/x'],
+      readonlyPaths: [],
+      noNewPrivileges: true,
+      readonlyRoot: true,
+      seccomp: 'unconfined',
+    });
     expect(mode.plan(request(host, { noNewPrivileges: false })).noNewPrivileges).toBe(false);
-    expect(mode.plan(request(host, { namespaces: { network: 'host', pid: 'private' } })).namespaces).toMatchObject({ network: 'host', pid: 'private' });
+    expect(mode.plan(request(host, { namespaces: { network: 'host', pid: 'private' } })).namespaces).toMatchObject({
+      network: 'host',
+      pid: 'private',
+    });
   });
 
   it.each<[string, Partial<IsolationRequest>, string]>([
     ['a capability that Linux does not have', { capabilitiesAdd: ['CAP_EVERYTHING'] }, 'HAKO_ERR_INVALID_OPTION'],
     ["the host's mount namespace", { namespaces: { mount: 'host' } }, 'HAKO_ERR_INVALID_OPTION'],
-    ["another container's mount namespace", { namespaces: { mount: { container: newContainerId() } } }, 'HAKO_ERR_INVALID_OPTION'],
+    [
+      "another container's mount namespace",
+      { namespaces: { mount: { container: newContainerId() } } },
+      'HAKO_ERR_INVALID_OPTION',
+    ],
     ['an AppArmor profile on a host without AppArmor', { apparmorProfile: 'strict' }, 'HAKO_ERR_HOST_UNSUPPORTED'],
   ])('refuses %s', async (_, more, code) => {
     const mode = await plannable(subject, host);
     if (mode === null) return;
-    expectHakoError(failureOf(() => mode.plan(request(host, more))), code);
+    expectHakoError(
+      failureOf(() => mode.plan(request(host, more))),
+      code,
+    );
   });
 
   it('refuses what only this host cannot give, when it was asked for', async () => {
     const mode = await plannable(subject, host);
     if (mode === null) return;
-    if (!host.cgroupNamespaces.supported) expectHakoError(failureOf(() => mode.plan(request(host, { namespaces: { cgroup: 'private' } }))), 'HAKO_ERR_HOST_UNSUPPORTED');
-    if (!host.seccomp.supported) expectHakoError(failureOf(() => mode.plan(request(host, { seccomp: { json: '{}' } }))), 'HAKO_ERR_HOST_UNSUPPORTED');
+    if (!host.cgroupNamespaces.supported)
+      expectHakoError(
+        failureOf(() => mode.plan(request(host, { namespaces: { cgroup: 'private' } }))),
+        'HAKO_ERR_HOST_UNSUPPORTED',
+      );
+    if (!host.seccomp.supported)
+      expectHakoError(
+        failureOf(() => mode.plan(request(host, { seccomp: { json: '{}' } }))),
+        'HAKO_ERR_HOST_UNSUPPORTED',
+      );
     if (host.cgroup.controllers['devices'] === undefined) {
-      expectHakoError(failureOf(() => mode.plan(request(host, { deviceRules: [{ allow: true, type: 'c', major: 10, minor: null, access: 'r' }] }))), 'HAKO_ERR_HOST_UNSUPPORTED');
+      expectHakoError(
+        failureOf(() =>
+          mode.plan(request(host, { deviceRules: [{ allow: true, type: 'c', major: 10, minor: null, access: 'r' }] })),
+        ),
+        'HAKO_ERR_HOST_UNSUPPORTED',
+      );
     }
   });
 
