@@ -100,8 +100,7 @@ static void turn(int times) {
   while (times-- > 0) {
     loop_set_timer(&due, 0);
     loop_turn(output_trim);
-    if (sessions_sweep())
-      control_socket_resume();
+    sessions_sweep();
   }
 }
 

@@ -20,7 +20,11 @@
 // execs must not, even if it comes while the supervisor is busy starting one.
 #define BACKLOG 1024
 
+#define PAUSE 100000000ll // ns, for want of a descriptor or memory
+
 static void (*on_connected)(int fd);
+static void pause_expired(struct timer *timer);
+static struct timer pause_timer = {.expired = pause_expired};
 
 static bool is_trusted(int fd) {
   struct ucred peer;
@@ -33,8 +37,10 @@ static bool accept_one(struct watch *watch) {
   int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
     // The connection stays pending, and would be reported without end.
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-      loop_unwatch(watch);
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      loop_mute(watch);
+      loop_set_timer(&pause_timer, PAUSE);
+    }
     return errno == ECONNABORTED || errno == EINTR;
   }
   if (is_trusted(fd))
@@ -50,6 +56,11 @@ static void listener_ready(struct watch *watch, uint32_t events) {
 }
 
 static struct watch listener = {.fd = -1, .ready = listener_ready};
+
+static void pause_expired(struct timer *timer) {
+  (void)timer;
+  loop_watch(&listener, EPOLLIN);
+}
 
 // Through the descriptor, as the directory's own path may be longer than an
 // address can be, or may have been renamed.
@@ -80,21 +91,21 @@ int control_socket_open(int directory, void (*connected)(int fd)) {
   return 0;
 }
 
-void control_socket_resume(void) {
-  if (listener.fd >= 0)
-    loop_watch(&listener, EPOLLIN);
+static void close_listener(void) {
+  loop_clear_timer(&pause_timer);
+  loop_close(&listener);
 }
 
 void control_socket_close(int directory) {
   if (listener.fd < 0)
     return;
   unlinkat(directory, HAKO_CONTROL_SOCKET, 0);
-  loop_close(&listener);
+  close_listener();
 }
 
 void control_socket_last_call(int directory) {
   unlinkat(directory, HAKO_CONTROL_SOCKET, 0);
   for (int i = 0; i < BACKLOG && accept_one(&listener); i++)
     ;
-  loop_close(&listener);
+  close_listener();
 }

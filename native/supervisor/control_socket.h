@@ -8,9 +8,6 @@
 // Returns 0 or -1 with errno and nothing left behind.
 int control_socket_open(int directory, void (*connected)(int fd));
 
-// A descriptor has become free: accepts again if it had to stop for want of one.
-void control_socket_resume(void);
-
 void control_socket_close(int directory);
 
 // The same, but those who had come already are still given.

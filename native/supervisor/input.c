@@ -32,7 +32,7 @@ static void rest(struct input *input) {
   if (input->ending)
     input_close(input);
   else
-    loop_unwatch(&input->watch);
+    loop_mute(&input->watch);
 }
 
 static void input_ready(struct watch *watch, uint32_t events) {

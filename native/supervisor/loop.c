@@ -23,28 +23,36 @@ int loop_init(void) {
   return epoll_fd < 0 ? -1 : 0;
 }
 
+static int control(struct watch *watch, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.ptr = watch};
+  return epoll_ctl(epoll_fd, watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->fd, &event);
+}
+
 int loop_watch(struct watch *watch, uint32_t interest) {
-  if (watch->registered && watch->interest == interest)
+  if (watch->registered && !watch->muted && watch->interest == interest)
     return 0;
-  struct epoll_event event = {.events = interest, .data.ptr = watch};
-  if (epoll_ctl(epoll_fd, watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->fd, &event) < 0)
+  if (control(watch, interest) < 0)
     return -1;
   watch->registered = true;
+  watch->muted = false;
   watch->interest = interest;
   return 0;
 }
 
-void loop_unwatch(struct watch *watch) {
-  if (!watch->registered)
+void loop_mute(struct watch *watch) {
+  if (!watch->registered || watch->muted)
     return;
-  epoll_ctl(epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
-  watch->registered = false;
+  // A hang-up is told of whatever is asked for, but by its edge only once.
+  control(watch, EPOLLET);
+  watch->muted = true;
 }
 
 void loop_close(struct watch *watch) {
   // By hand: a child that has not reached its exec yet holds a copy of the
   // descriptor, and epoll forgets only what was closed everywhere.
-  loop_unwatch(watch);
+  if (watch->registered)
+    epoll_ctl(epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+  watch->registered = false;
   if (watch->fd >= 0)
     close(watch->fd);
   watch->fd = -1;
@@ -97,7 +105,8 @@ void loop_turn(void (*idle)(void)) {
   if (count == 1) {
     struct watch *watch = event.data.ptr;
     busy = true;
-    watch->ready(watch, event.events);
+    if (!watch->muted)
+      watch->ready(watch, event.events);
   } else if (count == 0 && busy) {
     busy = false;
     idle();

@@ -14,7 +14,7 @@
 struct watch {
   int fd; // -1: none
   uint32_t interest;
-  bool registered;
+  bool registered, muted;
   void (*ready)(struct watch *watch, uint32_t events);
 };
 
@@ -34,8 +34,8 @@ int loop_init(void);
 // whether asked for or not, again and again. Returns 0 or -1 with errno.
 int loop_watch(struct watch *watch, uint32_t interest);
 
-// Says nothing more of the descriptor, which stays open.
-void loop_unwatch(struct watch *watch);
+// Says nothing of the descriptor until it is watched again, which can't fail then.
+void loop_mute(struct watch *watch);
 
 // Forgets and closes the descriptor. Safe in any `ready`, of any watch.
 void loop_close(struct watch *watch);

@@ -12,7 +12,6 @@
 
 #include "../common/syscalls.h"
 #include "../protocol.h"
-#include "control_socket.h"
 #include "output.h"
 #include "reaper.h"
 #include "signals.h"
@@ -64,8 +63,7 @@ int main(int argc, char **argv) {
   title_init(argv);
   while (!supervisor_is_over(&status)) {
     loop_turn(idle);
-    if (sessions_sweep())
-      control_socket_resume();
+    sessions_sweep();
   }
   if (supervisor.sink)
     sink_close(supervisor.sink, false);

@@ -52,7 +52,7 @@ void stream_update(struct stream *stream) {
     return;
   // Not watched at all while held up: a pipe without writers reports its hang-up without end.
   if (is_held_up(stream))
-    loop_unwatch(&stream->watch);
+    loop_mute(&stream->watch);
   else
     loop_watch(&stream->watch, EPOLLIN);
 }

@@ -31,11 +31,15 @@ static bool append(struct send_queue *queue, const void *bytes, size_t length) {
   return true;
 }
 
-// 0 when the socket is full.
+static bool may_pass(int error) {
+  return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
+}
+
+// 0 when the socket is full, or the kernel short of memory.
 static ssize_t send_parts(int fd, const struct iovec *parts, size_t count) {
   struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = count};
   ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  return sent < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : sent;
+  return sent < 0 && may_pass(errno) ? 0 : sent;
 }
 
 ssize_t queue_send(struct send_queue *queue, int fd, const struct iovec parts[2]) {

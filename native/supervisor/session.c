@@ -37,16 +37,18 @@ static void update_watch(struct session *session) {
     interest |= EPOLLIN;
   // A peer that is gone would be told of again and again with nothing to do about it.
   if (session->deaf && interest == 0)
-    loop_unwatch(&session->watch);
+    loop_mute(&session->watch);
   else if (loop_watch(&session->watch, interest) < 0)
     session_close(session);
 }
 
 // ── Going out ──
 
-// What is sent from now on goes nowhere; what the peer sent before is still read.
+// What is sent from now on goes nowhere, and a peer that is still there sees the
+// end; what it sent before is still read.
 static void go_deaf(struct session *session) {
   session->deaf = true;
+  shutdown(session->watch.fd, SHUT_WR);
   bool queued = is_queued(session);
   queue_drop(&session->queue);
   if (queued)
@@ -262,9 +264,9 @@ void session_close(struct session *session) {
   leave(session, SESSION_CLOSED);
 }
 
-bool sessions_sweep(void) {
+void sessions_sweep(void) {
   if (!any_closed)
-    return false;
+    return;
   any_closed = false;
   for (struct session **link = &all; *link;) {
     struct session *session = *link;
@@ -277,7 +279,6 @@ bool sessions_sweep(void) {
     free(session->stdin_data);
     free(session);
   }
-  return true;
 }
 
 size_t sessions_open(void) {

@@ -93,8 +93,8 @@ void session_finish(struct session *session);
 // At once. The memory stays until sessions_sweep.
 void session_close(struct session *session);
 
-// Frees those that are closed; whether there were any.
-bool sessions_sweep(void);
+// Frees those that are closed.
+void sessions_sweep(void);
 
 // Those that still have a descriptor.
 size_t sessions_open(void);

@@ -46,7 +46,7 @@ static bool has_output(const struct stream *stream) {
   if (!stream->task->is_tty && stream->left_behind > END_OF_FILE)
     return true;
   struct pollfd ready = {.fd = stream->watch.fd, .events = POLLIN};
-  bool watched = stream->watch.registered;
+  bool watched = !stream->watch.muted;
   return watched && monotonic_ns() < stream->task->drain_deadline && poll(&ready, 1, 0) == 1;
 }
 
