@@ -15,8 +15,11 @@
 
 #define CONFIG_STRING 256 // fsconfig(2) takes no longer ones
 
-int setup_propagation(struct setup *setup, const struct setup_op *op) {
-  if (mount(NULL, "/", NULL, (unsigned long)op->bits | MS_REC, NULL) < 0)
+int setup_propagation(struct setup *setup, uint64_t bits) {
+  // The root would come to lie over the host's own.
+  if (bits & MS_SHARED)
+    return fail(setup->failure, "propagation", EINVAL, "a container's mounts can't be shared with the host");
+  if (mount(NULL, "/", NULL, (unsigned long)bits | MS_REC, NULL) < 0)
     return fail(setup->failure, "propagation", errno, "cannot set the propagation of /");
   return 0;
 }

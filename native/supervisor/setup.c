@@ -21,7 +21,7 @@ int setup_join_cgroups(struct setup *setup) {
 static int run(struct setup *setup, const struct setup_op *op) {
   switch (op->kind) {
   case HAKO_OP_PROPAGATION:
-    return setup_propagation(setup, op);
+    return setup_propagation(setup, op->bits);
   case HAKO_OP_MOUNT:
     return setup_mount(setup, op);
   case HAKO_OP_BIND:
@@ -51,7 +51,16 @@ static int run(struct setup *setup, const struct setup_op *op) {
   }
 }
 
+// Most hosts share "/" with every new mount namespace. A plan that says nothing about
+// it must not have its mounts on the host.
+static bool leaves_propagation(const struct start_request *request) {
+  bool first = request->op_count > 0 && request->ops[0].kind == HAKO_OP_PROPAGATION;
+  return (request->unshare & CLONE_NEWNS) && !first;
+}
+
 int setup_run(struct setup *setup) {
+  if (leaves_propagation(setup->request) && setup_propagation(setup, MS_SLAVE) < 0)
+    return -1;
   for (uint32_t i = 0; i < setup->request->op_count; i++)
     if (run(setup, &setup->request->ops[i]) < 0)
       return -1;

@@ -28,7 +28,7 @@ int setup_run(struct setup *setup);
 int setup_join_cgroups(struct setup *setup);
 
 // One function for each op; each is given an op of its kind.
-int setup_propagation(struct setup *setup, const struct setup_op *op);
+int setup_propagation(struct setup *setup, uint64_t bits);
 int setup_mount(struct setup *setup, const struct setup_op *op);
 int setup_bind(struct setup *setup, const struct setup_op *op);
 int setup_pivot(struct setup *setup);

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SLAVE, type SetupOperation } from '../../src/native/protocol.ts';
+import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SHARED, MS_SLAVE, type SetupOperation } from '../../src/native/protocol.ts';
 import { unmet } from '../support/requires.ts';
-import { bind, containerProcess, mount, run, runShell, setup } from './support/container.ts';
+import { bind, containerProcess, idle, mount, run, runShell, setup } from './support/container.ts';
 import { Rootfs } from './support/rootfs.ts';
 
 describe.skipIf(unmet({ root: true }) !== undefined)('mounts', () => {
@@ -118,13 +118,29 @@ describe.skipIf(unmet({ root: true }) !== undefined)('mounts', () => {
     });
   });
 
-  test('nothing of it is left on the host', async () => {
+  test('nothing of it comes to the host, which shares its mounts, whatever the plan says', async () => {
     using rootfs = new Rootfs();
-    const before = readFileSync('/proc/self/mountinfo', 'utf8');
-    for (const propagation of [MS_PRIVATE, MS_SLAVE]) {
-      const ops = setup(rootfs).map((op): SetupOperation => (op.kind === 'propagation' ? { ...op, propagation } : op));
-      expect((await run(rootfs, containerProcess(['true']), { setup: ops })).exited?.exitCode).toBe(0);
+    const supervisor = { prefix: ['unshare', '-m', '--propagation', 'shared'] };
+    const plan = setup(rootfs);
+    const withPropagation = (propagation: bigint) =>
+      plan.map((op) => (op.kind === 'propagation' ? { ...op, propagation } : op));
+    for (const ops of [
+      withPropagation(MS_PRIVATE),
+      withPropagation(MS_SLAVE),
+      plan.filter((op) => op.kind !== 'propagation'),
+    ]) {
+      await using container = await idle(rootfs, {}, { setup: ops }, { supervisor });
+      const host = readFileSync(`/proc/${container.child.pid}/mountinfo`, 'utf8');
+      expect(host).toMatch(/ \/ \/ .* shared:/);
+      expect(host).not.toContain('hako-rootfs');
+      expect(host.match(/ \/ \/ /g)).toHaveLength(1);
     }
-    expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(before);
+    const { failed } = await run(
+      rootfs,
+      containerProcess(['true']),
+      { setup: withPropagation(MS_SHARED) },
+      { supervisor },
+    );
+    expect(failed).toMatchObject({ operation: 'propagation', errno: 22 });
   });
 });
