@@ -56,7 +56,12 @@ export class ContentStore {
    * @throws HakoError `HAKO_ERR_BLOB_DIGEST_MISMATCH` when digest or size is not as expected;
    * `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED` over `expected.limit`. Nothing is left then.
    */
-  async ingest(content: AsyncIterable<Uint8Array>, expected: ExpectedContent, lease: Lease, options: OperationOptions = {}): Promise<StoredContent> {
+  async ingest(
+    content: AsyncIterable<Uint8Array>,
+    expected: ExpectedContent,
+    lease: Lease,
+    options: OperationOptions = {},
+  ): Promise<StoredContent> {
     if (expected.digest !== undefined) {
       await lease.hold(blobResource(expected.digest), options);
       const size = await this.size(expected.digest);
@@ -94,7 +99,11 @@ export class ContentStore {
 
   /** @throws HakoError as {@link read} does, and `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED` over `limit` bytes. */
   async readAll(descriptor: Pick<Descriptor, 'digest' | 'size'>, limit: number): Promise<Uint8Array> {
-    if (descriptor.size > limit) throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `Blob ${descriptor.digest} has ${descriptor.size} bytes; at most ${limit} are read into memory.`);
+    if (descriptor.size > limit)
+      throw new HakoError(
+        'ARCHIVE_LIMIT_EXCEEDED',
+        `Blob ${descriptor.digest} has ${descriptor.size} bytes; at most ${limit} are read into memory.`,
+      );
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.read(descriptor)) chunks.push(chunk);
     return Buffer.concat(chunks);
@@ -102,7 +111,9 @@ export class ContentStore {
 
   /** What is there now. Synchronous, to be called inside a transaction. */
   digests(): readonly Digest[] {
-    return readdirSync(this.#blobs).map((name) => `sha256:${name}`).filter(isDigest);
+    return readdirSync(this.#blobs)
+      .map((name) => `sha256:${name}`)
+      .filter(isDigest);
   }
 
   /** A file for content that has yet to be looked at (an archive that comes as a stream); gone when disposed of. */
@@ -133,7 +144,11 @@ export class ContentStore {
       return await open(this.#path(digest), constants.O_RDONLY | constants.O_NOFOLLOW);
     } catch (cause) {
       if (!hasErrno(cause, 'ENOENT')) throw cause;
-      throw new HakoError('BLOB_NOT_FOUND', `Blob ${digest} is not in the content store. Import or pull the image again.`, { cause });
+      throw new HakoError(
+        'BLOB_NOT_FOUND',
+        `Blob ${digest} is not in the content store. Import or pull the image again.`,
+        { cause },
+      );
     }
   }
 

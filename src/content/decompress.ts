@@ -13,7 +13,11 @@ export interface DecompressionLimits {
   readonly ratioFrom: number;
 }
 
-export const defaultDecompressionLimits: DecompressionLimits = { bytes: 64 * 2 ** 30, ratio: 200, ratioFrom: 256 * 2 ** 20 };
+export const defaultDecompressionLimits: DecompressionLimits = {
+  bytes: 64 * 2 ** 30,
+  ratio: 200,
+  ratioFrom: 256 * 2 ** 20,
+};
 
 /** Tells the form of a stream by its first bytes (RFC 1952; RFC 8878), whatever its name says. */
 export function detectCompression(start: Uint8Array): LayerCompression {
@@ -44,9 +48,16 @@ export async function* decompress(
   for await (const chunk of compression === 'none' ? counted() : unwrap(counted(), compression)) {
     options.signal?.throwIfAborted();
     plain += chunk.byteLength;
-    if (plain > limits.bytes) throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The archive unpacks to more than ${limits.bytes} bytes. Raise the limit if you trust it.`);
+    if (plain > limits.bytes)
+      throw new HakoError(
+        'ARCHIVE_LIMIT_EXCEEDED',
+        `The archive unpacks to more than ${limits.bytes} bytes. Raise the limit if you trust it.`,
+      );
     if (plain > limits.ratioFrom && plain > limits.ratio * compressed) {
-      throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The archive unpacks to over ${limits.ratio} times its size, as a decompression bomb does. Raise the limit if you trust it.`);
+      throw new HakoError(
+        'ARCHIVE_LIMIT_EXCEEDED',
+        `The archive unpacks to over ${limits.ratio} times its size, as a decompression bomb does. Raise the limit if you trust it.`,
+      );
     }
     yield chunk;
   }
@@ -68,13 +79,20 @@ async function* unwrap(content: AsyncIterable<Uint8Array>, compression: 'gzip' |
   } catch (cause) {
     // What failed may have been the content's own source; then that is what the caller must hear of.
     if (failure !== undefined) throw failure;
-    throw new HakoError('INVALID_ARCHIVE', `The ${compression} stream is damaged or cut short (${cause instanceof Error ? cause.message : String(cause)}). Fetch it again.`, { cause });
+    throw new HakoError(
+      'INVALID_ARCHIVE',
+      `The ${compression} stream is damaged or cut short (${cause instanceof Error ? cause.message : String(cause)}). Fetch it again.`,
+      { cause },
+    );
   }
 }
 
 function zstdDecoder(): zlib.ZstdDecompress {
   if (typeof zlib.createZstdDecompress !== 'function') {
-    throw new HakoError('HOST_UNSUPPORTED', `The layer is compressed with zstd, which Node.js ${process.version} cannot read. Use Node.js 22.15 or later.`);
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `The layer is compressed with zstd, which Node.js ${process.version} cannot read. Use Node.js 22.15 or later.`,
+    );
   }
   return zlib.createZstdDecompress({ chunkSize: 1 << 18 });
 }

@@ -42,7 +42,10 @@ export class Lease implements Disposable {
     return this.#repository.transaction(() => {
       if (this.#repository.isBeingRemoved(resource)) return false;
       if (!this.#repository.addResource(this.#id, resource)) {
-        throw new HakoError('STATE_CORRUPT', `The lease that protects ${resource} is gone, perhaps because the machine slept for over an hour. Do it again.`);
+        throw new HakoError(
+          'STATE_CORRUPT',
+          `The lease that protects ${resource} is gone, perhaps because the machine slept for over an hour. Do it again.`,
+        );
       }
       return true;
     });

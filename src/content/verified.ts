@@ -18,14 +18,18 @@ export async function* verified(
   let size = 0;
   for await (const chunk of content) {
     size += chunk.byteLength;
-    if (expected.size !== undefined && size > expected.size) throw mismatch(what, `it is longer than its ${expected.size} bytes`);
-    if (expected.limit !== undefined && size > expected.limit) throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The ${what} is larger than the limit of ${expected.limit} bytes.`);
+    if (expected.size !== undefined && size > expected.size)
+      throw mismatch(what, `it is longer than its ${expected.size} bytes`);
+    if (expected.limit !== undefined && size > expected.limit)
+      throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The ${what} is larger than the limit of ${expected.limit} bytes.`);
     hash.update(chunk);
     yield chunk;
   }
-  if (expected.size !== undefined && size < expected.size) throw mismatch(what, `it ends after ${size} of ${expected.size} bytes`);
+  if (expected.size !== undefined && size < expected.size)
+    throw mismatch(what, `it ends after ${size} of ${expected.size} bytes`);
   const digest = `sha256:${hash.digest('hex')}` as Digest;
-  if (expected.digest !== undefined && digest !== expected.digest) throw mismatch(what, `it should have the digest ${expected.digest}, but has ${digest}`);
+  if (expected.digest !== undefined && digest !== expected.digest)
+    throw mismatch(what, `it should have the digest ${expected.digest}, but has ${digest}`);
   return { digest, size };
 }
 

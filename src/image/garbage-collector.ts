@@ -6,7 +6,13 @@ import { ContentStore } from '../content/content-store.ts';
 import { blobResource, type LeaseRepository, type ResourceKey, snapshotResource } from '../content/lease-repository.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
 import type { CommittedName, SnapshotInfo, StorageDriver } from '../contracts/storage-driver.ts';
-import { ImageRepositoryToken, LeaseRepositoryToken, NativeServicesToken, RuntimePathsToken, StorageDriverToken } from '../contracts/tokens.ts';
+import {
+  ImageRepositoryToken,
+  LeaseRepositoryToken,
+  NativeServicesToken,
+  RuntimePathsToken,
+  StorageDriverToken,
+} from '../contracts/tokens.ts';
 import type { ImageRepository } from './image-repository.ts';
 import { chainIdOf, emptyChain } from './snapshot-names.ts';
 import { unpackKeyPrefix } from './unpack-service.ts';
@@ -48,11 +54,15 @@ export class GarbageCollector {
     const { blobs, doomed } = this.#leases.transaction(() => this.#decide(snapshots));
     await blobs.finish();
     // Children come before their parents.
-    for (const snapshot of byDepth(snapshots).filter(({ name }) => doomed.has(snapshotResource(name)))) await this.#remove(snapshot);
+    for (const snapshot of byDepth(snapshots).filter(({ name }) => doomed.has(snapshotResource(name))))
+      await this.#remove(snapshot);
     for (const resource of doomed) this.#leases.deleteRemoval(resource);
   }
 
-  #decide(snapshots: readonly SnapshotInfo[]): { blobs: { finish(): Promise<void> }; doomed: ReadonlySet<ResourceKey> } {
+  #decide(snapshots: readonly SnapshotInfo[]): {
+    blobs: { finish(): Promise<void> };
+    doomed: ReadonlySet<ResourceKey>;
+  } {
     this.#leases.deleteExpiredLeases(Date.now());
     const needed = new Set<ResourceKey>(this.#leases.leasedResources());
     const chains = new Set<Digest>();
@@ -87,7 +97,8 @@ export class GarbageCollector {
     try {
       await this.#driver.remove(name);
     } catch (error) {
-      if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND') && !hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_HAS_CHILDREN')) throw error;
+      if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND') && !hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_HAS_CHILDREN'))
+        throw error;
     }
   }
 }
@@ -99,5 +110,8 @@ function byDepth(snapshots: readonly SnapshotInfo[]): readonly SnapshotInfo[] {
     for (let next = parents.get(name) ?? null; next !== null; next = parents.get(next) ?? null) count++;
     return count;
   };
-  return snapshots.map((snapshot) => ({ snapshot, depth: depth(snapshot.name) })).sort((one, other) => other.depth - one.depth).map(({ snapshot }) => snapshot);
+  return snapshots
+    .map((snapshot) => ({ snapshot, depth: depth(snapshot.name) }))
+    .sort((one, other) => other.depth - one.depth)
+    .map(({ snapshot }) => snapshot);
 }

@@ -22,7 +22,11 @@ export interface ImportProgress {
   readonly bytes: number;
 }
 
-const layerTypes: Readonly<Record<LayerCompression, string>> = { none: mediaTypes.ociLayer, gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd };
+const layerTypes: Readonly<Record<LayerCompression, string>> = {
+  none: mediaTypes.ociLayer,
+  gzip: mediaTypes.ociLayerGzip,
+  zstd: mediaTypes.ociLayerZstd,
+};
 
 /**
  * Puts an image's documents and layers into the content store, held by `lease`, each verified as it comes.
@@ -38,25 +42,55 @@ export async function ingestImage(
   const id = digestOf(source.config);
   const config = parseImageConfig(source.config, `image config ${id}`);
   if (config.diffIds.length !== source.layers.length) {
-    throw new HakoError('INVALID_IMAGE', `The image has ${source.layers.length} layers, but its config ${id} speaks of ${config.diffIds.length}. It was made wrongly: build it again.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The image has ${source.layers.length} layers, but its config ${id} speaks of ${config.diffIds.length}. It was made wrongly: build it again.`,
+    );
   }
   const chain = chainIds(config.diffIds);
   const layers: LayerRecord[] = [];
   for (const [index, diffId] of config.diffIds.entries()) {
     const [layer, chainId] = [source.layers[index], chain[index]];
     if (layer === undefined || chainId === undefined) break; // both are as long as diffIds
-    const report = (bytes: number) => options.onProgress?.({ step: 'store', layer: index + 1, layers: config.diffIds.length, bytes });
+    const report = (bytes: number) =>
+      options.onProgress?.({ step: 'store', layer: index + 1, layers: config.diffIds.length, bytes });
     layers.push({ blob: await ingestLayer(layer, store, lease, report, options), diffId, chainId });
   }
-  const configDescriptor = source.manifest?.config ?? { mediaType: mediaTypes.ociConfig, digest: id, size: source.config.byteLength };
-  if (configDescriptor.digest !== id) throw new HakoError('INVALID_IMAGE', `The manifest names the config ${configDescriptor.digest}, but the image came with ${id}.`);
-  const manifest = source.manifest ?? encodeManifest(configDescriptor, layers.map(({ blob }) => blob));
+  const configDescriptor = source.manifest?.config ?? {
+    mediaType: mediaTypes.ociConfig,
+    digest: id,
+    size: source.config.byteLength,
+  };
+  if (configDescriptor.digest !== id)
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The manifest names the config ${configDescriptor.digest}, but the image came with ${id}.`,
+    );
+  const manifest =
+    source.manifest ??
+    encodeManifest(
+      configDescriptor,
+      layers.map(({ blob }) => blob),
+    );
   await store.ingest(once(source.config), configDescriptor, lease, options);
   await store.ingest(once(manifest.content), manifest.descriptor, lease, options);
-  return { id, manifest: bare(manifest.descriptor), config: bare(configDescriptor), platform: config.platform, layers, createdAt: new Date().toISOString() };
+  return {
+    id,
+    manifest: bare(manifest.descriptor),
+    config: bare(configDescriptor),
+    platform: config.platform,
+    layers,
+    createdAt: new Date().toISOString(),
+  };
 }
 
-async function ingestLayer(layer: SourceLayer, store: ContentStore, lease: Lease, report: (bytes: number) => void, options: OperationOptions): Promise<Descriptor> {
+async function ingestLayer(
+  layer: SourceLayer,
+  store: ContentStore,
+  lease: Lease,
+  report: (bytes: number) => void,
+  options: OperationOptions,
+): Promise<Descriptor> {
   let start = new Uint8Array();
   let bytes = 0;
   const observed = async function* (): AsyncGenerator<Uint8Array> {

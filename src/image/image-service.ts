@@ -8,11 +8,16 @@ import type { LeaseRepository } from '../content/lease-repository.ts';
 import type { RuntimeEvents } from '../contracts/events.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
-import { ContainerRepositoryToken, EventBusToken, ImageRepositoryToken, LeaseRepositoryToken } from '../contracts/tokens.ts';
+import {
+  ContainerRepositoryToken,
+  EventBusToken,
+  ImageRepositoryToken,
+  LeaseRepositoryToken,
+} from '../contracts/tokens.ts';
 import { type ImageConfig, parseImageConfig } from '../oci/image-config.ts';
 import { maxDocumentBytes } from '../oci/schema.ts';
 import { GarbageCollector } from './garbage-collector.ts';
-import { Image, imageOf } from './image.ts';
+import { type Image, imageOf } from './image.ts';
 import { ImageImporter, type ImportedImage, type ImportOptions } from './image-importer.ts';
 import type { ImageRecord, ImageRepository, ImageUsage } from './image-repository.ts';
 import type { ImageSource } from './import-source.ts';
@@ -69,7 +74,11 @@ export class ImageService {
   }
 
   /** Imports every image of a source; all of them, or none. @throws HakoError as {@link import} does. */
-  async importAll(source: ImageSource, ownership: FileOwnership, options: ImportOptions = {}): Promise<readonly Image[]> {
+  async importAll(
+    source: ImageSource,
+    ownership: FileOwnership,
+    options: ImportOptions = {},
+  ): Promise<readonly Image[]> {
     return this.#import(source, 'all', ownership, options);
   }
 
@@ -80,7 +89,10 @@ export class ImageService {
       try {
         images.push(await this.#open(record));
       } catch (cause) {
-        this.#events.emit('warning', { message: `Image ${record.id} is left out, because its config cannot be read. Import it again.`, cause });
+        this.#events.emit('warning', {
+          message: `Image ${record.id} is left out, because its config cannot be read. Import it again.`,
+          cause,
+        });
       }
     }
     return images;
@@ -93,7 +105,11 @@ export class ImageService {
    */
   async get(name: string): Promise<Image> {
     const record = this.#find(name);
-    if (record === null) throw new HakoError('IMAGE_NOT_FOUND', `There is no image '${name.slice(0, 200)}'. Import it first, or look at the list of images.`);
+    if (record === null)
+      throw new HakoError(
+        'IMAGE_NOT_FOUND',
+        `There is no image '${name.slice(0, 200)}'. Import it first, or look at the list of images.`,
+      );
     return this.#open(record);
   }
 
@@ -104,10 +120,12 @@ export class ImageService {
    */
   async tag(name: string, reference: string): Promise<Image> {
     const full = normalizeReference(reference);
-    if (full.includes('@')) throw new HakoError('INVALID_REFERENCE', `'${reference}' names a digest; a name that is given must be a tag.`);
+    if (full.includes('@'))
+      throw new HakoError('INVALID_REFERENCE', `'${reference}' names a digest; a name that is given must be a tag.`);
     const { id } = await this.get(name);
     this.#leases.transaction(() => {
-      if (this.#images.get(id) === null) throw new HakoError('IMAGE_NOT_FOUND', `The image '${name}' has just been removed.`);
+      if (this.#images.get(id) === null)
+        throw new HakoError('IMAGE_NOT_FOUND', `The image '${name}' has just been removed.`);
       this.#images.setReference(full, id);
     });
     return this.get(id);
@@ -131,14 +149,25 @@ export class ImageService {
    * Makes sure that an image is unpacked for an ownership, and returns the snapshot that its containers are based on.
    * While `use` runs, neither the image nor its snapshots can go away.
    */
-  async withSnapshot<T>(image: Image, ownership: FileOwnership, use: (parent: Awaited<ReturnType<UnpackService['ensure']>>) => Promise<T>, options: OperationOptions = {}): Promise<T> {
+  async withSnapshot<T>(
+    image: Image,
+    ownership: FileOwnership,
+    use: (parent: Awaited<ReturnType<UnpackService['ensure']>>) => Promise<T>,
+    options: OperationOptions = {},
+  ): Promise<T> {
     const record = this.#images.get(image.id);
-    if (record === null) throw new HakoError('IMAGE_NOT_FOUND', `The image ${image.id} has been removed. Import it again.`);
+    if (record === null)
+      throw new HakoError('IMAGE_NOT_FOUND', `The image ${image.id} has been removed. Import it again.`);
     using lease = new Lease(this.#leases, `container of ${image.id}`);
     return use(await this.#unpacker.ensure(record.layers, ownership, lease, options));
   }
 
-  async #import(source: ImageSource, wanted: 'one' | 'all', ownership: FileOwnership, options: ImportOptions): Promise<readonly Image[]> {
+  async #import(
+    source: ImageSource,
+    wanted: 'one' | 'all',
+    ownership: FileOwnership,
+    options: ImportOptions,
+  ): Promise<readonly Image[]> {
     try {
       using lease = new Lease(this.#leases, `import of ${source.kind}`);
       const imported = await this.#importer.import(source, wanted, lease, options);
@@ -181,7 +210,11 @@ export class ImageService {
       this.#images.deleteReference(byReference);
       return { untagged: [byReference], deleted: null };
     }
-    if (this.#usage.usesImage(record.id)) throw new HakoError('IMAGE_IN_USE', `The image '${name.slice(0, 200)}' is needed by a container. Remove the container first.`);
+    if (this.#usage.usesImage(record.id))
+      throw new HakoError(
+        'IMAGE_IN_USE',
+        `The image '${name.slice(0, 200)}' is needed by a container. Remove the container first.`,
+      );
     this.#images.delete(record.id);
     return { untagged: references, deleted: record.id };
   }
@@ -195,7 +228,8 @@ export class ImageService {
     const byReference = reference === null ? null : this.#images.resolveReference(reference);
     if (byReference !== null) return this.#images.get(byReference);
     const [id, another] = prefix === undefined ? [] : this.#images.findByPrefix(prefix, 2);
-    if (another !== undefined) throw new HakoError('IMAGE_NOT_FOUND', `The IDs of several images begin with '${name}'. Write more of it.`);
+    if (another !== undefined)
+      throw new HakoError('IMAGE_NOT_FOUND', `The IDs of several images begin with '${name}'. Write more of it.`);
     return id === undefined ? null : this.#images.get(id);
   }
 

@@ -61,7 +61,15 @@ export class Image {
    */
   static fromHost(options: HostImageOptions = {}): Image {
     const config = hostImageConfig();
-    return new Image({ id: hostImageId(options), references: [], config, layers: [], size: 0, createdAt: null, host: options });
+    return new Image({
+      id: hostImageId(options),
+      references: [],
+      config,
+      layers: [],
+      size: 0,
+      createdAt: null,
+      host: options,
+    });
   }
 }
 
@@ -72,8 +80,16 @@ export function imageOf(record: ImageRecord, references: readonly string[], conf
     id: record.id,
     references,
     config,
-    layers: record.layers.map(({ blob, diffId, chainId }) => ({ digest: blob.digest, diffId, chainId, size: blob.size })),
-    size: [record.manifest, record.config, ...record.layers.map(({ blob }) => blob)].reduce((sum: number, { size }: Descriptor) => sum + size, 0),
+    layers: record.layers.map(({ blob, diffId, chainId }) => ({
+      digest: blob.digest,
+      diffId,
+      chainId,
+      size: blob.size,
+    })),
+    size: [record.manifest, record.config, ...record.layers.map(({ blob }) => blob)].reduce(
+      (sum: number, { size }: Descriptor) => sum + size,
+      0,
+    ),
     createdAt: Number.isNaN(created) ? null : new Date(created),
     host: null,
   });

@@ -7,7 +7,11 @@ import type { MountPoint } from './tree-worker.ts';
  * There is no /.dockerenv: programs take it for Docker's promise of more than this.
  */
 export const initMountPoints: readonly MountPoint[] = [
-  ...['proc', 'sys', 'dev', 'dev/pts', 'dev/shm', 'etc'].map((path): MountPoint => ({ kind: 'directory', path, mode: 0o755 })),
-  ...['dev/console', 'etc/hosts', 'etc/hostname', 'etc/resolv.conf'].map((path): MountPoint => ({ kind: 'file', path, mode: 0o644 })),
+  ...['proc', 'sys', 'dev', 'dev/pts', 'dev/shm', 'etc'].map(
+    (path): MountPoint => ({ kind: 'directory', path, mode: 0o755 }),
+  ),
+  ...['dev/console', 'etc/hosts', 'etc/hostname', 'etc/resolv.conf'].map(
+    (path): MountPoint => ({ kind: 'file', path, mode: 0o644 }),
+  ),
   { kind: 'symlink', path: 'etc/mtab', target: '/proc/mounts' },
 ];

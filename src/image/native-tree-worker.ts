@@ -16,7 +16,13 @@ export class NativeTreeWorker implements TreeWorker {
     this.#worker = worker;
   }
 
-  async unpack(target: UnpackTarget, tar: AsyncIterable<Uint8Array>, ownership: FileOwnership, limits: UnpackLimits, options: OperationOptions = {}): Promise<void> {
+  async unpack(
+    target: UnpackTarget,
+    tar: AsyncIterable<Uint8Array>,
+    ownership: FileOwnership,
+    limits: UnpackLimits,
+    options: OperationOptions = {},
+  ): Promise<void> {
     const idMappings = mappingsOf(ownership);
     await this.#worker.unpack(
       {
@@ -34,14 +40,23 @@ export class NativeTreeWorker implements TreeWorker {
     );
   }
 
-  async makeMountPoints(mounts: readonly Mount[], points: readonly MountPoint[], ownership: FileOwnership, options: OperationOptions = {}): Promise<void> {
+  async makeMountPoints(
+    mounts: readonly Mount[],
+    points: readonly MountPoint[],
+    ownership: FileOwnership,
+    options: OperationOptions = {},
+  ): Promise<void> {
     await this.#worker.makeMountpoints(treeOf(mounts), points, mappingsOf(ownership), options);
   }
 
   async *pack(directory: string, options: OperationOptions = {}): AsyncGenerator<Uint8Array> {
     const stream = new PassThrough({ highWaterMark: 1 << 20 });
     const packing = this.#worker
-      .pack({ tree: { kind: 'directory', base: directory, path: '' }, idMappings: null, whiteouts: false, owners: false }, stream, options)
+      .pack(
+        { tree: { kind: 'directory', base: directory, path: '' }, idMappings: null, whiteouts: false, owners: false },
+        stream,
+        options,
+      )
       .catch((error: unknown) => void stream.destroy(error as Error));
     try {
       yield* stream;
@@ -59,10 +74,19 @@ function mappingsOf(ownership: FileOwnership) {
 /** The tree that a storage driver's mounts show, as the worker takes it: by paths below one directory. */
 export function treeOf(mounts: readonly Mount[]): Tree {
   const [root] = mounts;
-  if (root === undefined || mounts.length > 1) throw new HakoError('PLUGIN_UNSUPPORTED', 'Images can be unpacked on a single mount only; this storage driver returned several.');
+  if (root === undefined || mounts.length > 1)
+    throw new HakoError(
+      'PLUGIN_UNSUPPORTED',
+      'Images can be unpacked on a single mount only; this storage driver returned several.',
+    );
   if (root.type === 'bind') return { kind: 'directory', base: root.source, path: '' };
-  if (root.type !== 'overlay') throw new HakoError('PLUGIN_UNSUPPORTED', `Images can be unpacked on overlay and bind mounts; this storage driver returned one of type '${root.type}'.`);
-  const values = (key: string): string[] => root.options.filter((option) => option.startsWith(`${key}=`)).map((option) => option.slice(key.length + 1));
+  if (root.type !== 'overlay')
+    throw new HakoError(
+      'PLUGIN_UNSUPPORTED',
+      `Images can be unpacked on overlay and bind mounts; this storage driver returned one of type '${root.type}'.`,
+    );
+  const values = (key: string): string[] =>
+    root.options.filter((option) => option.startsWith(`${key}=`)).map((option) => option.slice(key.length + 1));
   const lower = values('lowerdir+');
   const [[upper], [work]] = [values('upperdir'), values('workdir')];
   const base = commonDirectory([...lower, ...(upper === undefined ? [] : [upper])]);

@@ -16,7 +16,8 @@ export interface ImageReference {
 }
 
 const maxNameLength = 255;
-const domainName = /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
+const domainName =
+  /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
 const pathComponent = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
@@ -34,13 +35,24 @@ export function parseReference(text: string): ImageReference {
   if (/^[a-f0-9]{64}$/.test(name)) throw invalid(text, 'a name of 64 hex digits would be taken for an image ID');
   if (!domainName.test(domain)) throw invalid(text, `'${domain}' is not a registry's host name`);
   for (const component of repository.split('/')) {
-    if (!pathComponent.test(component)) throw invalid(text, `'${component}' may have lower-case letters and digits only, with single '.', '_', '__' or dashes between them`);
+    if (!pathComponent.test(component))
+      throw invalid(
+        text,
+        `'${component}' may have lower-case letters and digits only, with single '.', '_', '__' or dashes between them`,
+      );
   }
-  if (domain.length + 1 + repository.length > maxNameLength) throw invalid(text, `the name is longer than ${maxNameLength} characters`);
-  if (tag !== undefined && !tagPattern.test(tag)) throw invalid(text, `'${tag}' is not a tag: up to 128 letters, digits, '_', '.' and '-'`);
+  if (domain.length + 1 + repository.length > maxNameLength)
+    throw invalid(text, `the name is longer than ${maxNameLength} characters`);
+  if (tag !== undefined && !tagPattern.test(tag))
+    throw invalid(text, `'${tag}' is not a tag: up to 128 letters, digits, '_', '.' and '-'`);
   if (digest !== undefined && !isDigest(digest)) throw invalid(text, `'${digest}' is not a sha256 digest`);
   const effectiveTag = tag ?? (digest === undefined ? 'latest' : undefined);
-  return { domain, repository, ...(effectiveTag === undefined ? {} : { tag: effectiveTag }), ...(digest === undefined ? {} : { digest }) };
+  return {
+    domain,
+    repository,
+    ...(effectiveTag === undefined ? {} : { tag: effectiveTag }),
+    ...(digest === undefined ? {} : { digest }),
+  };
 }
 
 /** The full form, which is what is stored and compared. */
@@ -87,9 +99,15 @@ function splitName(name: string): { domain: string; repository: string } {
   const isHost = slash > 0 && (/[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase());
   const domain = isHost ? (first === 'index.docker.io' ? 'docker.io' : first) : 'docker.io';
   const repository = isHost ? name.slice(slash + 1) : name;
-  return { domain, repository: domain === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository };
+  return {
+    domain,
+    repository: domain === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository,
+  };
 }
 
 function invalid(text: string, reason: string): HakoError {
-  return new HakoError('INVALID_REFERENCE', `'${text.slice(0, 200)}' is not an image reference: ${reason}. Write it like 'nginx:1.29' or 'ghcr.io/owner/name@sha256:…'.`);
+  return new HakoError(
+    'INVALID_REFERENCE',
+    `'${text.slice(0, 200)}' is not an image reference: ${reason}. Write it like 'nginx:1.29' or 'ghcr.io/owner/name@sha256:…'.`,
+  );
 }

@@ -28,5 +28,8 @@ export function chainIdOf(name: string): Digest | null {
 function ownershipSuffix(ownership: FileOwnership): string {
   if (ownership.kind === 'same') return '';
   const { uid, gid } = ownership.idMappings;
-  return `+${createHash('sha256').update(JSON.stringify([ownership.kind, uid, gid])).digest('hex').slice(0, 12)}`;
+  return `+${createHash('sha256')
+    .update(JSON.stringify([ownership.kind, uid, gid]))
+    .digest('hex')
+    .slice(0, 12)}`;
 }

@@ -1,5 +1,5 @@
-import type { OperationOptions } from '../contracts/operation.ts';
 import type { Mount } from '../contracts/mount.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
 import type { UnpackTarget } from '../contracts/storage-driver.ts';
 
@@ -28,9 +28,20 @@ export interface TreeWorker {
    *
    * @throws HakoError `HAKO_ERR_INVALID_ARCHIVE`, `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED`; or what `tar` threw, as it is.
    */
-  unpack(target: UnpackTarget, tar: AsyncIterable<Uint8Array>, ownership: FileOwnership, limits: UnpackLimits, options?: OperationOptions): Promise<void>;
+  unpack(
+    target: UnpackTarget,
+    tar: AsyncIterable<Uint8Array>,
+    ownership: FileOwnership,
+    limits: UnpackLimits,
+    options?: OperationOptions,
+  ): Promise<void>;
   /** Makes what is missing in the tree that `mounts` show; whatever is there is left alone. */
-  makeMountPoints(mounts: readonly Mount[], points: readonly MountPoint[], ownership: FileOwnership, options?: OperationOptions): Promise<void>;
+  makeMountPoints(
+    mounts: readonly Mount[],
+    points: readonly MountPoint[],
+    ownership: FileOwnership,
+    options?: OperationOptions,
+  ): Promise<void>;
   /** A tar of a directory of the host. */
   pack(directory: string, options?: OperationOptions): AsyncIterable<Uint8Array>;
 }

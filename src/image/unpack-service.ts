@@ -3,7 +3,7 @@ import { inject, injectable } from 'tsyringe';
 import type { Digest } from '../base/digest.ts';
 import { HakoError, hasHakoCode } from '../base/errors.ts';
 import { ContentStore } from '../content/content-store.ts';
-import { decompress, type DecompressionLimits, defaultDecompressionLimits } from '../content/decompress.ts';
+import { type DecompressionLimits, decompress, defaultDecompressionLimits } from '../content/decompress.ts';
 import type { Lease } from '../content/lease.ts';
 import { snapshotResource } from '../content/lease-repository.ts';
 import { verified } from '../content/verified.ts';
@@ -45,7 +45,11 @@ export class UnpackService {
   readonly #driver: StorageDriver;
   readonly #worker: TreeWorker;
 
-  constructor(@inject(ContentStore) store: ContentStore, @inject(StorageDriverToken) driver: StorageDriver, @inject(TreeWorkerToken) worker: TreeWorker) {
+  constructor(
+    @inject(ContentStore) store: ContentStore,
+    @inject(StorageDriverToken) driver: StorageDriver,
+    @inject(TreeWorkerToken) worker: TreeWorker,
+  ) {
     this.#store = store;
     this.#driver = driver;
     this.#worker = worker;
@@ -59,7 +63,12 @@ export class UnpackService {
    * @throws HakoError `HAKO_ERR_BLOB_DIGEST_MISMATCH` when a layer's content is not what its diffID says, which is known
    * before it is committed; `HAKO_ERR_INVALID_ARCHIVE`; `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED`
    */
-  async ensure(layers: readonly LayerRecord[], ownership: FileOwnership, lease: Lease, options: UnpackOptions = {}): Promise<CommittedName> {
+  async ensure(
+    layers: readonly LayerRecord[],
+    ownership: FileOwnership,
+    lease: Lease,
+    options: UnpackOptions = {},
+  ): Promise<CommittedName> {
     let parent: CommittedName | null = null;
     for (const layer of layers) {
       const name = layerSnapshot(layer.chainId, ownership);
@@ -68,7 +77,9 @@ export class UnpackService {
       parent = name;
     }
     const init = initSnapshot(layers.at(-1)?.chainId ?? null, ownership);
-    await this.#make(init, parent, lease, options, (_key, mounts) => this.#worker.makeMountPoints(mounts, initMountPoints, ownership, options));
+    await this.#make(init, parent, lease, options, (_key, mounts) =>
+      this.#worker.makeMountPoints(mounts, initMountPoints, ownership, options),
+    );
     return init;
   }
 
@@ -97,8 +108,14 @@ export class UnpackService {
   async #unpack(layer: LayerRecord, key: ActiveKey, ownership: FileOwnership, options: UnpackOptions): Promise<void> {
     const limits = { ...defaultLayerLimits, ...options.limits };
     const compression = layerCompression(layer.blob.mediaType);
-    if (compression === undefined) throw new HakoError('INVALID_IMAGE', `A layer of type '${layer.blob.mediaType}' cannot be unpacked.`);
-    const plain = decompress(this.#store.read(layer.blob), compression, { bytes: limits.archiveBytes, ratio: limits.ratio, ratioFrom: limits.ratioFrom }, options);
+    if (compression === undefined)
+      throw new HakoError('INVALID_IMAGE', `A layer of type '${layer.blob.mediaType}' cannot be unpacked.`);
+    const plain = decompress(
+      this.#store.read(layer.blob),
+      compression,
+      { bytes: limits.archiveBytes, ratio: limits.ratio, ratioFrom: limits.ratioFrom },
+      options,
+    );
     const checked = verified(plain, { digest: layer.diffId }, `layer ${layer.blob.digest}`);
     let complete = false;
     const stream = async function* (): AsyncGenerator<Uint8Array> {
@@ -107,7 +124,11 @@ export class UnpackService {
     };
     await this.#worker.unpack(await this.#driver.unpackTarget(key), stream(), ownership, limits, options);
     // Whatever the worker made of it: what was not read to the end was not verified.
-    if (!complete) throw new HakoError('INVALID_ARCHIVE', `Layer ${layer.blob.digest} was not read to its end, so its digest is not known to be right.`);
+    if (!complete)
+      throw new HakoError(
+        'INVALID_ARCHIVE',
+        `Layer ${layer.blob.digest} was not read to its end, so its digest is not known to be right.`,
+      );
   }
 
   async #exists(name: CommittedName): Promise<boolean> {

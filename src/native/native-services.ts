@@ -40,18 +40,34 @@ export class HostFileServices implements NativeServices {
     await this.#worker.removeTree(path, mappings, options);
   }
 
-  async copyTree(from: string, to: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<void> {
+  async copyTree(
+    from: string,
+    to: string,
+    idMappings: IdMappings | null,
+    options: OperationOptions = {},
+  ): Promise<void> {
     await this.#worker.copyTree(from, to, idMappings ?? (await this.#own()), options);
   }
 
-  async usage(path: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<{ readonly bytes: number; readonly inodes: number }> {
+  async usage(
+    path: string,
+    idMappings: IdMappings | null,
+    options: OperationOptions = {},
+  ): Promise<{ readonly bytes: number; readonly inodes: number }> {
     return this.#worker.usage(path, idMappings ?? (await this.#own()), options);
   }
 
-  async lock(path: string, options: OperationOptions & { readonly wait?: boolean } = {}): Promise<AsyncDisposable | null> {
+  async lock(
+    path: string,
+    options: OperationOptions & { readonly wait?: boolean } = {},
+  ): Promise<AsyncDisposable | null> {
     const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
-      for (let pause = firstLockWait; !(await this.#binding.lock(fd, false)); pause = Math.min(pause * 2, longestLockWait)) {
+      for (
+        let pause = firstLockWait;
+        !(await this.#binding.lock(fd, false));
+        pause = Math.min(pause * 2, longestLockWait)
+      ) {
         if (options.wait !== true) {
           closeSync(fd);
           return null;

@@ -18,7 +18,14 @@ export interface Descriptor {
 }
 
 export const descriptorSchema = z
-  .object({ mediaType, digest, size, platform: nullAsAbsent(platformSchema), annotations, artifactType: nullAsAbsent(mediaType.or(z.literal(''))) })
+  .object({
+    mediaType,
+    digest,
+    size,
+    platform: nullAsAbsent(platformSchema),
+    annotations,
+    artifactType: nullAsAbsent(mediaType.or(z.literal(''))),
+  })
   .transform(
     (value): Descriptor => ({
       mediaType: value.mediaType,

@@ -15,9 +15,21 @@ export interface DockerArchiveEntry {
 const memberName = z.string().min(1).max(4096);
 
 const schema = listOf(
-  z.object({ Config: memberName, RepoTags: nullAsAbsent(listOf(z.string().max(512), 256)), Layers: nullAsAbsent(listOf(memberName, maxLayers)) }),
+  z.object({
+    Config: memberName,
+    RepoTags: nullAsAbsent(listOf(z.string().max(512), 256)),
+    Layers: nullAsAbsent(listOf(memberName, maxLayers)),
+  }),
   256,
-).transform((entries) => entries.map((entry): DockerArchiveEntry => ({ config: entry.Config, repoTags: entry.RepoTags ?? [], layers: entry.Layers ?? [] })));
+).transform((entries) =>
+  entries.map(
+    (entry): DockerArchiveEntry => ({
+      config: entry.Config,
+      repoTags: entry.RepoTags ?? [],
+      layers: entry.Layers ?? [],
+    }),
+  ),
+);
 
 /** @throws HakoError `HAKO_ERR_INVALID_IMAGE` */
 export function parseDockerArchiveManifest(content: Uint8Array): readonly DockerArchiveEntry[] {

@@ -11,30 +11,49 @@ const maxDepth = 32;
  * @param what - how the document is called in the error: "image manifest sha256:…".
  * @throws HakoError `HAKO_ERR_INVALID_IMAGE` naming the field that is wrong; `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED` when it is too large.
  */
-export function parseDocument<Schema extends z.ZodType>(schema: Schema, content: Uint8Array, what: string): z.output<Schema> {
+export function parseDocument<Schema extends z.ZodType>(
+  schema: Schema,
+  content: Uint8Array,
+  what: string,
+): z.output<Schema> {
   return validateDocument(schema, parseJson(content, what), what);
 }
 
 /** @throws HakoError as {@link parseDocument} does. */
 export function parseJson(content: Uint8Array, what: string): unknown {
   if (content.byteLength > maxDocumentBytes) {
-    throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The ${what} has ${content.byteLength} bytes; hako reads at most ${maxDocumentBytes}.`);
+    throw new HakoError(
+      'ARCHIVE_LIMIT_EXCEEDED',
+      `The ${what} has ${content.byteLength} bytes; hako reads at most ${maxDocumentBytes}.`,
+    );
   }
   try {
     const json = new TextDecoder('utf-8', { fatal: true }).decode(content);
     if (nestingOf(json) > maxDepth) throw new SyntaxError(`more than ${maxDepth} levels of nesting`);
     return JSON.parse(json);
   } catch (cause) {
-    throw new HakoError('INVALID_IMAGE', `The ${what} is not sound JSON (${reasonOf(cause)}). The image is damaged or was made wrongly: fetch or build it again.`, { cause });
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The ${what} is not sound JSON (${reasonOf(cause)}). The image is damaged or was made wrongly: fetch or build it again.`,
+      { cause },
+    );
   }
 }
 
 /** @throws HakoError `HAKO_ERR_INVALID_IMAGE` */
-export function validateDocument<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+export function validateDocument<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  what: string,
+): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const sentences = result.error.issues.slice(0, 5).map((issue) => `${fieldName(issue.path)}: ${issue.message}`);
-  throw new HakoError('INVALID_IMAGE', `The ${what} does not follow the OCI image specification: ${sentences.join('; ').slice(0, 1000)}.`, { cause: result.error });
+  throw new HakoError(
+    'INVALID_IMAGE',
+    `The ${what} does not follow the OCI image specification: ${sentences.join('; ').slice(0, 1000)}.`,
+    { cause: result.error },
+  );
 }
 
 function fieldName(path: readonly PropertyKey[]): string {

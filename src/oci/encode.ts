@@ -1,5 +1,5 @@
-import { digestOf } from '../base/digest.ts';
 import type { Digest } from '../base/digest.ts';
+import { digestOf } from '../base/digest.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { ContainerDefaults } from './image-config.ts';
 import { mediaTypes } from './media-types.ts';
@@ -12,7 +12,13 @@ export interface EncodedDocument {
 }
 
 /** Writes an image configuration (config.md) for an image that hako makes: its `created` is the only thing that varies. */
-export function encodeImageConfig(image: { platform: Platform; created: string; defaults: Partial<ContainerDefaults>; diffIds: readonly Digest[]; comment: string }): EncodedDocument {
+export function encodeImageConfig(image: {
+  platform: Platform;
+  created: string;
+  defaults: Partial<ContainerDefaults>;
+  diffIds: readonly Digest[];
+  comment: string;
+}): EncodedDocument {
   const { defaults, platform } = image;
   return encode(mediaTypes.ociConfig, {
     created: image.created,
@@ -52,4 +58,5 @@ function encode(mediaType: string, document: unknown): EncodedDocument {
 
 const bare = ({ mediaType, digest, size }: Descriptor) => ({ mediaType, digest, size });
 
-const asKeys = (names: readonly string[] | undefined) => (names === undefined ? undefined : Object.fromEntries(names.map((name) => [name, {}])));
+const asKeys = (names: readonly string[] | undefined) =>
+  names === undefined ? undefined : Object.fromEntries(names.map((name) => [name, {}]));

@@ -68,7 +68,14 @@ const optionalText = nullAsAbsent(text);
 const nanoseconds = nullAsAbsent(z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER));
 
 const healthcheckSchema = z
-  .object({ Test: strings, Interval: nanoseconds, Timeout: nanoseconds, StartPeriod: nanoseconds, StartInterval: nanoseconds, Retries: nanoseconds })
+  .object({
+    Test: strings,
+    Interval: nanoseconds,
+    Timeout: nanoseconds,
+    StartPeriod: nanoseconds,
+    StartInterval: nanoseconds,
+    Retries: nanoseconds,
+  })
   .transform(
     (value): Healthcheck =>
       withoutUndefined({
@@ -97,8 +104,21 @@ const defaultsSchema = z.object({
 });
 
 const historySchema = z
-  .object({ created: optionalText, created_by: optionalText, comment: optionalText, empty_layer: nullAsAbsent(z.boolean()) })
-  .transform((value): HistoryEntry => withoutUndefined({ created: value.created, createdBy: value.created_by, comment: value.comment, emptyLayer: value.empty_layer ?? false }));
+  .object({
+    created: optionalText,
+    created_by: optionalText,
+    comment: optionalText,
+    empty_layer: nullAsAbsent(z.boolean()),
+  })
+  .transform(
+    (value): HistoryEntry =>
+      withoutUndefined({
+        created: value.created,
+        createdBy: value.created_by,
+        comment: value.comment,
+        emptyLayer: value.empty_layer ?? false,
+      }),
+  );
 
 const configSchema = z.object({
   os: z.string().max(100),
@@ -163,6 +183,10 @@ function envProblem(entry: string): string | null {
 }
 
 /** `exactOptionalPropertyTypes` tells an absent field from an undefined one; zod gives the latter. */
-function withoutUndefined<T extends object>(value: T): { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> } {
+function withoutUndefined<T extends object>(
+  value: T,
+): { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+} {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
 }

@@ -26,12 +26,18 @@ const indexSchema = z.object({
 export function parseImageIndex(content: Uint8Array, what: string, described?: string): ImageIndex {
   const json = parseJson(content, what);
   if (typeof json === 'object' && json !== null && ('layers' in json || 'config' in json)) {
-    throw new HakoError('INVALID_IMAGE', `The ${what} is ambiguous: it also has the fields of a manifest. Refused, because tools would disagree on what it is.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The ${what} is ambiguous: it also has the fields of a manifest. Refused, because tools would disagree on what it is.`,
+    );
   }
   const index = validateDocument(indexSchema, json, what);
   const claimed = index.mediaType ?? described;
   if (claimed !== undefined && (!isIndexMediaType(claimed) || (described !== undefined && claimed !== described))) {
-    throw new HakoError('INVALID_IMAGE', `The ${what} is of type '${claimed}'${described === undefined ? '' : `, but is described as '${described}'`}.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The ${what} is of type '${claimed}'${described === undefined ? '' : `, but is described as '${described}'`}.`,
+    );
   }
   return { manifests: index.manifests };
 }

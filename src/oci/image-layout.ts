@@ -8,9 +8,17 @@ export const imageLayoutFile = 'oci-layout';
 export const imageIndexFile = 'index.json';
 
 /** Annotations by which layouts say how an image is called. */
-export const referenceAnnotations = { oci: 'org.opencontainers.image.ref.name', containerd: 'io.containerd.image.name' } as const;
+export const referenceAnnotations = {
+  oci: 'org.opencontainers.image.ref.name',
+  containerd: 'io.containerd.image.name',
+} as const;
 
-const layoutSchema = z.object({ imageLayoutVersion: z.string().max(20).regex(/^1\.\d+\.\d+$/, 'only version 1 is known') });
+const layoutSchema = z.object({
+  imageLayoutVersion: z
+    .string()
+    .max(20)
+    .regex(/^1\.\d+\.\d+$/, 'only version 1 is known'),
+});
 
 /** @throws HakoError `HAKO_ERR_INVALID_IMAGE` unless it is the marker of a version that hako reads. */
 export function checkImageLayout(content: Uint8Array): void {

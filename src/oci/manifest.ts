@@ -31,21 +31,40 @@ export function parseManifest(content: Uint8Array, described: Pick<Descriptor, '
   const what = `image manifest ${described.digest}`;
   const json = parseJson(content, what);
   if (typeof json === 'object' && json !== null && 'manifests' in json) {
-    throw new HakoError('INVALID_IMAGE', `The ${what} is ambiguous: it also has the field 'manifests' of an index. Refused, because tools would disagree on what it is.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The ${what} is ambiguous: it also has the field 'manifests' of an index. Refused, because tools would disagree on what it is.`,
+    );
   }
   const manifest = validateDocument(manifestSchema, json, what);
   if (manifest.mediaType !== undefined && manifest.mediaType !== described.mediaType) {
-    throw new HakoError('INVALID_IMAGE', `The ${what} calls itself '${manifest.mediaType}', but is described as '${described.mediaType}'.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The ${what} calls itself '${manifest.mediaType}', but is described as '${described.mediaType}'.`,
+    );
   }
   if (!isManifestMediaType(described.mediaType)) {
-    throw new HakoError('INVALID_IMAGE', `The ${what} is of type '${described.mediaType}', which is not an image manifest.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The ${what} is of type '${described.mediaType}', which is not an image manifest.`,
+    );
   }
   if (!isImageConfigMediaType(manifest.config.mediaType)) {
-    throw new HakoError('INVALID_IMAGE', `The ${what} is no container image: its config is of type '${manifest.config.mediaType}'.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The ${what} is no container image: its config is of type '${manifest.config.mediaType}'.`,
+    );
   }
   const foreign = manifest.layers.find((layer) => layerCompression(layer.mediaType) === undefined);
   if (foreign !== undefined) {
-    throw new HakoError('INVALID_IMAGE', `The ${what} has a layer of type '${foreign.mediaType}', which is not a tar, tar+gzip or tar+zstd.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The ${what} has a layer of type '${foreign.mediaType}', which is not a tar, tar+gzip or tar+zstd.`,
+    );
   }
-  return { config: manifest.config, layers: manifest.layers, ...(manifest.annotations === undefined ? {} : { annotations: manifest.annotations }) };
+  return {
+    config: manifest.config,
+    layers: manifest.layers,
+    ...(manifest.annotations === undefined ? {} : { annotations: manifest.annotations }),
+  };
 }

@@ -16,7 +16,9 @@ export interface Platform {
 
 /** The platform of this machine, from Node's word for its architecture. */
 export function hostPlatform(architecture: 'x64' | 'arm64'): Platform {
-  return architecture === 'x64' ? { os: 'linux', architecture: 'amd64' } : { os: 'linux', architecture: 'arm64', variant: 'v8' };
+  return architecture === 'x64'
+    ? { os: 'linux', architecture: 'amd64' }
+    : { os: 'linux', architecture: 'arm64', variant: 'v8' };
 }
 
 /**

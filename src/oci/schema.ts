@@ -15,7 +15,10 @@ export const text = z.string().max(maxStringLength);
 /** Text that will be given to a system call, where a NUL byte would silently cut it short. */
 export const textWithoutNul = text.refine((value) => !value.includes('\0'), 'must not hold a NUL byte');
 
-export const digest = z.string().max(200).refine(isDigest, 'must be sha256: and 64 lower-case hex digits') as unknown as z.ZodType<Digest, string>;
+export const digest = z
+  .string()
+  .max(200)
+  .refine(isDigest, 'must be sha256: and 64 lower-case hex digits') as unknown as z.ZodType<Digest, string>;
 
 /** A number of bytes: never negative, never beyond what a JavaScript number holds exactly. */
 export const size = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
@@ -23,10 +26,14 @@ export const size = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 export const mediaType = z
   .string()
   .max(255)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/, 'must be a media type (RFC 6838)');
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/,
+    'must be a media type (RFC 6838)',
+  );
 
 /** Go writes a nil slice or map as `null`, so images in the wild have `null` where the specification has an absent field. */
-export const nullAsAbsent = <T extends z.ZodType>(schema: T) => z.preprocess((value) => (value === null ? undefined : value), schema.optional());
+export const nullAsAbsent = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === null ? undefined : value), schema.optional());
 
 export const listOf = <T extends z.ZodType>(entry: T, limit = maxListEntries) => z.array(entry).max(limit);
 

@@ -23,9 +23,27 @@ interface CrashCase {
 const cases: readonly CrashCase[] = [
   { operation: 'prepare', setUp: async () => undefined, before: ['A'], after: ['A', 'subject'] },
   { operation: 'view', setUp: async () => undefined, before: ['A'], after: ['A', 'subject'] },
-  { operation: 'commit', setUp: (driver) => driver.prepare(key('subject'), name('A')), before: ['A', 'subject'], after: ['A', 'SUBJECT'] },
-  { operation: 'remove', setUp: (driver) => driver.prepare(key('subject'), name('A')), before: ['A', 'subject'], after: ['A'] },
-  { operation: 'remove-committed', setUp: async (driver) => { await driver.prepare(key('subject'), name('A')); await driver.commit(name('SUBJECT'), key('subject')); }, before: ['A', 'SUBJECT'], after: ['A'] },
+  {
+    operation: 'commit',
+    setUp: (driver) => driver.prepare(key('subject'), name('A')),
+    before: ['A', 'subject'],
+    after: ['A', 'SUBJECT'],
+  },
+  {
+    operation: 'remove',
+    setUp: (driver) => driver.prepare(key('subject'), name('A')),
+    before: ['A', 'subject'],
+    after: ['A'],
+  },
+  {
+    operation: 'remove-committed',
+    setUp: async (driver) => {
+      await driver.prepare(key('subject'), name('A'));
+      await driver.commit(name('SUBJECT'), key('subject'));
+    },
+    before: ['A', 'SUBJECT'],
+    after: ['A'],
+  },
 ];
 
 describe.each(['overlay2', 'vfs'] as const)('%s, killed in the middle', (id) => {
@@ -34,38 +52,47 @@ describe.each(['overlay2', 'vfs'] as const)('%s, killed in the middle', (id) => 
     return { context, driver: plugins[id].create(context, {}) };
   };
 
-  it.each(cases)('of $operation: it has happened or it has not, and everything goes on', { timeout: 240_000 }, async ({ operation, setUp, before, after }) => {
-    const scratch = mkdtempSync(join(tmpdir(), 'hako-crash-'));
-    try {
-      const model = join(scratch, 'model');
-      mkdirSync(model);
-      const driver = await open(model).driver;
-      await makeLayer(driver, 'A', null, 'mkdir d; echo a > d/a');
-      await setUp(driver);
-      await driver[Symbol.asyncDispose]();
-      let changes = 0;
-      const seen = new Set<string>();
-      for (let killAt = 1; ; killAt++) {
-        const directory = join(scratch, String(killAt));
-        execFileSync('cp', ['-a', model, directory]);
-        const result = await runSource('storage-crash-child.ts', [directory, id, operation, String(killAt)]);
-        if (result.signal !== 'SIGKILL') {
-          expect(result, `the run without a kill, at ${killAt}`).toMatchObject({ exitCode: 0, stderr: '' });
-          changes = Number(result.stdout);
-          break;
+  it.each(cases)(
+    'of $operation: it has happened or it has not, and everything goes on',
+    { timeout: 240_000 },
+    async ({ operation, setUp, before, after }) => {
+      const scratch = mkdtempSync(join(tmpdir(), 'hako-crash-'));
+      try {
+        const model = join(scratch, 'model');
+        mkdirSync(model);
+        const driver = await open(model).driver;
+        await makeLayer(driver, 'A', null, 'mkdir d; echo a > d/a');
+        await setUp(driver);
+        await driver[Symbol.asyncDispose]();
+        let changes = 0;
+        const seen = new Set<string>();
+        for (let killAt = 1; ; killAt++) {
+          const directory = join(scratch, String(killAt));
+          execFileSync('cp', ['-a', model, directory]);
+          const result = await runSource('storage-crash-child.ts', [directory, id, operation, String(killAt)]);
+          if (result.signal !== 'SIGKILL') {
+            expect(result, `the run without a kill, at ${killAt}`).toMatchObject({ exitCode: 0, stderr: '' });
+            changes = Number(result.stdout);
+            break;
+          }
+          seen.add((await checkInvariants(directory, before, after, `killed before change ${killAt}`)).join());
+          rmSync(directory, { recursive: true });
         }
-        seen.add((await checkInvariants(directory, before, after, `killed before change ${killAt}`)).join());
-        rmSync(directory, { recursive: true });
+        // Else nothing was killed, and nothing tested.
+        expect(changes).toBeGreaterThan(2);
+        expect(seen).toContain(before.join());
+      } finally {
+        rmSync(scratch, { recursive: true, force: true });
       }
-      // Else nothing was killed, and nothing tested.
-      expect(changes).toBeGreaterThan(2);
-      expect(seen).toContain(before.join());
-    } finally {
-      rmSync(scratch, { recursive: true, force: true });
-    }
-  });
+    },
+  );
 
-  async function checkInvariants(directory: string, before: readonly string[], after: readonly string[], when: string): Promise<readonly string[]> {
+  async function checkInvariants(
+    directory: string,
+    before: readonly string[],
+    after: readonly string[],
+    when: string,
+  ): Promise<readonly string[]> {
     // An hour later, as far as the sweeping of what the dead left is concerned.
     for (const entry of readdirSync(join(directory, '.tmp'))) lutimesSync(join(directory, '.tmp', entry), 0, 0);
     const { context, driver } = open(directory);

@@ -24,7 +24,10 @@ describeWith({ root: true, tools: ['setpriv', 'unshare'] }, "the host's own root
       if (who !== 'root') chownSync(own, nobody, nobody);
       const script = scriptFor(own);
       const args = [own, script, ...hide.map((each) => JSON.stringify(each))];
-      const result = who === 'root' ? await runSource('host-root-child.ts', args) : await runSourceAs(nobody, 'host-root-child.ts', args);
+      const result =
+        who === 'root'
+          ? await runSource('host-root-child.ts', args)
+          : await runSourceAs(nobody, 'host-root-child.ts', args);
       expect(result).toMatchObject({ stderr: '', exitCode: 0 });
       return result.stdout;
     };
@@ -39,7 +42,11 @@ describeWith({ root: true, tools: ['setpriv', 'unshare'] }, "the host's own root
 
     it('keeps what is written to itself', async () => {
       const name = `hako-test-${process.pid}`;
-      expect(await see(`echo mine > tmp/${name}; mkdir usr/${name} 2>/dev/null || true; rm -f usr/bin/env 2>/dev/null || true; cat tmp/${name}`)).toBe('mine\n');
+      expect(
+        await see(
+          `echo mine > tmp/${name}; mkdir usr/${name} 2>/dev/null || true; rm -f usr/bin/env 2>/dev/null || true; cat tmp/${name}`,
+        ),
+      ).toBe('mine\n');
       expect(existsSync(`/tmp/${name}`) || existsSync(`/usr/${name}`)).toBe(false);
       expect(existsSync('/usr/bin/env')).toBe(true);
     });
@@ -55,7 +62,8 @@ describeWith({ root: true, tools: ['setpriv', 'unshare'] }, "the host's own root
 
     it("never shows hako's own root", async () => {
       // Each run has a root of its own with a file `secret`; those of others are files of the host like any.
-      const find = (own: string) => `test -e ${own.slice(1)} && echo there; cat ${own.slice(1)}/secret 2>/dev/null || echo no secret`;
+      const find = (own: string) =>
+        `test -e ${own.slice(1)} && echo there; cat ${own.slice(1)}/secret 2>/dev/null || echo no secret`;
       expect(await seeOwn(find)).toBe('there\nno secret\n');
       expect(await seeOwn((own) => `cat ${own.slice(1)}/../host-file`)).toBe('of the host'); // positive control
     });

@@ -12,8 +12,13 @@ mkdirSync(join(root, 'overlay2'), { recursive: true });
 writeFileSync(join(root, 'secret'), 'of hako');
 const storage = new HostRootStorage(await overlay2.create(contextOn(join(root, 'overlay2')), {}), root);
 const key = 'container' as never;
-const mounts = await storage.prepareHostRoot(key, hide === undefined ? {} : { hide: JSON.parse(hide) as string[] }, process.getuid?.() !== 0);
-if (JSON.stringify(await storage.mounts(key)) !== JSON.stringify(mounts)) throw new Error('the mounts are not found again as they were');
+const mounts = await storage.prepareHostRoot(
+  key,
+  hide === undefined ? {} : { hide: JSON.parse(hide) as string[] },
+  process.getuid?.() !== 0,
+);
+if (JSON.stringify(await storage.mounts(key)) !== JSON.stringify(mounts))
+  throw new Error('the mounts are not found again as they were');
 process.stdout.write(runMounted(mounts, script));
 await storage.remove(key);
 await storage[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { tar, type TarEntry } from './tar.ts';
+import { type TarEntry, tar } from './tar.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
@@ -42,7 +42,11 @@ export const layerOf = (...entries: readonly TarEntry[]): Buffer => tar(...entri
 
 export function blobOf(content: Buffer | string): Blob {
   const buffer = Buffer.from(content);
-  return { digest: `sha256:${createHash('sha256').update(buffer).digest('hex')}`, size: buffer.length, content: buffer };
+  return {
+    digest: `sha256:${createHash('sha256').update(buffer).digest('hex')}`,
+    size: buffer.length,
+    content: buffer,
+  };
 }
 
 export function compress(content: Buffer, compression: Compression): Buffer {
@@ -70,7 +74,11 @@ export function buildImage(image: FixtureImage): BuiltImage {
       schemaVersion: 2,
       mediaType: 'application/vnd.oci.image.manifest.v1+json',
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: config.digest, size: config.size },
-      layers: layers.map(({ digest, size }, index) => ({ mediaType: `application/vnd.oci.image.layer.v1.tar${suffix[image.layers[index]?.compression ?? 'none']}`, digest, size })),
+      layers: layers.map(({ digest, size }, index) => ({
+        mediaType: `application/vnd.oci.image.layer.v1.tar${suffix[image.layers[index]?.compression ?? 'none']}`,
+        digest,
+        size,
+      })),
     }),
   );
   return { config, manifest, layers, diffIds, blobs: [config, manifest, ...layers] };
@@ -91,7 +99,13 @@ export function indexOf(entries: readonly IndexEntry[]): Blob {
     JSON.stringify({
       schemaVersion: 2,
       mediaType: indexType,
-      manifests: entries.map(({ blob, mediaType = manifestType, platform, annotations }) => ({ mediaType, digest: blob.digest, size: blob.size, platform, annotations })),
+      manifests: entries.map(({ blob, mediaType = manifestType, platform, annotations }) => ({
+        mediaType,
+        digest: blob.digest,
+        size: blob.size,
+        platform,
+        annotations,
+      })),
     }),
   );
 }
@@ -106,7 +120,15 @@ export function layoutFiles(entries: readonly IndexEntry[], blobs: readonly Blob
 }
 
 export function layoutOf(image: BuiltImage, name?: string): Record<string, Buffer> {
-  return layoutFiles([{ blob: image.manifest, ...(name === undefined ? {} : { annotations: { 'org.opencontainers.image.ref.name': name } }) }], image.blobs);
+  return layoutFiles(
+    [
+      {
+        blob: image.manifest,
+        ...(name === undefined ? {} : { annotations: { 'org.opencontainers.image.ref.name': name } }),
+      },
+    ],
+    image.blobs,
+  );
 }
 
 /** The files of an archive as `docker save` wrote it before version 25. */

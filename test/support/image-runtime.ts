@@ -2,9 +2,9 @@ import 'reflect-metadata';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
 import { overlay2 } from 'libhako/plugins/storage/overlay2';
 import { vfs } from 'libhako/plugins/storage/vfs';
+import { expect } from 'vitest';
 import { ContentStore } from '../../src/content/content-store.ts';
 import type { RuntimeEvents } from '../../src/contracts/events.ts';
 import type { StorageDriver } from '../../src/contracts/storage-driver.ts';
@@ -54,7 +54,9 @@ export async function openServices(): Promise<{ services: HostFileServices; work
 }
 
 /** @param root - a root that there is already, as a second process would open it */
-export async function openImageRuntime(options: { root?: string; storage?: 'overlay2' | 'vfs' } = {}): Promise<ImageRuntime> {
+export async function openImageRuntime(
+  options: { root?: string; storage?: 'overlay2' | 'vfs' } = {},
+): Promise<ImageRuntime> {
   const root = options.root ?? mkdtempSync(join(tmpdir(), 'hako-images-'));
   const id = options.storage ?? 'overlay2';
   const paths = { content: join(root, 'content') };
@@ -83,7 +85,16 @@ export async function openImageRuntime(options: { root?: string; storage?: 'over
     { emit: (event: keyof RuntimeEvents, ...values: unknown[]) => events.push([event, ...values]) > 0 },
   );
   return {
-    root, images, store, storage, driver, collector, leases, repository, events, used,
+    root,
+    images,
+    store,
+    storage,
+    driver,
+    collector,
+    leases,
+    repository,
+    events,
+    used,
     [Symbol.asyncDispose]: async () => {
       await storage[Symbol.asyncDispose]();
       database[Symbol.dispose]();
@@ -96,6 +107,13 @@ export async function openImageRuntime(options: { root?: string; storage?: 'over
 /** Everything under a root but the database: what must not be left behind. */
 export function leftovers(root: string): readonly string[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((name) => !name.startsWith('hako.db') && !name.endsWith('collect.lock') && !/^(content|content\/(blobs|blobs\/sha256|ingest)|overlay2|vfs|(overlay2|vfs)\/\.(tmp|trash|commit\.lock|spare.*))$/.test(name))
+    .filter(
+      (name) =>
+        !name.startsWith('hako.db') &&
+        !name.endsWith('collect.lock') &&
+        !/^(content|content\/(blobs|blobs\/sha256|ingest)|overlay2|vfs|(overlay2|vfs)\/\.(tmp|trash|commit\.lock|spare.*))$/.test(
+          name,
+        ),
+    )
     .sort();
 }

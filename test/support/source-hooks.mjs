@@ -30,7 +30,9 @@ registerHooks({
   load(url, context, next) {
     if (!url.startsWith(root.href) || !url.endsWith('.ts')) return next(url, context);
     const path = fileURLToPath(url);
-    const { code, errors } = transformSync(path, readFileSync(path, 'utf8'), { decorator: { legacy: true, emitDecoratorMetadata: true } });
+    const { code, errors } = transformSync(path, readFileSync(path, 'utf8'), {
+      decorator: { legacy: true, emitDecoratorMetadata: true },
+    });
     if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`);
     return { format: 'module', source: code, shortCircuit: true };
   },

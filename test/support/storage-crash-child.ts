@@ -3,7 +3,19 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 const [directory = '', driverId = '', operation = '', killAt = ''] = process.argv.slice(2);
-const changing = ['mkdirSync', 'writeFileSync', 'renameSync', 'linkSync', 'unlinkSync', 'rmdirSync', 'chmodSync', 'chownSync', 'symlinkSync', 'openSync', 'fsyncSync'] as const;
+const changing = [
+  'mkdirSync',
+  'writeFileSync',
+  'renameSync',
+  'linkSync',
+  'unlinkSync',
+  'rmdirSync',
+  'chmodSync',
+  'chownSync',
+  'symlinkSync',
+  'openSync',
+  'fsyncSync',
+] as const;
 let armed = false;
 let changes = 0;
 

@@ -6,7 +6,8 @@ import { contextOn } from '../../src/plugins/conformance/context.ts';
 const [directory = '', driverId = '', seed = '1', rounds = '100'] = process.argv.slice(2);
 const context = contextOn(directory);
 const native = { ...context.native, syncFilesystem: async () => undefined };
-const driver = driverId === 'vfs' ? await vfs.create({ ...context, native }, {}) : await overlay2.create({ ...context, native }, {});
+const driver =
+  driverId === 'vfs' ? await vfs.create({ ...context, native }, {}) : await overlay2.create({ ...context, native }, {});
 const allowed = new Set(['HAKO_ERR_SNAPSHOT_EXISTS', 'HAKO_ERR_SNAPSHOT_NOT_FOUND', 'HAKO_ERR_SNAPSHOT_HAS_CHILDREN']);
 const outcomes: Record<string, number> = {};
 

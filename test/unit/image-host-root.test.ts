@@ -5,7 +5,10 @@ import { Image } from '../../src/image/image.ts';
 const tree: HostTree = {
   entries: [
     { name: 'bin', kind: 'symlink', target: 'usr/bin' },
-    ...['boot', 'dev', 'etc', 'home', 'proc', 'tmp', 'usr', 'var'].map((name) => ({ name, kind: 'directory' as const })),
+    ...['boot', 'dev', 'etc', 'home', 'proc', 'tmp', 'usr', 'var'].map((name) => ({
+      name,
+      kind: 'directory' as const,
+    })),
   ],
   mountPoints: ['/proc', '/dev', '/dev/pts', '/boot/efi', '/home'],
 };
@@ -14,28 +17,48 @@ const overlayOptions = ['index=off', 'metacopy=off', 'redirect_dir=nofollow'];
 
 describe('the plan of a root that is the host’s', () => {
   it('is one overlay on "/" outside of user namespaces', () => {
-    expect(planHostRoot({ tree, directory, hidden: [{ path: '/home', mode: 0o755 }], inUserNamespace: false })).toEqual({
-      directories: [
-        { path: 'upper', mode: 0o755 },
-        { path: 'work', mode: 0o700 },
-        { path: 'hidden', mode: 0o700 },
-        { path: 'hidden/0', mode: 0o755 },
-      ],
-      symlinks: [],
-      mounts: [
-        { type: 'overlay', source: 'overlay', options: ['lowerdir+=/', `upperdir=${directory}/upper`, `workdir=${directory}/work`, ...overlayOptions] },
-        { type: 'bind', source: `${directory}/hidden/0`, target: 'home', options: ['rbind', 'rw'] },
-      ],
-    });
+    expect(planHostRoot({ tree, directory, hidden: [{ path: '/home', mode: 0o755 }], inUserNamespace: false })).toEqual(
+      {
+        directories: [
+          { path: 'upper', mode: 0o755 },
+          { path: 'work', mode: 0o700 },
+          { path: 'hidden', mode: 0o700 },
+          { path: 'hidden/0', mode: 0o755 },
+        ],
+        symlinks: [],
+        mounts: [
+          {
+            type: 'overlay',
+            source: 'overlay',
+            options: ['lowerdir+=/', `upperdir=${directory}/upper`, `workdir=${directory}/work`, ...overlayOptions],
+          },
+          { type: 'bind', source: `${directory}/hidden/0`, target: 'home', options: ['rbind', 'rw'] },
+        ],
+      },
+    );
   });
 
   it('is an overlay for each directory inside one; what has mounts below is bound read-only', () => {
-    const plan = planHostRoot({ tree, directory, hidden: [{ path: '/home', mode: 0o711 }, { path: '/var/lib/hako', mode: 0o700 }], inUserNamespace: true });
+    const plan = planHostRoot({
+      tree,
+      directory,
+      hidden: [
+        { path: '/home', mode: 0o711 },
+        { path: '/var/lib/hako', mode: 0o700 },
+      ],
+      inUserNamespace: true,
+    });
     const overlay = (name: string) => ({
       type: 'overlay',
       source: 'overlay',
       target: name,
-      options: [`lowerdir+=/${name}`, `upperdir=${directory}/upper/${name}`, `workdir=${directory}/work/${name}`, 'userxattr', ...overlayOptions],
+      options: [
+        `lowerdir+=/${name}`,
+        `upperdir=${directory}/upper/${name}`,
+        `workdir=${directory}/work/${name}`,
+        'userxattr',
+        ...overlayOptions,
+      ],
     });
     expect(plan.mounts).toEqual([
       { type: 'bind', source: `${directory}/root`, options: ['rbind', 'rw'] },
@@ -48,7 +71,9 @@ describe('the plan of a root that is the host’s', () => {
     expect(plan.symlinks).toEqual([{ path: 'root/bin', target: 'usr/bin' }]);
     expect(plan.directories).toContainEqual({ path: 'root/home', mode: 0o711 });
     expect(plan.directories).toContainEqual({ path: 'root/tmp', mode: 0o1777 });
-    expect(plan.directories.map(({ path }) => path).sort()).toEqual([...new Set(plan.directories.map(({ path }) => path))].sort());
+    expect(plan.directories.map(({ path }) => path).sort()).toEqual(
+      [...new Set(plan.directories.map(({ path }) => path))].sort(),
+    );
   });
 });
 

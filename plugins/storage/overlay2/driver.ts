@@ -43,7 +43,11 @@ export class Overlay2Driver implements StorageDriver {
     this.#userxattr = options.userxattr ?? context.host.uid !== 0;
   }
 
-  async prepare(key: ActiveKey, parent: CommittedName | null, options: OperationOptions = {}): Promise<readonly Mount[]> {
+  async prepare(
+    key: ActiveKey,
+    parent: CommittedName | null,
+    options: OperationOptions = {},
+  ): Promise<readonly Mount[]> {
     options.signal?.throwIfAborted();
     const record = await this.#store.create(key, 'active', parent, (directory, chain) => {
       checkDepth(chain);
@@ -63,7 +67,10 @@ export class Overlay2Driver implements StorageDriver {
   }
 
   async unpackTarget(key: ActiveKey): Promise<UnpackTarget> {
-    return { directory: join(this.#active(key).directory, 'diff'), whiteouts: this.#userxattr ? 'overlay-userxattr' : 'overlay' };
+    return {
+      directory: join(this.#active(key).directory, 'diff'),
+      whiteouts: this.#userxattr ? 'overlay-userxattr' : 'overlay',
+    };
   }
 
   async commit(name: CommittedName, key: ActiveKey, options: OperationOptions = {}): Promise<void> {
@@ -84,7 +91,9 @@ export class Overlay2Driver implements StorageDriver {
 
   async usage(name: ActiveKey | CommittedName, options: OperationOptions = {}): Promise<SnapshotUsage> {
     const { kind, directory } = this.#store.get(name);
-    return kind === 'view' ? { bytes: 0, inodes: 0 } : this.#context.native.usage(join(directory, 'diff'), null, options);
+    return kind === 'view'
+      ? { bytes: 0, inodes: 0 }
+      : this.#context.native.usage(join(directory, 'diff'), null, options);
   }
 
   async *list(): AsyncGenerator<SnapshotInfo> {
@@ -99,7 +108,9 @@ export class Overlay2Driver implements StorageDriver {
     return {
       ...(lower === '' ? {} : { LowerDir: lower }),
       MergedDir: join(record.directory, 'merged'),
-      ...(record.kind === 'view' ? {} : { UpperDir: join(record.directory, 'diff'), WorkDir: join(record.directory, 'work') }),
+      ...(record.kind === 'view'
+        ? {}
+        : { UpperDir: join(record.directory, 'diff'), WorkDir: join(record.directory, 'work') }),
     };
   }
 
@@ -109,7 +120,11 @@ export class Overlay2Driver implements StorageDriver {
 
   #active(key: ActiveKey): SnapshotRecord {
     const record = this.#store.get(key);
-    if (record.kind === 'committed') throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot '${key}' is committed, so it has no mounts of its own. Make a view of it.`);
+    if (record.kind === 'committed')
+      throw new HakoError(
+        'SNAPSHOT_NOT_FOUND',
+        `The snapshot '${key}' is committed, so it has no mounts of its own. Make a view of it.`,
+      );
     return record;
   }
 
@@ -117,7 +132,10 @@ export class Overlay2Driver implements StorageDriver {
     return [
       overlayMount({
         lower: this.#lowerDirectories(record),
-        upper: record.kind === 'view' ? null : { diff: join(record.directory, 'diff'), work: join(record.directory, 'work') },
+        upper:
+          record.kind === 'view'
+            ? null
+            : { diff: join(record.directory, 'diff'), work: join(record.directory, 'work') },
         userxattr: this.#userxattr,
         mountOptions: this.#options.mountOptions ?? [],
       }),
@@ -131,7 +149,10 @@ export class Overlay2Driver implements StorageDriver {
 
 function checkDepth(chain: readonly SnapshotRecord[]): void {
   if (chain.length > maxLowerLayers) {
-    throw new HakoError('INVALID_IMAGE', `The image has ${chain.length} layers; overlayfs can stack ${maxLowerLayers}. Rebuild it with fewer, or use the storage driver 'vfs'.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The image has ${chain.length} layers; overlayfs can stack ${maxLowerLayers}. Rebuild it with fewer, or use the storage driver 'vfs'.`,
+    );
   }
 }
 
@@ -148,6 +169,7 @@ function removeIfEmpty(directory: string): void {
     rmdirSync(directory);
   } catch (error) {
     // What was mounted once leaves things in `work`. They do no harm there.
-    if (!(error instanceof Error && 'code' in error && ['ENOTEMPTY', 'ENOENT', 'EEXIST'].includes(String(error.code)))) throw error;
+    if (!(error instanceof Error && 'code' in error && ['ENOTEMPTY', 'ENOENT', 'EEXIST'].includes(String(error.code))))
+      throw error;
   }
 }

@@ -20,7 +20,8 @@ export interface OverlayStack {
  */
 export function overlayMount({ lower, upper, userxattr, mountOptions }: OverlayStack): Mount {
   const [only] = lower;
-  if (upper === null && lower.length === 1 && only !== undefined) return { type: 'bind', source: only, options: ['rbind', 'ro'] };
+  if (upper === null && lower.length === 1 && only !== undefined)
+    return { type: 'bind', source: only, options: ['rbind', 'ro'] };
   if (upper !== null && lower.length === 0) return { type: 'bind', source: upper.diff, options: ['rbind', 'rw'] };
   const chosen = new Set(mountOptions.map(optionName));
   return {

@@ -26,7 +26,11 @@ export class VfsDriver implements StorageDriver {
     this.#store = SnapshotStore.open(context);
   }
 
-  async prepare(key: ActiveKey, parent: CommittedName | null, options: OperationOptions = {}): Promise<readonly Mount[]> {
+  async prepare(
+    key: ActiveKey,
+    parent: CommittedName | null,
+    options: OperationOptions = {},
+  ): Promise<readonly Mount[]> {
     options.signal?.throwIfAborted();
     const record = await this.#store.create(key, 'active', parent, (directory, [below]) => {
       const tree = treeOf(directory);
@@ -84,13 +88,19 @@ export class VfsDriver implements StorageDriver {
 
   #active(key: ActiveKey): SnapshotRecord {
     const record = this.#store.get(key);
-    if (record.kind === 'committed') throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot '${key}' is committed, so it has no mounts of its own. Make a view of it.`);
+    if (record.kind === 'committed')
+      throw new HakoError(
+        'SNAPSHOT_NOT_FOUND',
+        `The snapshot '${key}' is committed, so it has no mounts of its own. Make a view of it.`,
+      );
     return record;
   }
 
   #mountsOf(record: SnapshotRecord): readonly Mount[] {
     const shown = record.kind === 'view' && record.parent !== null ? this.#store.getCommitted(record.parent) : record;
-    return [{ type: 'bind', source: treeOf(shown.directory), options: ['rbind', record.kind === 'view' ? 'ro' : 'rw'] }];
+    return [
+      { type: 'bind', source: treeOf(shown.directory), options: ['rbind', record.kind === 'view' ? 'ro' : 'rw'] },
+    ];
   }
 }
 

@@ -14,7 +14,8 @@ export function parsePaxRecords(data: Uint8Array): ReadonlyMap<string, string> {
     const length = /^[1-9][0-9]{0,8}$/.test(digits) ? Number(digits) : 0;
     const end = at + length;
     const equals = bytes.indexOf(0x3d, blank);
-    if (length === 0 || end > bytes.length || bytes[end - 1] !== 0x0a || equals < 0 || equals >= end) throw invalidArchive('an extended header has a malformed record');
+    if (length === 0 || end > bytes.length || bytes[end - 1] !== 0x0a || equals < 0 || equals >= end)
+      throw invalidArchive('an extended header has a malformed record');
     records.set(bytes.toString('utf8', blank + 1, equals), bytes.toString('utf8', equals + 1, end - 1));
     at = end;
   }

@@ -36,7 +36,10 @@ export function parseTarHeader(block: Uint8Array, offset: number): TarHeader | n
 }
 
 export function invalidArchive(reason: string): HakoError {
-  return new HakoError('INVALID_ARCHIVE', `The archive cannot be read: ${reason}. It is damaged, or not a tar archive.`);
+  return new HakoError(
+    'INVALID_ARCHIVE',
+    `The archive cannot be read: ${reason}. It is damaged, or not a tar archive.`,
+  );
 }
 
 export function textOf(bytes: Uint8Array): string {

@@ -34,7 +34,11 @@ export const defaultTarLimits: TarLimits = { members: 100_000, extendedHeader: 1
  *
  * @throws HakoError `HAKO_ERR_INVALID_ARCHIVE`, `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED`
  */
-export async function listTarMembers(file: FileHandle, limits: TarLimits, options: OperationOptions = {}): Promise<ReadonlyMap<string, TarFile | TarLink>> {
+export async function listTarMembers(
+  file: FileHandle,
+  limits: TarLimits,
+  options: OperationOptions = {},
+): Promise<ReadonlyMap<string, TarFile | TarLink>> {
   const members = new Map<string, TarFile | TarLink>();
   const { size: archiveSize } = await file.stat();
   let extension: Partial<Pick<TarHeader, 'name' | 'size' | 'linkName'>> = {};
@@ -43,13 +47,18 @@ export async function listTarMembers(file: FileHandle, limits: TarLimits, option
     options.signal?.throwIfAborted();
     const header = parseTarHeader(await readExactly(file, offset, blockSize), offset);
     if (header === null) return members;
-    if (++count > limits.members) throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The archive has more than ${limits.members} members.`);
+    if (++count > limits.members)
+      throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The archive has more than ${limits.members} members.`);
     const start = offset + blockSize;
     const size = extension.size ?? header.size;
     offset = start + Math.ceil(size / blockSize) * blockSize;
     if (start + size > archiveSize) throw invalidArchive(`it ends in the middle of '${header.name.slice(0, 100)}'`);
     if ('xgLK'.includes(header.type)) {
-      if (header.size > limits.extendedHeader) throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `An extended header of the archive has ${header.size} bytes; at most ${limits.extendedHeader} are read.`);
+      if (header.size > limits.extendedHeader)
+        throw new HakoError(
+          'ARCHIVE_LIMIT_EXCEEDED',
+          `An extended header of the archive has ${header.size} bytes; at most ${limits.extendedHeader} are read.`,
+        );
       extension = { ...extension, ...readExtension(header.type, await readExactly(file, start, header.size)) };
       continue;
     }
@@ -64,7 +73,8 @@ function readExtension(type: string, data: Uint8Array): Partial<Pick<TarHeader, 
   const records = parsePaxRecords(data);
   if (type === 'g') return {}; // Comments, as git makes them. What they could say of each member is refused below by not being heard.
   const [path, linkPath, size] = [records.get('path'), records.get('linkpath'), records.get('size')];
-  if (size !== undefined && !/^[0-9]{1,15}$/.test(size)) throw invalidArchive(`an extended header gives '${size.slice(0, 40)}' for a size`);
+  if (size !== undefined && !/^[0-9]{1,15}$/.test(size))
+    throw invalidArchive(`an extended header gives '${size.slice(0, 40)}' for a size`);
   return {
     ...(path === undefined ? {} : { name: path }),
     ...(linkPath === undefined ? {} : { linkName: linkPath }),
@@ -84,7 +94,13 @@ function addMember(members: Map<string, TarFile | TarLink>, header: TarHeader, f
 
 function cleanName(name: string): string {
   const components = name.split('/').filter((component) => component !== '' && component !== '.');
-  if (name.startsWith('/') || name.includes('\0') || components.length === 0 || components.includes('..') || name.length > 4096) {
+  if (
+    name.startsWith('/') ||
+    name.includes('\0') ||
+    components.length === 0 ||
+    components.includes('..') ||
+    name.length > 4096
+  ) {
     throw invalidArchive(`'${name.slice(0, 100)}' is not a sound name for a member`);
   }
   return components.join('/');

@@ -9,7 +9,9 @@ export interface HostTree {
   readonly mountPoints: readonly string[];
 }
 
-export type HostEntry = { readonly name: string; readonly kind: 'directory' } | { readonly name: string; readonly kind: 'symlink'; readonly target: string };
+export type HostEntry =
+  | { readonly name: string; readonly kind: 'directory' }
+  | { readonly name: string; readonly kind: 'symlink'; readonly target: string };
 
 export interface HostRootRequest {
   readonly tree: HostTree;
@@ -34,7 +36,13 @@ export interface HostRootPlan {
 }
 
 /** Those that a container gets anew, whatever the host has there. */
-const ownDirectories: Readonly<Record<string, number>> = { proc: 0o555, sys: 0o555, dev: 0o755, run: 0o755, tmp: 0o1777 };
+const ownDirectories: Readonly<Record<string, number>> = {
+  proc: 0o555,
+  sys: 0o555,
+  dev: 0o755,
+  run: 0o755,
+  tmp: 0o1777,
+};
 
 /**
  * How the host's root becomes a container's.
@@ -63,9 +71,13 @@ function planWhole({ directory, hidden }: HostRootRequest): HostRootPlan {
 
 function planByDirectory({ tree, directory, hidden }: HostRootRequest): HostRootPlan {
   const hiddenModes = new Map(hidden.map(({ path, mode }) => [path, mode]));
-  const names = tree.entries.flatMap((entry) => (entry.kind === 'directory' && !(entry.name in ownDirectories) ? [entry.name] : []));
+  const names = tree.entries.flatMap((entry) =>
+    entry.kind === 'directory' && !(entry.name in ownDirectories) ? [entry.name] : [],
+  );
   const shown = names.filter((name) => !hiddenModes.has(`/${name}`));
-  const alone = new Set(shown.filter((name) => !tree.mountPoints.some((mountPoint) => isWithin(mountPoint, `/${name}`))));
+  const alone = new Set(
+    shown.filter((name) => !tree.mountPoints.some((mountPoint) => isWithin(mountPoint, `/${name}`))),
+  );
   const covers = cover(
     directory,
     hidden.filter(({ path }) => shown.some((name) => path.startsWith(`/${name}/`))),
@@ -78,13 +90,16 @@ function planByDirectory({ tree, directory, hidden }: HostRootRequest): HostRoot
       ...[...alone].flatMap((name) => [`upper/${name}`, `work/${name}`]).map((path) => ({ path, mode: 0o755 })),
       ...covers.directories,
     ],
-    symlinks: tree.entries.flatMap((entry) => (entry.kind === 'symlink' ? [{ path: `root/${entry.name}`, target: entry.target }] : [])),
+    symlinks: tree.entries.flatMap((entry) =>
+      entry.kind === 'symlink' ? [{ path: `root/${entry.name}`, target: entry.target }] : [],
+    ),
     mounts: [
       { type: 'bind', source: posix.join(directory, 'root'), options: ['rbind', 'rw'] },
-      ...shown.map((name): Mount =>
-        alone.has(name)
-          ? overlay(name, `/${name}`, posix.join(directory, 'upper', name), posix.join(directory, 'work', name), true)
-          : { type: 'bind', source: `/${name}`, target: name, options: ['rbind', 'ro'] },
+      ...shown.map(
+        (name): Mount =>
+          alone.has(name)
+            ? overlay(name, `/${name}`, posix.join(directory, 'upper', name), posix.join(directory, 'work', name), true)
+            : { type: 'bind', source: `/${name}`, target: name, options: ['rbind', 'ro'] },
       ),
       ...covers.mounts,
     ],
@@ -93,8 +108,16 @@ function planByDirectory({ tree, directory, hidden }: HostRootRequest): HostRoot
 
 function cover(directory: string, hidden: readonly HiddenDirectory[]): Pick<HostRootPlan, 'directories' | 'mounts'> {
   return {
-    directories: [{ path: 'hidden', mode: 0o700 }, ...hidden.map(({ mode }, index) => ({ path: `hidden/${index}`, mode }))],
-    mounts: hidden.map(({ path }, index) => ({ type: 'bind', source: posix.join(directory, 'hidden', `${index}`), target: path.slice(1), options: ['rbind', 'rw'] })),
+    directories: [
+      { path: 'hidden', mode: 0o700 },
+      ...hidden.map(({ mode }, index) => ({ path: `hidden/${index}`, mode })),
+    ],
+    mounts: hidden.map(({ path }, index) => ({
+      type: 'bind',
+      source: posix.join(directory, 'hidden', `${index}`),
+      target: path.slice(1),
+      options: ['rbind', 'rw'],
+    })),
   };
 }
 
@@ -103,7 +126,15 @@ function overlay(target: string, lower: string, upper: string, work: string, use
     type: 'overlay',
     source: 'overlay',
     ...(target === '' ? {} : { target }),
-    options: [`lowerdir+=${lower}`, `upperdir=${upper}`, `workdir=${work}`, ...(userxattr ? ['userxattr'] : []), 'index=off', 'metacopy=off', 'redirect_dir=nofollow'],
+    options: [
+      `lowerdir+=${lower}`,
+      `upperdir=${upper}`,
+      `workdir=${work}`,
+      ...(userxattr ? ['userxattr'] : []),
+      'index=off',
+      'metacopy=off',
+      'redirect_dir=nofollow',
+    ],
   };
 }
 

@@ -5,7 +5,14 @@ import { z } from 'zod';
 import { hasHakoCode } from '../../base/errors.ts';
 import type { Mount } from '../../contracts/mount.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
-import type { ActiveKey, CommittedName, SnapshotInfo, SnapshotUsage, StorageDriver, UnpackTarget } from '../../contracts/storage-driver.ts';
+import type {
+  ActiveKey,
+  CommittedName,
+  SnapshotInfo,
+  SnapshotUsage,
+  StorageDriver,
+  UnpackTarget,
+} from '../../contracts/storage-driver.ts';
 import { type HostImageOptions, hiddenDirectories } from './host-image.ts';
 import { type HostRootPlan, planHostRoot } from './host-root-plan.ts';
 import { findHidden, readHostTree } from './host-tree.ts';
@@ -13,7 +20,9 @@ import { findHidden, readHostTree } from './host-tree.ts';
 /** What snapshots of the host's root have for a parent. It is empty, and only tells them from others. */
 const hostRootName = 'host-root' as CommittedName;
 const planFile = 'host-root.json';
-const planSchema = z.array(z.object({ type: z.string(), source: z.string(), target: z.string().exactOptional(), options: z.array(z.string()) }));
+const planSchema = z.array(
+  z.object({ type: z.string(), source: z.string(), target: z.string().exactOptional(), options: z.array(z.string()) }),
+);
 
 /**
  * Lets containers live on the host's own root, with any storage driver: their snapshots are ordinary ones of the
@@ -35,7 +44,12 @@ export class HostRootStorage implements StorageDriver {
   }
 
   /** Makes an active snapshot on the host's root. */
-  async prepareHostRoot(key: ActiveKey, image: HostImageOptions, inUserNamespace: boolean, options: OperationOptions = {}): Promise<readonly Mount[]> {
+  async prepareHostRoot(
+    key: ActiveKey,
+    image: HostImageOptions,
+    inUserNamespace: boolean,
+    options: OperationOptions = {},
+  ): Promise<readonly Mount[]> {
     await this.#ensureParent();
     await this.#driver.prepare(key, hostRootName, options);
     try {

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { HakoError } from '../../base/errors.ts';
 import type { ContentStore } from '../../content/content-store.ts';
-import { decompress, type DecompressionLimits, detectCompression } from '../../content/decompress.ts';
+import { type DecompressionLimits, decompress, detectCompression } from '../../content/decompress.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
 import { defaultTarLimits, listTarMembers, type TarFile, type TarLink } from '../archive/tar-members.ts';
 import type { ImageFile, ImageFiles } from './image-files.ts';
@@ -23,7 +23,12 @@ export class ArchiveFiles implements ImageFiles {
   }
 
   /** @throws HakoError `HAKO_ERR_INVALID_ARCHIVE`, `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED` */
-  static async open(source: string | AsyncIterable<Uint8Array>, store: ContentStore, limits: DecompressionLimits, options: OperationOptions): Promise<ArchiveFiles> {
+  static async open(
+    source: string | AsyncIterable<Uint8Array>,
+    store: ContentStore,
+    limits: DecompressionLimits,
+    options: OperationOptions,
+  ): Promise<ArchiveFiles> {
     const { file, close } = await openPlain(source, store, limits, options);
     try {
       return new ArchiveFiles(file, await listTarMembers(file, defaultTarLimits, options), close);
@@ -36,7 +41,11 @@ export class ArchiveFiles implements ImageFiles {
   async find(name: string): Promise<ImageFile | null> {
     let member = this.#members.get(name);
     for (let hops = 0; member?.kind === 'link'; hops++) {
-      if (hops === maxLinks) throw new HakoError('INVALID_IMAGE', `The archive's member '${name.slice(0, 200)}' is a link that leads nowhere.`);
+      if (hops === maxLinks)
+        throw new HakoError(
+          'INVALID_IMAGE',
+          `The archive's member '${name.slice(0, 200)}' is a link that leads nowhere.`,
+        );
       member = this.#members.get(member.target);
     }
     if (member === undefined) return null;
@@ -100,7 +109,11 @@ async function spool(
 }
 
 /** Unwraps a stream whatever its form, which its first bytes tell. */
-export async function* decompressAny(content: AsyncIterable<Uint8Array>, limits: DecompressionLimits, options: OperationOptions): AsyncGenerator<Uint8Array, void> {
+export async function* decompressAny(
+  content: AsyncIterable<Uint8Array>,
+  limits: DecompressionLimits,
+  options: OperationOptions,
+): AsyncGenerator<Uint8Array, void> {
   const iterator = content[Symbol.asyncIterator]();
   const held: Uint8Array[] = [];
   for (let length = 0; length < 4; ) {

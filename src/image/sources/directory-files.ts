@@ -37,7 +37,8 @@ export class DirectoryFiles implements ImageFiles {
 
   async *#read(name: string): AsyncGenerator<Uint8Array> {
     const handle = await this.#open(name);
-    if (handle === null) throw new HakoError('INVALID_IMAGE', `The image's file '${name}' has gone away while it was read.`);
+    if (handle === null)
+      throw new HakoError('INVALID_IMAGE', `The image's file '${name}' has gone away while it was read.`);
     if (!(await handle.stat()).isFile()) {
       await handle.close();
       throw notPlain(name);
@@ -67,10 +68,15 @@ export class DirectoryFiles implements ImageFiles {
 }
 
 async function openIn(directory: FileHandle, component: string, flags: number): Promise<FileHandle> {
-  if (component === '' || component === '.' || component === '..' || component.includes('\0')) throw notPlain(component);
+  if (component === '' || component === '.' || component === '..' || component.includes('\0'))
+    throw notPlain(component);
   return open(`/proc/self/fd/${directory.fd}/${component}`, constants.O_RDONLY | constants.O_NOFOLLOW | flags);
 }
 
 function notPlain(name: string, cause?: unknown): HakoError {
-  return new HakoError('INVALID_IMAGE', `The image's file '${name.slice(0, 200)}' is a link or a special file. Refused: an image holds plain files only.`, { cause });
+  return new HakoError(
+    'INVALID_IMAGE',
+    `The image's file '${name.slice(0, 200)}' is a link or a special file. Refused: an image holds plain files only.`,
+    { cause },
+  );
 }

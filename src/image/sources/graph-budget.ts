@@ -14,7 +14,10 @@ export class GraphBudget {
     this.#documents++;
     this.#bytes += bytes;
     if (depth > maxDepth || this.#documents > maxDocuments || this.#bytes > maxBytes) {
-      throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The image's indexes are nested more than ${maxDepth} deep, or lead to more than ${maxDocuments} documents or ${maxBytes} bytes of them.`);
+      throw new HakoError(
+        'ARCHIVE_LIMIT_EXCEEDED',
+        `The image's indexes are nested more than ${maxDepth} deep, or lead to more than ${maxDocuments} documents or ${maxBytes} bytes of them.`,
+      );
     }
   }
 }

@@ -23,13 +23,25 @@ export interface ImageFiles extends AsyncDisposable {
  */
 export async function readSmallFile(files: ImageFiles, name: string, limit: number): Promise<Uint8Array> {
   const file = await files.find(name);
-  if (file === null) throw new HakoError('INVALID_IMAGE', `The image has no file '${name.slice(0, 200)}'. It is incomplete: save or copy it again.`);
-  if (file.size > limit) throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The image's file '${name.slice(0, 200)}' has ${file.size} bytes; at most ${limit} are read.`);
+  if (file === null)
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The image has no file '${name.slice(0, 200)}'. It is incomplete: save or copy it again.`,
+    );
+  if (file.size > limit)
+    throw new HakoError(
+      'ARCHIVE_LIMIT_EXCEEDED',
+      `The image's file '${name.slice(0, 200)}' has ${file.size} bytes; at most ${limit} are read.`,
+    );
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of file.content()) {
     length += chunk.byteLength;
-    if (length > limit) throw new HakoError('ARCHIVE_LIMIT_EXCEEDED', `The image's file '${name.slice(0, 200)}' grew over ${limit} bytes while it was read.`);
+    if (length > limit)
+      throw new HakoError(
+        'ARCHIVE_LIMIT_EXCEEDED',
+        `The image's file '${name.slice(0, 200)}' grew over ${limit} bytes while it was read.`,
+      );
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -39,12 +39,20 @@ export async function readImageLayout(files: ImageFiles, machine: Platform): Pro
   }
   if (found.length === 0) {
     const what = others.size === 0 ? 'no image at all' : `images for ${[...others].slice(0, 20).join(', ')} only`;
-    throw new HakoError('INVALID_IMAGE', `The image layout has ${what}; this machine is ${formatPlatform(machine)}. Get the image for this platform.`);
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The image layout has ${what}; this machine is ${formatPlatform(machine)}. Get the image for this platform.`,
+    );
   }
   return Promise.all(mergeEntries(found).map(({ candidate, names }) => readImage(files, candidate, names)));
 }
 
-async function collect(files: ImageFiles, entry: Descriptor, budget: GraphBudget, depth: number): Promise<readonly Candidate[]> {
+async function collect(
+  files: ImageFiles,
+  entry: Descriptor,
+  budget: GraphBudget,
+  depth: number,
+): Promise<readonly Candidate[]> {
   const isIndex = isIndexMediaType(entry.mediaType);
   if (!isIndex && (!isManifestMediaType(entry.mediaType) || isOtherArtifact(entry))) return [];
   budget.spend(depth, entry.size);
@@ -67,7 +75,11 @@ async function collect(files: ImageFiles, entry: Descriptor, budget: GraphBudget
 
 /** Build attestations stand among the images, under a platform that no machine has. */
 function isOtherArtifact(entry: Descriptor): boolean {
-  return entry.artifactType !== undefined || entry.platform?.os === 'unknown' || entry.annotations?.['vnd.docker.reference.type'] !== undefined;
+  return (
+    entry.artifactType !== undefined ||
+    entry.platform?.os === 'unknown' ||
+    entry.annotations?.['vnd.docker.reference.type'] !== undefined
+  );
 }
 
 function bestFor(candidates: readonly Candidate[], machine: Platform): Candidate | null {
@@ -79,7 +91,9 @@ function bestFor(candidates: readonly Candidate[], machine: Platform): Candidate
 }
 
 /** Docker lists an image once for each of its names. */
-function mergeEntries(found: readonly { entry: Descriptor; best: Candidate }[]): readonly { candidate: Candidate; names: readonly string[] }[] {
+function mergeEntries(
+  found: readonly { entry: Descriptor; best: Candidate }[],
+): readonly { candidate: Candidate; names: readonly string[] }[] {
   const merged = new Map<Digest, { candidate: Candidate; names: string[] }>();
   for (const { entry, best } of found) {
     const image = merged.get(best.descriptor.digest) ?? { candidate: best, names: [] };
@@ -90,24 +104,44 @@ function mergeEntries(found: readonly { entry: Descriptor; best: Candidate }[]):
   return [...merged.values()];
 }
 
-async function readImage(files: ImageFiles, { descriptor, content }: Candidate, names: readonly string[]): Promise<SourceImage> {
+async function readImage(
+  files: ImageFiles,
+  { descriptor, content }: Candidate,
+  names: readonly string[],
+): Promise<SourceImage> {
   const manifest = parseManifest(content, descriptor);
   const layers = manifest.layers.map(
-    (layer): SourceLayer => ({ mediaType: layer.mediaType, expected: { digest: layer.digest, size: layer.size }, content: () => blobContent(files, layer) }),
+    (layer): SourceLayer => ({
+      mediaType: layer.mediaType,
+      expected: { digest: layer.digest, size: layer.size },
+      content: () => blobContent(files, layer),
+    }),
   );
-  return { names, config: await readBlob(files, manifest.config), manifest: { descriptor, content, config: manifest.config }, layers };
+  return {
+    names,
+    config: await readBlob(files, manifest.config),
+    manifest: { descriptor, content, config: manifest.config },
+    layers,
+  };
 }
 
 async function* blobContent(files: ImageFiles, { digest }: Descriptor): AsyncGenerator<Uint8Array> {
   const file = await files.find(blobName(digest));
-  if (file === null) throw new HakoError('INVALID_IMAGE', `The image layout has no layer ${digest}. It is incomplete: save or copy it again.`);
+  if (file === null)
+    throw new HakoError(
+      'INVALID_IMAGE',
+      `The image layout has no layer ${digest}. It is incomplete: save or copy it again.`,
+    );
   yield* file.content();
 }
 
 async function readBlob(files: ImageFiles, descriptor: Descriptor): Promise<Uint8Array> {
   const content = await readSmallFile(files, blobName(descriptor.digest), maxDocumentBytes);
   if (content.byteLength !== descriptor.size || digestOf(content) !== descriptor.digest) {
-    throw new HakoError('BLOB_DIGEST_MISMATCH', `The image's blob ${descriptor.digest} is damaged: its content has the digest ${digestOf(content)} and ${content.byteLength} bytes, not ${descriptor.size}. Save or copy it again.`);
+    throw new HakoError(
+      'BLOB_DIGEST_MISMATCH',
+      `The image's blob ${descriptor.digest} is damaged: its content has the digest ${digestOf(content)} and ${content.byteLength} bytes, not ${descriptor.size}. Save or copy it again.`,
+    );
   }
   return content;
 }

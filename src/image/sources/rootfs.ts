@@ -27,18 +27,49 @@ export interface RootfsRequest {
  *
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` for a path that is neither file nor directory; as `decompress` does.
  */
-export async function readRootfs(request: RootfsRequest, store: ContentStore, worker: TreeWorker, lease: Lease, limits: DecompressionLimits, options: OperationOptions): Promise<SourceImage> {
+export async function readRootfs(
+  request: RootfsRequest,
+  store: ContentStore,
+  worker: TreeWorker,
+  lease: Lease,
+  limits: DecompressionLimits,
+  options: OperationOptions,
+): Promise<SourceImage> {
   const { digest, size } = await storeLayer(request.rootfs, store, worker, lease, limits, options);
   const created = new Date().toISOString();
-  const config = encodeImageConfig({ platform: request.platform, created, defaults: request.config, diffIds: [digest], comment: 'imported by hako' });
-  return { names: [], config: config.content, manifest: null, layers: [{ mediaType: mediaTypes.ociLayer, expected: { digest, size }, content: () => storedAlready(digest) }] };
+  const config = encodeImageConfig({
+    platform: request.platform,
+    created,
+    defaults: request.config,
+    diffIds: [digest],
+    comment: 'imported by hako',
+  });
+  return {
+    names: [],
+    config: config.content,
+    manifest: null,
+    layers: [{ mediaType: mediaTypes.ociLayer, expected: { digest, size }, content: () => storedAlready(digest) }],
+  };
 }
 
-async function storeLayer(rootfs: string | ByteSource, store: ContentStore, worker: TreeWorker, lease: Lease, limits: DecompressionLimits, options: OperationOptions): Promise<StoredContent> {
+async function storeLayer(
+  rootfs: string | ByteSource,
+  store: ContentStore,
+  worker: TreeWorker,
+  lease: Lease,
+  limits: DecompressionLimits,
+  options: OperationOptions,
+): Promise<StoredContent> {
   if (typeof rootfs !== 'string') return store.ingest(decompressAny(rootfs, limits, options), {}, lease, options);
   const handle = await openPath(rootfs, constants.O_RDONLY | constants.O_NONBLOCK);
   const status = await handle.stat();
-  if (status.isFile()) return store.ingest(decompressAny(handle.createReadStream({ highWaterMark: 1 << 20 }), limits, options), {}, lease, options);
+  if (status.isFile())
+    return store.ingest(
+      decompressAny(handle.createReadStream({ highWaterMark: 1 << 20 }), limits, options),
+      {},
+      lease,
+      options,
+    );
   await handle.close();
   if (status.isDirectory()) return store.ingest(worker.pack(rootfs, options), {}, lease, options);
   throw new HakoError('INVALID_OPTION', `'${rootfs}' is neither a directory nor an archive.`, { path: rootfs });

@@ -19,7 +19,10 @@ export interface TestContext extends PluginContext, Disposable {
 /** @param native - the services to give; by default the same work done by cp(1), rm(1), du(1), flock(1) and sync(1). */
 export function testContext(native: NativeServices = commandLineServices): TestContext {
   const directory = mkdtempSync(join(tmpdir(), 'hako-conformance-'));
-  return { ...contextOn(directory, native), [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+  return {
+    ...contextOn(directory, native),
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+  };
 }
 
 /** Another context on a directory that there is already, as another process would have. */
@@ -61,17 +64,29 @@ function testHost(): HostInfo {
 
 const commandLineServices: NativeServices = {
   removeTree: async (path) => void (await run('rm', ['-rf', '--', path])),
-  copyTree: async (from, to, _idMappings, options) => void (await run('cp', ['-a', '--reflink=auto', '--', from, to], { signal: options?.signal })),
+  copyTree: async (from, to, _idMappings, options) =>
+    void (await run('cp', ['-a', '--reflink=auto', '--', from, to], { signal: options?.signal })),
   usage: async (path) => {
-    const [bytes, inodes] = await Promise.all([run('du', ['-s', '--block-size=1', '--', path]), run('du', ['-s', '--inodes', '--', path])]);
+    const [bytes, inodes] = await Promise.all([
+      run('du', ['-s', '--block-size=1', '--', path]),
+      run('du', ['-s', '--inodes', '--', path]),
+    ]);
     return { bytes: Number.parseInt(bytes.stdout, 10), inodes: Number.parseInt(inodes.stdout, 10) };
   },
   lock: async (path, options) => {
-    const holder = spawn('flock', [...(options?.wait === true ? [] : ['-n']), path, 'sh', '-c', 'echo locked && read _'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const holder = spawn(
+      'flock',
+      [...(options?.wait === true ? [] : ['-n']), path, 'sh', '-c', 'echo locked && read _'],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
     const ended = once(holder, 'close');
     const taken = await Promise.race([once(holder.stdout, 'data').then(() => true), ended.then(() => false)]);
     if (!taken) return null;
-    return { [Symbol.asyncDispose]: async () => void (holder.stdin.end(), await ended) };
+    const release = async (): Promise<void> => {
+      holder.stdin.end();
+      await ended;
+    };
+    return { [Symbol.asyncDispose]: release };
   },
   syncFilesystem: async (directory) => void (await run('sync', ['-f', directory])),
   mount: () => Promise.reject(new Error('the conformance kit makes no host mounts')),

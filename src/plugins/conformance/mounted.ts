@@ -12,12 +12,16 @@ import type { Mount } from '../../contracts/mount.ts';
 export function runMounted(mounts: readonly Mount[], script: string): string {
   const lines = mounts.map(mountCommand);
   const flags = process.getuid?.() === 0 ? ['-m'] : ['-rm'];
-  const result = spawnSync('unshare', [...flags, '--propagation', 'private', 'sh', '-euc', [...preamble, ...lines, 'cd "$root"', script].join('\n')], {
-    encoding: 'utf8',
-    timeout: 30_000,
-    // util-linux ≥ 2.39 would use fsconfig(2), whose strings end at 256 bytes.
-    env: { ...process.env, LIBMOUNT_FORCE_MOUNT2: 'always', LC_ALL: 'C' },
-  });
+  const result = spawnSync(
+    'unshare',
+    [...flags, '--propagation', 'private', 'sh', '-euc', [...preamble, ...lines, 'cd "$root"', script].join('\n')],
+    {
+      encoding: 'utf8',
+      timeout: 30_000,
+      // util-linux ≥ 2.39 would use fsconfig(2), whose strings end at 256 bytes.
+      env: { ...process.env, LIBMOUNT_FORCE_MOUNT2: 'always', LC_ALL: 'C' },
+    },
+  );
   if (result.error !== undefined) throw result.error;
   if (result.status !== 0) throw new Error(`the script ended with ${result.status ?? result.signal}: ${result.stderr}`);
   return result.stdout;
@@ -31,11 +35,16 @@ function mountCommand(mount: Mount): string {
     const readOnly = mount.options.includes('ro') ? `\nmount -o remount,bind,ro ${target}` : '';
     return `mount --${mount.options.includes('rbind') ? 'rbind' : 'bind'} ${quote(mount.source)} ${target}${readOnly}`;
   }
-  const lower = mount.options.filter((option) => option.startsWith('lowerdir+=')).map((option) => option.slice('lowerdir+='.length));
+  const lower = mount.options
+    .filter((option) => option.startsWith('lowerdir+='))
+    .map((option) => option.slice('lowerdir+='.length));
   const others = mount.options.filter((option) => !option.startsWith('lowerdir+='));
   const base = commonDirectory(lower);
   // mount(2) takes one page of options: with relative paths, many layers fit.
-  const options = [...(lower.length === 0 ? [] : [`lowerdir=${lower.map((path) => posix.relative(base, path) || '.').join(':')}`]), ...others];
+  const options = [
+    ...(lower.length === 0 ? [] : [`lowerdir=${lower.map((path) => posix.relative(base, path) || '.').join(':')}`]),
+    ...others,
+  ];
   return `cd ${quote(base)}\nmount -t ${quote(mount.type)} -o ${quote(options.join(','))} ${quote(mount.source)} ${target}`;
 }
 

@@ -15,7 +15,9 @@ export function storageConcurrencyCases(subject: StorageDriverSubject): void {
     await using fresh = await freshDriver(subject);
     await using other = await second(fresh.context.directory);
     await makeLayer(fresh.driver, 'A', null, 'echo a > a');
-    const attempts = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? fresh.driver : other).prepare(key('wanted'), name('A')));
+    const attempts = Array.from({ length: 20 }, (_, index) =>
+      (index % 2 === 0 ? fresh.driver : other).prepare(key('wanted'), name('A')),
+    );
     expect(outcomes(await Promise.allSettled(attempts))).toEqual({ fulfilled: 1, HAKO_ERR_SNAPSHOT_EXISTS: 19 });
     expect(await names(other)).toEqual(['A', 'wanted']);
   });
@@ -25,7 +27,9 @@ export function storageConcurrencyCases(subject: StorageDriverSubject): void {
     await using other = await second(fresh.context.directory);
     const keys = Array.from({ length: 8 }, (_, index) => `k${index}`);
     for (const each of keys) await fresh.driver.prepare(key(each), null);
-    const attempts = keys.map((each, index) => (index % 2 === 0 ? fresh.driver : other).commit(name('wanted'), key(each)));
+    const attempts = keys.map((each, index) =>
+      (index % 2 === 0 ? fresh.driver : other).commit(name('wanted'), key(each)),
+    );
     expect(outcomes(await Promise.allSettled(attempts))).toEqual({ fulfilled: 1, HAKO_ERR_SNAPSHOT_EXISTS: 7 });
     expect(await names(fresh.driver)).toHaveLength(8);
     for (const each of (await names(fresh.driver)).filter((found) => found !== 'wanted')) await other.remove(key(each));
@@ -39,7 +43,10 @@ export function storageConcurrencyCases(subject: StorageDriverSubject): void {
       await fresh.driver.prepare(key('working'), null);
       await fresh.driver.commit(name('A'), key('working'));
       await other.stat(name('A'));
-      const [removal, child] = await Promise.allSettled([fresh.driver.remove(name('A')), other.prepare(key('child'), name('A'))]);
+      const [removal, child] = await Promise.allSettled([
+        fresh.driver.remove(name('A')),
+        other.prepare(key('child'), name('A')),
+      ]);
       expect([removal.status, child.status].sort(), 'one of them').toEqual(['fulfilled', 'rejected']);
       if (child.status === 'fulfilled') {
         await expectCode(fresh.driver.remove(name('A')), 'HAKO_ERR_SNAPSHOT_HAS_CHILDREN');
@@ -68,8 +75,22 @@ export function storageConcurrencyCases(subject: StorageDriverSubject): void {
     await using fresh = await freshDriver(subject);
     await makeLayer(fresh.driver, 'A', null, 'echo a > a');
     const mounts = await fresh.driver.prepare(key('b'), name('A'));
-    const source = mounts[0]?.options.find((option) => option.startsWith('upperdir='))?.slice('upperdir='.length) ?? mounts[0]?.source ?? '';
-    const holder = spawn('unshare', [process.getuid?.() === 0 ? '-m' : '-rm', 'sh', '-c', 'mount --bind "$1" /mnt && cd /mnt && echo held && read _', 'sh', source], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const source =
+      mounts[0]?.options.find((option) => option.startsWith('upperdir='))?.slice('upperdir='.length) ??
+      mounts[0]?.source ??
+      '';
+    const holder = spawn(
+      'unshare',
+      [
+        process.getuid?.() === 0 ? '-m' : '-rm',
+        'sh',
+        '-c',
+        'mount --bind "$1" /mnt && cd /mnt && echo held && read _',
+        'sh',
+        source,
+      ],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
     try {
       await once(holder.stdout, 'data');
       await fresh.driver.remove(key('b'));
@@ -108,7 +129,8 @@ function entries(directory: string): readonly string[] {
 function outcomes(results: readonly PromiseSettledResult<unknown>[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const result of results) {
-    const outcome = result.status === 'fulfilled' ? 'fulfilled' : String((result.reason as { code?: unknown }).code ?? result.reason);
+    const outcome =
+      result.status === 'fulfilled' ? 'fulfilled' : String((result.reason as { code?: unknown }).code ?? result.reason);
     counts[outcome] = (counts[outcome] ?? 0) + 1;
   }
   return counts;

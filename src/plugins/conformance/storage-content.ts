@@ -16,21 +16,86 @@ interface ChangeCase {
 const changes: readonly ChangeCase[] = [
   { title: 'a new file', lower: 'echo a > a', change: 'echo b > b', after: ['a f 644 a', 'b f 644 b'] },
   { title: 'a file that is overwritten', lower: 'echo a > a', change: 'echo longer > a', after: ['a f 644 longer'] },
-  { title: 'a file that is appended to', lower: 'echo a > a', change: 'printf "a\\n" >> a; wc -l < a > count; rm a', after: ['count f 644 2'] },
+  {
+    title: 'a file that is appended to',
+    lower: 'echo a > a',
+    change: 'printf "a\\n" >> a; wc -l < a > count; rm a',
+    after: ['count f 644 2'],
+  },
   { title: 'a file that is deleted', lower: 'echo a > a; echo b > b', change: 'rm a', after: ['b f 644 b'] },
-  { title: 'a directory that is deleted', lower: 'mkdir -p d/e; echo a > d/e/a; echo b > b', change: 'rm -r d', after: ['b f 644 b'] },
-  { title: 'a directory that is deleted and made anew', lower: 'mkdir d; echo old > d/old', change: 'rm -r d; mkdir d; echo new > d/new', after: ['d d 755', 'd/new f 644 new'] },
-  { title: 'a directory in place of a file', lower: 'echo a > a', change: 'rm a; mkdir a; echo b > a/b', after: ['a d 755', 'a/b f 644 b'] },
-  { title: 'a file in place of a directory', lower: 'mkdir a; echo b > a/b', change: 'rm -r a; echo a > a', after: ['a f 644 a'] },
-  { title: 'a symbolic link in place of a directory', lower: 'mkdir a b; echo x > b/x', change: 'rmdir a; ln -s b a', after: ['a l -> b', 'b d 755', 'b/x f 644 x'] },
+  {
+    title: 'a directory that is deleted',
+    lower: 'mkdir -p d/e; echo a > d/e/a; echo b > b',
+    change: 'rm -r d',
+    after: ['b f 644 b'],
+  },
+  {
+    title: 'a directory that is deleted and made anew',
+    lower: 'mkdir d; echo old > d/old',
+    change: 'rm -r d; mkdir d; echo new > d/new',
+    after: ['d d 755', 'd/new f 644 new'],
+  },
+  {
+    title: 'a directory in place of a file',
+    lower: 'echo a > a',
+    change: 'rm a; mkdir a; echo b > a/b',
+    after: ['a d 755', 'a/b f 644 b'],
+  },
+  {
+    title: 'a file in place of a directory',
+    lower: 'mkdir a; echo b > a/b',
+    change: 'rm -r a; echo a > a',
+    after: ['a f 644 a'],
+  },
+  {
+    title: 'a symbolic link in place of a directory',
+    lower: 'mkdir a b; echo x > b/x',
+    change: 'rmdir a; ln -s b a',
+    after: ['a l -> b', 'b d 755', 'b/x f 644 x'],
+  },
   { title: 'a file that is renamed', lower: 'echo a > a', change: 'mv a b', after: ['b f 644 a'] },
-  { title: 'a file that is renamed over another', lower: 'echo a > a; echo b > b', change: 'mv a b', after: ['b f 644 a'] },
-  { title: 'a directory that is renamed', lower: 'mkdir d; echo a > d/a', change: 'mv d e', after: ['e d 755', 'e/a f 644 a'] },
-  { title: 'a file that moves to another directory', lower: 'mkdir d e; echo a > d/a', change: 'mv d/a e/a', after: ['d d 755', 'e d 755', 'e/a f 644 a'] },
-  { title: 'a mode that is changed', lower: 'echo a > a; mkdir d', change: 'chmod 4711 a; chmod 1777 d', after: ['a f 4711 a', 'd d 1777'] },
-  { title: 'a hard link to a file below', lower: 'echo a > a', change: 'ln a b; echo more > a', after: ['a f 644 more', 'b f 644 more'] },
-  { title: 'a file in a deep directory of its parent', lower: 'mkdir -p a/b/c; echo 1 > a/b/c/1', change: 'echo 2 > a/b/c/2', after: ['a d 755', 'a/b d 755', 'a/b/c d 755', 'a/b/c/1 f 644 1', 'a/b/c/2 f 644 2'] },
-  { title: 'names that are awkward', lower: String.raw`touch -- '-rf' 'a b' '.wh.ordinary-looking' 'é'`, change: "rm -- '-rf' 'a b'", after: ['.wh.ordinary-looking f 644 ', 'é f 644 '] },
+  {
+    title: 'a file that is renamed over another',
+    lower: 'echo a > a; echo b > b',
+    change: 'mv a b',
+    after: ['b f 644 a'],
+  },
+  {
+    title: 'a directory that is renamed',
+    lower: 'mkdir d; echo a > d/a',
+    change: 'mv d e',
+    after: ['e d 755', 'e/a f 644 a'],
+  },
+  {
+    title: 'a file that moves to another directory',
+    lower: 'mkdir d e; echo a > d/a',
+    change: 'mv d/a e/a',
+    after: ['d d 755', 'e d 755', 'e/a f 644 a'],
+  },
+  {
+    title: 'a mode that is changed',
+    lower: 'echo a > a; mkdir d',
+    change: 'chmod 4711 a; chmod 1777 d',
+    after: ['a f 4711 a', 'd d 1777'],
+  },
+  {
+    title: 'a hard link to a file below',
+    lower: 'echo a > a',
+    change: 'ln a b; echo more > a',
+    after: ['a f 644 more', 'b f 644 more'],
+  },
+  {
+    title: 'a file in a deep directory of its parent',
+    lower: 'mkdir -p a/b/c; echo 1 > a/b/c/1',
+    change: 'echo 2 > a/b/c/2',
+    after: ['a d 755', 'a/b d 755', 'a/b/c d 755', 'a/b/c/1 f 644 1', 'a/b/c/2 f 644 2'],
+  },
+  {
+    title: 'names that are awkward',
+    lower: "touch -- '-rf' 'a b' '.wh.ordinary-looking' 'é'",
+    change: "rm -- '-rf' 'a b'",
+    after: ['.wh.ordinary-looking f 644 ', 'é f 644 '],
+  },
 ];
 
 /** Snapshots behave as a filesystem does, and never lend their content to one another. */
@@ -102,7 +167,9 @@ export function storageContentCases(subject: StorageDriverSubject): void {
       below = `l${index}`;
       await driver.commit(name(below), working);
     }
-    expect(runMounted(await driver.prepare(key('top'), name('l128')), 'cat last; ls | wc -l; rm own-1; ls | wc -l')).toBe('128\n129\n128\n');
+    expect(
+      runMounted(await driver.prepare(key('top'), name('l128')), 'cat last; ls | wc -l; rm own-1; ls | wc -l'),
+    ).toBe('128\n129\n128\n');
   });
 
   it('gives a child the mode of its parent’s root directory', async () => {
@@ -120,9 +187,12 @@ export function storageContentCases(subject: StorageDriverSubject): void {
     const { driver } = fresh;
     await makeLayer(driver, 'A', null, 'chown 12:34 .; echo a > a; chown 1000:2000 a; mknod null c 1 3; mkfifo pipe');
     const look = 'stat -c "%n %u %g %F %t %T" . a null pipe';
-    const expected = '. 12 34 directory 0 0\na 1000 2000 regular file 0 0\nnull 0 0 character special file 1 3\npipe 0 0 fifo 0 0\n';
+    const expected =
+      '. 12 34 directory 0 0\na 1000 2000 regular file 0 0\nnull 0 0 character special file 1 3\npipe 0 0 fifo 0 0\n';
     expect(runMounted(await driver.prepare(key('b'), name('A')), look)).toBe(expected);
-    expect(runMounted(await driver.mounts(key('b')), `chown 5:6 a; ${look}`)).toBe(expected.replace('1000 2000', '5 6'));
+    expect(runMounted(await driver.mounts(key('b')), `chown 5:6 a; ${look}`)).toBe(
+      expected.replace('1000 2000', '5 6'),
+    );
     expect(runMounted(await driver.view(key('v'), name('A')), look)).toBe(expected);
   });
 

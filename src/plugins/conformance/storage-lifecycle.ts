@@ -140,20 +140,23 @@ export function storageLifecycleCases(subject: StorageDriverSubject): void {
     expect(await names(driver)).toEqual(['a1'.repeat(32), chain, `${chain}-init`].sort());
   });
 
-  it.each(['', '.', '..', '../escape', 'a/b', '/etc', '.hidden', 'nul\0byte', 'x'.repeat(300), 'sha256:../../x'])('refuses the name %j', async (hostile) => {
-    await using fresh = await freshDriver(subject);
-    const { driver } = fresh;
-    await makeLayer(driver, 'A', null, 'true');
-    await driver.prepare(key('a'), name('A'));
-    const refused = 'HAKO_ERR_INVALID_NAME';
-    await expectCode(driver.prepare(key(hostile), null), refused);
-    await expectCode(driver.prepare(key('x'), name(hostile)), refused);
-    await expectCode(driver.view(key(hostile), name('A')), refused);
-    await expectCode(driver.commit(name(hostile), key('a')), refused);
-    await expectCode(driver.remove(key(hostile)), refused);
-    await expectCode(driver.stat(key(hostile)), refused);
-    expect(await names(driver)).toEqual(['A', 'a']);
-  });
+  it.each(['', '.', '..', '../escape', 'a/b', '/etc', '.hidden', 'nul\0byte', 'x'.repeat(300), 'sha256:../../x'])(
+    'refuses the name %j',
+    async (hostile) => {
+      await using fresh = await freshDriver(subject);
+      const { driver } = fresh;
+      await makeLayer(driver, 'A', null, 'true');
+      await driver.prepare(key('a'), name('A'));
+      const refused = 'HAKO_ERR_INVALID_NAME';
+      await expectCode(driver.prepare(key(hostile), null), refused);
+      await expectCode(driver.prepare(key('x'), name(hostile)), refused);
+      await expectCode(driver.view(key(hostile), name('A')), refused);
+      await expectCode(driver.commit(name(hostile), key('a')), refused);
+      await expectCode(driver.remove(key(hostile)), refused);
+      await expectCode(driver.stat(key(hostile)), refused);
+      expect(await names(driver)).toEqual(['A', 'a']);
+    },
+  );
 
   it('undoes nothing and leaves nothing when the signal was aborted before', async () => {
     await using fresh = await freshDriver(subject);

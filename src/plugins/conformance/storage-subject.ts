@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { HakoError } from '../../base/errors.ts';
 import type { ErrorCode } from '../../base/error-codes.ts';
+import { HakoError } from '../../base/errors.ts';
 import type { ActiveKey, CommittedName, StorageDriver } from '../../contracts/storage-driver.ts';
 import { type TestContext, testContext } from './context.ts';
 import { runMounted } from './mounted.ts';
@@ -10,7 +10,9 @@ export const key = (text: string): ActiveKey => text as ActiveKey;
 export const name = (text: string): CommittedName => text as CommittedName;
 
 /** A driver in a directory of its own; both are gone when it is disposed of. */
-export async function freshDriver(subject: StorageDriverSubject): Promise<{ driver: StorageDriver; context: TestContext } & AsyncDisposable> {
+export async function freshDriver(
+  subject: StorageDriverSubject,
+): Promise<{ driver: StorageDriver; context: TestContext } & AsyncDisposable> {
   const context = testContext(subject.native);
   const driver = await subject.create(context);
   return {
@@ -24,7 +26,12 @@ export async function freshDriver(subject: StorageDriverSubject): Promise<{ driv
 }
 
 /** Makes a committed snapshot whose content a script writes. */
-export async function makeLayer(driver: StorageDriver, layer: string, parent: string | null, script: string): Promise<CommittedName> {
+export async function makeLayer(
+  driver: StorageDriver,
+  layer: string,
+  parent: string | null,
+  script: string,
+): Promise<CommittedName> {
   const working = key(`${layer}-working`);
   runMounted(await driver.prepare(working, parent === null ? null : name(parent)), script);
   await driver.commit(name(layer), working);
@@ -35,7 +42,10 @@ export async function makeLayer(driver: StorageDriver, layer: string, parent: st
 export const listing = String.raw`find . -mindepth 1 \( -type f -printf '%P %y %m ' -exec cat {} \; -printf '\n' \) -o \( -type l -printf '%P %y -> %l\n' \) -o -mindepth 1 -printf '%P %y %m\n'`;
 
 export function lines(text: string): readonly string[] {
-  return text.split('\n').filter((line) => line !== '').sort();
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();
 }
 
 /** What a look at a committed snapshot shows. */

@@ -11,7 +11,10 @@ const pattern = /^(?:sha256:)?[A-Za-z0-9][A-Za-z0-9_.+-]{0,199}$/;
  */
 export function directoryName(name: ActiveKey | CommittedName): string {
   if (!pattern.test(name)) {
-    throw new HakoError('INVALID_NAME', `'${name.slice(0, 100)}' cannot name a snapshot. Use up to 200 letters, digits, '_', '.', '+' and '-', after 'sha256:' if you like.`);
+    throw new HakoError(
+      'INVALID_NAME',
+      `'${name.slice(0, 100)}' cannot name a snapshot. Use up to 200 letters, digits, '_', '.', '+' and '-', after 'sha256:' if you like.`,
+    );
   }
   return name.replace(/^sha256:/, '');
 }

@@ -14,11 +14,17 @@ const schema = z.object({
   id: z.string().regex(/^[0-9a-f]{24}$/),
   key: z.string().transform((key) => key as ActiveKey),
   kind: z.enum(['active', 'view']),
-  parent: z.string().nullable().transform((parent) => parent as CommittedName | null),
+  parent: z
+    .string()
+    .nullable()
+    .transform((parent) => parent as CommittedName | null),
   parentId: z.string().nullable(),
   createdAt: z.iso.datetime(),
   /** Set just before the directory gets this name. Until it has it, the snapshot is not committed. */
-  committedAs: z.string().optional().transform((name) => name as CommittedName | undefined),
+  committedAs: z
+    .string()
+    .optional()
+    .transform((name) => name as CommittedName | undefined),
 });
 
 export type StoredSnapshot = z.input<typeof schema>;
@@ -56,9 +62,19 @@ export function readRecord(directory: string, baseName: string): SnapshotRecord 
     const { committedAs, key, kind, ...stored } = schema.parse(JSON.parse(text));
     const committed = committedAs !== undefined && directoryName(committedAs) === baseName;
     if (!committed && directoryName(key) !== baseName) throw new Error(`it is the record of '${key}'`);
-    return { ...stored, name: committed ? committedAs : key, kind: committed ? 'committed' : kind, createdAt: new Date(stored.createdAt), directory: path };
+    return {
+      ...stored,
+      name: committed ? committedAs : key,
+      kind: committed ? 'committed' : kind,
+      createdAt: new Date(stored.createdAt),
+      directory: path,
+    };
   } catch (cause) {
-    throw new HakoError('STATE_CORRUPT', `The record of the snapshot at ${path} cannot be read. Remove the snapshot, then import its image or create its container again.`, { cause, path });
+    throw new HakoError(
+      'STATE_CORRUPT',
+      `The record of the snapshot at ${path} cannot be read. Remove the snapshot, then import its image or create its container again.`,
+      { cause, path },
+    );
   }
 }
 

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
 import type { PluginContext } from '../../contracts/plugin-definition.ts';
 import type { ActiveKey, CommittedName, SnapshotInfo } from '../../contracts/storage-driver.ts';
 import { ChildMarkers } from './children.ts';
+import { syncDirectory, withDirectory } from './directory.ts';
+import { exists, notFound } from './failures.ts';
 import { directoryName } from './names.ts';
 import { readId, readRecord, replaceRecord, type SnapshotRecord, type StoredSnapshot, writeRecord } from './record.ts';
 import { type SnapshotDirectory, Spares } from './spares.ts';
@@ -22,7 +24,8 @@ export type Populate = (directory: string, chain: readonly SnapshotRecord[]) => 
  * parents, and the promise that each operation happens or leaves no trace, over `kill -9` and with any number of
  * processes on one directory. What a snapshot's directory holds is the driver's own affair.
  *
- * There is no lock and no index: a snapshot exists when its directory has its name, and rename(2) gives it that.
+ * There is no index: a snapshot exists when its directory has its name, and rename(2) gives it that. Only commits
+ * exclude each other.
  *
  * @public
  */
@@ -61,7 +64,12 @@ export class SnapshotStore implements AsyncDisposable {
    *
    * @throws HakoError `HAKO_ERR_SNAPSHOT_EXISTS`, `HAKO_ERR_SNAPSHOT_NOT_FOUND` (the parent)
    */
-  async create(key: ActiveKey, kind: 'active' | 'view', parent: CommittedName | null, populate: Populate): Promise<SnapshotRecord> {
+  async create(
+    key: ActiveKey,
+    kind: 'active' | 'view',
+    parent: CommittedName | null,
+    populate: Populate,
+  ): Promise<SnapshotRecord> {
     const name = directoryName(key);
     if (this.#exists(name)) throw exists(key);
     const id = randomBytes(12).toString('hex');
@@ -81,7 +89,15 @@ export class SnapshotStore implements AsyncDisposable {
       throw error;
     }
     if (kind === 'active') this.#spares?.refill((each) => this.#staging(each));
-    return { id, name: key, kind, parent, parentId: chain[0]?.id ?? null, createdAt, directory: join(this.#directory, name) };
+    return {
+      id,
+      name: key,
+      kind,
+      parent,
+      parentId: chain[0]?.id ?? null,
+      createdAt,
+      directory: join(this.#directory, name),
+    };
   }
 
   /**
@@ -90,7 +106,11 @@ export class SnapshotStore implements AsyncDisposable {
    * @param settle - removes from the directory what a committed snapshot does not need.
    * @throws HakoError `HAKO_ERR_SNAPSHOT_EXISTS`, `HAKO_ERR_SNAPSHOT_NOT_FOUND` (also for a view: it cannot be committed)
    */
-  async commit(name: CommittedName, key: ActiveKey, settle: (directory: string) => void = () => undefined): Promise<void> {
+  async commit(
+    name: CommittedName,
+    key: ActiveKey,
+    settle: (directory: string) => void = () => undefined,
+  ): Promise<void> {
     const target = directoryName(name);
     const { directory } = this.#committable(key, name);
     settle(directory);
@@ -101,7 +121,11 @@ export class SnapshotStore implements AsyncDisposable {
     withDirectory(record, (own) => {
       new ChildMarkers(own, record.id).allow();
       const { id, parent, parentId } = record;
-      replaceRecord(own, { id, key, kind: 'active', parent, parentId, createdAt: record.createdAt.toISOString(), committedAs: name }, (file) => this.#siblingsOf(record)?.renew(id, file));
+      replaceRecord(
+        own,
+        { id, key, kind: 'active', parent, parentId, createdAt: record.createdAt.toISOString(), committedAs: name },
+        (file) => this.#siblingsOf(record)?.renew(id, file),
+      );
       syncDirectory(own);
     });
     this.#rename(record.directory, target, name);
@@ -121,12 +145,23 @@ export class SnapshotStore implements AsyncDisposable {
   remove(name: ActiveKey | CommittedName): void {
     const baseName = directoryName(name);
     const record = this.#readForRemoval(name, baseName);
-    const children = record === null ? ChildMarkers.find(join(this.#directory, baseName)) : record.kind === 'committed' ? childrenOf(record) : null;
+    const children =
+      record === null
+        ? ChildMarkers.find(join(this.#directory, baseName))
+        : record.kind === 'committed'
+          ? childrenOf(record)
+          : null;
     if (children !== null && !children.forbid()) {
-      throw new HakoError('SNAPSHOT_HAS_CHILDREN', `The snapshot '${name}' has others on top of it. Remove those first.`);
+      throw new HakoError(
+        'SNAPSHOT_HAS_CHILDREN',
+        `The snapshot '${name}' has others on top of it. Remove those first.`,
+      );
     }
     this.#committed.delete(baseName);
-    const taken = this.#trash.take(join(this.#directory, baseName), (path) => record === null || readId(path) === record.id);
+    const taken = this.#trash.take(
+      join(this.#directory, baseName),
+      (path) => record === null || readId(path) === record.id,
+    );
     // Of a committed one, whoever forbade children is the remover; another may have finished for us.
     if (!taken && record?.kind !== 'committed') throw notFound(name);
     if (record !== null) this.#siblingsOf(record)?.drop(record.id);
@@ -144,7 +179,11 @@ export class SnapshotStore implements AsyncDisposable {
     const cached = this.#committed.get(directoryName(name));
     if (cached !== undefined) return cached;
     const record = this.get(name);
-    if (record.kind !== 'committed') throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot '${name}' is not committed, so nothing can be based on it. Commit it first.`);
+    if (record.kind !== 'committed')
+      throw new HakoError(
+        'SNAPSHOT_NOT_FOUND',
+        `The snapshot '${name}' is not committed, so nothing can be based on it. Commit it first.`,
+      );
     this.#committed.set(directoryName(name), record);
     return record;
   }
@@ -166,9 +205,13 @@ export class SnapshotStore implements AsyncDisposable {
       if (baseName.startsWith('.')) continue;
       try {
         const record = this.#read(baseName);
-        if (record !== null) yield { name: record.name, kind: record.kind, parent: record.parent, createdAt: record.createdAt };
+        if (record !== null)
+          yield { name: record.name, kind: record.kind, parent: record.parent, createdAt: record.createdAt };
       } catch (error) {
-        warn(`The snapshot at ${join(this.#directory, baseName)} is left out, because its record cannot be read.`, error);
+        warn(
+          `The snapshot at ${join(this.#directory, baseName)} is left out, because its record cannot be read.`,
+          error,
+        );
       }
     }
   }
@@ -222,13 +265,19 @@ export class SnapshotStore implements AsyncDisposable {
       renameSync(from, join(this.#directory, baseName));
     } catch (error) {
       if (hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw exists(name);
-      if (hasErrno(error, 'ENOENT')) throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot that was to be '${name}' is gone: another process has removed or committed it.`);
+      if (hasErrno(error, 'ENOENT'))
+        throw new HakoError(
+          'SNAPSHOT_NOT_FOUND',
+          `The snapshot that was to be '${name}' is gone: another process has removed or committed it.`,
+        );
       throw error;
     }
   }
 
   #siblingsOf({ parent, parentId }: SnapshotRecord): ChildMarkers | null {
-    return parent === null || parentId === null ? null : new ChildMarkers(join(this.#directory, directoryName(parent)), parentId);
+    return parent === null || parentId === null
+      ? null
+      : new ChildMarkers(join(this.#directory, directoryName(parent)), parentId);
   }
 
   /** Writes a child's record, and marks it with its parent. What is cached of the parent may be of an earlier one of that name. */
@@ -249,7 +298,11 @@ export class SnapshotStore implements AsyncDisposable {
 
   #committable(key: ActiveKey, name: CommittedName): SnapshotRecord {
     const record = this.get(key);
-    if (record.kind !== 'active') throw new HakoError('SNAPSHOT_NOT_FOUND', `The snapshot '${key}' is ${record.kind === 'view' ? 'a view' : 'committed already'}; only an active one can be committed.`);
+    if (record.kind !== 'active')
+      throw new HakoError(
+        'SNAPSHOT_NOT_FOUND',
+        `The snapshot '${key}' is ${record.kind === 'view' ? 'a view' : 'committed already'}; only an active one can be committed.`,
+      );
     if (directoryName(name) === directoryName(key) || this.#exists(directoryName(name))) throw exists(name);
     return record;
   }
@@ -257,36 +310,4 @@ export class SnapshotStore implements AsyncDisposable {
 
 function childrenOf(record: SnapshotRecord): ChildMarkers {
   return new ChildMarkers(record.directory, record.id);
-}
-
-/** Works on a snapshot by descriptor, so that it is the same one even if its name is given to another meanwhile. */
-function withDirectory(record: SnapshotRecord, work: (directory: string) => void): void {
-  let fd: number | undefined;
-  try {
-    fd = openSync(record.directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    const directory = `/proc/self/fd/${fd}`;
-    if (readId(directory) !== record.id) throw notFound(record.name);
-    work(directory);
-  } catch (error) {
-    throw hasErrno(error, 'ENOENT') ? notFound(record.name) : error;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function exists(name: string): HakoError {
-  return new HakoError('SNAPSHOT_EXISTS', `There is a snapshot '${name}' already.`);
-}
-
-function notFound(name: string): HakoError {
-  return new HakoError('SNAPSHOT_NOT_FOUND', `There is no snapshot '${name}'.`);
 }

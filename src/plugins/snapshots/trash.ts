@@ -69,7 +69,12 @@ export class Trash implements AsyncDisposable {
 
   #removeLater(path: string): void {
     const removal = this.#remove(path)
-      .catch((error: unknown) => this.#context.warn(`The removed snapshot at ${path} still takes up space; the next start of hako tries again.`, error))
+      .catch((error: unknown) =>
+        this.#context.warn(
+          `The removed snapshot at ${path} still takes up space; the next start of hako tries again.`,
+          error,
+        ),
+      )
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
   }
