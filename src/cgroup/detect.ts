@@ -1,8 +1,10 @@
 import { capabilityNames } from '../base/capabilities.ts';
 import { HakoError } from '../base/errors.ts';
 import type { CgroupHost } from '../contracts/host-info.ts';
-import { type CgroupFiles, kernelCgroupFiles, makeDirectory } from './files.ts';
-import { defaultParentName, findHierarchies, type Hierarchy } from './hierarchies.ts';
+import { type CgroupFiles, kernelCgroupFiles } from './files.ts';
+import { findHierarchies, type Hierarchy } from './hierarchies.ts';
+import { openLegacyParent } from './legacy-parent.ts';
+import type { ParentGroup } from './parents.ts';
 import { openUnifiedParent } from './unified-parent.ts';
 
 export interface CgroupOptions {
@@ -28,88 +30,51 @@ export async function openCgroups(
     (await files.read('/proc/self/cgroup')) ?? '',
     (await files.read('/proc/self/mountinfo')) ?? '',
   );
-  const controllers: Record<string, string> = {};
-  const missing: Record<string, string> = {};
-  const names = new Set<string>();
-  let unifiedParent: string | null = null;
-
-  for (const hierarchy of hierarchies) {
-    if (hierarchy.version === 1) {
-      await openLegacyParent(hierarchy, parent, files, controllers, missing, names);
-      continue;
-    }
-    const unified = await openUnifiedParent(hierarchy, parent, files);
-    unifiedParent = unified.directory;
-    Object.assign(missing, unified.missing);
-    if (unified.directory === null) continue;
-    for (const controller of unified.controllers) controllers[controller] = unified.directory;
-    for (const name of (await files.list(unified.directory))?.files ?? []) names.add(name);
-    controllers['freezer'] ??= unified.directory;
-    if (await mayLoadDevicePrograms(files)) controllers['devices'] ??= unified.directory;
-    else
-      missing['devices'] ??=
-        'attaching a device program to a control group needs CAP_SYS_ADMIN in the first user namespace';
-  }
-
-  for (const controller of Object.keys(controllers)) delete missing[controller];
-  if (controllers['blkio'] !== undefined) delete missing['io'];
-  for (const controller of ['cpu', 'cpuset', 'devices', 'freezer', 'io', 'memory', 'pids']) {
-    if (controllers[controller] === undefined && (controller !== 'io' || controllers['blkio'] === undefined))
-      missing[controller] ??= reasonForNone(hierarchies);
-  }
+  const mayLoadPrograms = await mayLoadDevicePrograms(files);
+  const groups = await Promise.all(
+    hierarchies.map((hierarchy) =>
+      hierarchy.version === 1
+        ? openLegacyParent(hierarchy, parent, files)
+        : openUnifiedParent(hierarchy, parent, mayLoadPrograms, files),
+    ),
+  );
+  const controllers = controllersOf(groups);
   return {
     layout: layoutOf(hierarchies),
     controllers,
-    files: [...names].sort(),
-    unifiedMount: hierarchies.find((hierarchy) => hierarchy.version === 2)?.mountPoint ?? null,
-    unifiedParent,
-    missing,
+    files: [...new Set(groups.flatMap((group) => group.files))].sort(),
+    unifiedMount: hierarchies.find(({ version }) => version === 2)?.mountPoint ?? null,
+    unifiedParent: groups.find(({ version }) => version === 2)?.directory ?? null,
+    missing: missingOf(groups, controllers),
   };
 }
 
-async function openLegacyParent(
-  hierarchy: Hierarchy,
-  parent: string | null,
-  files: CgroupFiles,
-  controllers: Record<string, string>,
-  missing: Record<string, string>,
-  names: Set<string>,
-): Promise<void> {
-  const directory = parent === null ? `${hierarchy.own}/${defaultParentName}` : `${hierarchy.mountPoint}${parent}`;
-  try {
-    await makeLegacyGroup(hierarchy, directory, files);
-  } catch (error) {
-    for (const controller of hierarchy.controllers)
-      missing[controller] = `${directory} cannot be made (${error instanceof Error ? error.message : String(error)})`;
-    return;
+/** v1's devices and freezer are real controllers, and go before what v2 has in their place. */
+function controllersOf(groups: readonly ParentGroup[]): Readonly<Record<string, string>> {
+  const controllers: Record<string, string> = {};
+  for (const group of groups.toSorted((one, other) => other.version - one.version)) {
+    if (group.directory !== null) for (const controller of group.controllers) controllers[controller] = group.directory;
   }
-  for (const controller of hierarchy.controllers) controllers[controller] = directory;
-  for (const name of (await files.list(directory))?.files ?? []) names.add(name);
+  return controllers;
 }
 
-async function makeLegacyGroup(hierarchy: Hierarchy, directory: string, files: CgroupFiles): Promise<void> {
-  const below = directory.slice(hierarchy.mountPoint.length).split('/').filter(Boolean);
-  let at = hierarchy.mountPoint;
-  for (const name of below) {
-    const above = at;
-    at = `${at}/${name}`;
-    await makeDirectory(at, files);
-    // A cpuset without CPUs or memory nodes refuses every process (cpusets, cgroup-v1/cpusets.rst, 1.10).
-    if (hierarchy.controllers.includes('cpuset')) await inheritCpuset(above, at, files);
-  }
-  // Containers' groups start with the parent's CPUs and nodes, so that a limit on one of the two is enough.
-  if (hierarchy.controllers.includes('cpuset')) await files.write(`${at}/cgroup.clone_children`, '1');
-  if (!(await files.writable(`${at}/cgroup.procs`)))
-    throw Object.assign(new Error('no right to write to it'), { code: 'EACCES' });
+function missingOf(
+  groups: readonly ParentGroup[],
+  controllers: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const reason =
+    groups.length === 0
+      ? 'no control group hierarchy is mounted; mount one at /sys/fs/cgroup'
+      : 'the controller is in no hierarchy that is mounted here (left out of the kernel, or disabled by cgroup_disable=)';
+  const reasons: Record<string, string> = Object.fromEntries(known.map((controller) => [controller, reason]));
+  for (const group of groups) Object.assign(reasons, group.missing);
+  const isThere = (controller: string): boolean =>
+    controllers[controller] !== undefined || (controller === 'io' && controllers['blkio'] !== undefined);
+  return Object.fromEntries(Object.entries(reasons).filter(([controller]) => !isThere(controller)));
 }
 
-async function inheritCpuset(above: string, group: string, files: CgroupFiles): Promise<void> {
-  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-    if ((await files.read(`${group}/${file}`))?.trim() !== '') continue;
-    const value = (await files.read(`${above}/${file}`))?.trim();
-    if (value !== undefined && value !== '') await files.write(`${group}/${file}`, value);
-  }
-}
+/** What hako has a use for. */
+const known = ['cpu', 'cpuset', 'devices', 'freezer', 'io', 'memory', 'pids'];
 
 /** bpf(2) checks capabilities in the first user namespace only, so root of another one does not have the right. */
 async function mayLoadDevicePrograms(files: CgroupFiles): Promise<boolean> {
@@ -140,10 +105,4 @@ function layoutOf(hierarchies: readonly Hierarchy[]): CgroupHost['layout'] {
   const v1 = hierarchies.some((hierarchy) => hierarchy.version === 1);
   const v2 = hierarchies.some((hierarchy) => hierarchy.version === 2);
   return v1 ? (v2 ? 'hybrid' : 'v1') : v2 ? 'v2' : 'none';
-}
-
-function reasonForNone(hierarchies: readonly Hierarchy[]): string {
-  return hierarchies.length === 0
-    ? 'no control group hierarchy is mounted; mount one at /sys/fs/cgroup'
-    : 'the controller is in no hierarchy that is mounted here (left out of the kernel, or disabled by cgroup_disable=)';
 }

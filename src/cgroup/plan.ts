@@ -95,13 +95,29 @@ function stepsOf(
       steps.push({ kind: 'write', path: `${directory}/${limit.file}`, value: limit.value });
   }
   if (deviceRules !== null && group.controllers.includes('devices')) {
-    if (group.version === 2) steps.push({ kind: 'devices', directory, program: compileDeviceProgram(deviceRules) });
+    if (group.version === 2) steps.push({ kind: 'devices', directory, program: deviceProgram(deviceRules) });
     else
-      for (const { file, value } of compileDeviceList(deviceRules))
+      for (const { file, value } of deviceList(deviceRules))
         steps.push({ kind: 'write', path: `${directory}/${file}`, value });
   }
   steps.push({ kind: group.version === 2 ? 'into' : 'join', directory });
   return steps;
+}
+
+/** Most containers have one and the same list of rules, the default of their mode. */
+const deviceProgram = rememberBy(compileDeviceProgram);
+const deviceList = rememberBy(compileDeviceList);
+
+function rememberBy<Key extends object, Value>(compute: (key: Key) => Value): (key: Key) => Value {
+  const known = new WeakMap<Key, Value>();
+  return (key) => {
+    let value = known.get(key);
+    if (value === undefined) {
+      value = compute(key);
+      known.set(key, value);
+    }
+    return value;
+  };
 }
 
 function withDefaultPids(host: CgroupHost, request: CgroupRequest, degraded: Degradation[]): Resources {

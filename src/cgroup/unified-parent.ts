@@ -1,12 +1,6 @@
 import { type CgroupFiles, makeDirectory } from './files.ts';
 import { defaultParentName, type Hierarchy } from './hierarchies.ts';
-
-export interface UnifiedParent {
-  /** null: hako may not make groups here; every controller is then in `missing`. */
-  readonly directory: string | null;
-  readonly controllers: readonly string[];
-  readonly missing: Readonly<Record<string, string>>;
-}
+import type { ParentGroup } from './parents.ts';
 
 const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 
@@ -19,25 +13,39 @@ const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 export async function openUnifiedParent(
   hierarchy: Hierarchy,
   parent: string | null,
+  mayLoadPrograms: boolean,
   files: CgroupFiles,
-): Promise<UnifiedParent> {
-  if (parent !== null) return handDown(`${hierarchy.mountPoint}${parent}`, hierarchy.mountPoint, files);
+): Promise<ParentGroup> {
+  const chosen = parent === null ? await chooseParent(hierarchy, files) : `${hierarchy.mountPoint}${parent}`;
+  if (chosen === null) {
+    return none(
+      `the control group ${hierarchy.own} may not be written to; have it delegated to this user (systemd: Delegate=yes, or systemd-run --user --scope -p Delegate=yes)`,
+    );
+  }
+  const { directory, controllers, missing } = await handDown(chosen, hierarchy.mountPoint, files);
+  if (directory === null) return none(missing);
+  const noPrograms = 'attaching a device program to a control group needs CAP_SYS_ADMIN in the first user namespace';
+  return {
+    version: 2,
+    directory,
+    // What v1 has controllers for, v2 does by programs and for every group.
+    controllers: [...controllers, 'freezer', ...(mayLoadPrograms ? ['devices'] : [])],
+    files: (await files.list(directory))?.files ?? [],
+    missing: mayLoadPrograms ? missing : { ...missing, devices: noPrograms },
+  };
+}
+
+async function chooseParent(hierarchy: Hierarchy, files: CgroupFiles): Promise<string | null> {
   const candidates: string[] = [];
   for (const group of ancestors(hierarchy)) {
     if (!(await files.writable(group)) || !(await files.writable(`${group}/cgroup.procs`))) break;
     candidates.unshift(group);
   }
-  const topmost = candidates[0];
-  if (topmost === undefined) {
-    return none(
-      `the control group ${hierarchy.own} may not be written to; have it delegated to this user (systemd: Delegate=yes, or systemd-run --user --scope -p Delegate=yes)`,
-    );
-  }
   for (const group of candidates) {
-    if ((await reasonAgainst(group, files)) === null)
-      return handDown(`${group}/${defaultParentName}`, hierarchy.mountPoint, files);
+    if ((await reasonAgainst(group, files)) === null) return `${group}/${defaultParentName}`;
   }
-  return handDown(`${topmost}/${defaultParentName}`, hierarchy.mountPoint, files);
+  // None can hand all of them down: the topmost at least freezes and kills, and says what is in the way.
+  return candidates[0] === undefined ? null : `${candidates[0]}/${defaultParentName}`;
 }
 
 /** The own group first, the mount's root last. */
@@ -63,7 +71,15 @@ async function reasonAgainst(group: string, files: CgroupFiles): Promise<string 
   return `${group} holds processes, and such a group cannot hand controllers down; move them to a child group of it (mkdir ${group}/init, then write each pid of ${group}/cgroup.procs to ${group}/init/cgroup.procs)`;
 }
 
-async function handDown(directory: string, mountPoint: string, files: CgroupFiles): Promise<UnifiedParent> {
+type HandedDown =
+  | {
+      readonly directory: string;
+      readonly controllers: readonly string[];
+      readonly missing: Readonly<Record<string, string>>;
+    }
+  | { readonly directory: null; readonly controllers: readonly []; readonly missing: string };
+
+async function handDown(directory: string, mountPoint: string, files: CgroupFiles): Promise<HandedDown> {
   const missing: Record<string, string> = {};
   let at = mountPoint;
   let controllers: readonly string[] = words(await files.read(`${at}/cgroup.controllers`)).filter((name) =>
@@ -77,7 +93,11 @@ async function handDown(directory: string, mountPoint: string, files: CgroupFile
     try {
       await makeDirectory(at, files);
     } catch (error) {
-      return none(`${at} cannot be made (${error instanceof Error ? error.message : String(error)})`);
+      return {
+        directory: null,
+        controllers: [],
+        missing: `${at} cannot be made (${error instanceof Error ? error.message : String(error)})`,
+      };
     }
   }
   // Containers' groups are its children, so it hands down too; it holds no process of its own, ever.
@@ -108,12 +128,9 @@ async function enable(
   return controllers.filter((controller) => enabled.has(controller));
 }
 
-function none(reason: string): UnifiedParent {
-  return {
-    directory: null,
-    controllers: [],
-    missing: Object.fromEntries([...wanted, 'devices', 'freezer'].map((name) => [name, reason])),
-  };
+function none(reason: string): ParentGroup {
+  const missing = Object.fromEntries([...wanted, 'devices', 'freezer'].map((name) => [name, reason]));
+  return { version: 2, directory: null, controllers: [], files: [], missing };
 }
 
 function words(text: string | null): readonly string[] {

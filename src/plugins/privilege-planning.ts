@@ -156,11 +156,17 @@ export function planDeviceRules(
 ): readonly DeviceRule[] | null {
   const { controllers, missing } = request.host.cgroup;
   if (controllers['devices'] !== undefined) {
-    return [
-      ...base,
-      ...request.devices.map(({ type, major, minor, access }) => ({ allow: true, type, major, minor, access })),
-      ...request.deviceRules,
-    ];
+    const granted = request.devices.map(({ type, major, minor, access }) => ({
+      allow: true,
+      type,
+      major,
+      minor,
+      access,
+    }));
+    // The same list for the same question: what is compiled of it is kept by its identity.
+    return granted.length === 0 && request.deviceRules.length === 0
+      ? base
+      : [...base, ...granted, ...request.deviceRules];
   }
   const reason = missing['devices'] ?? 'there is no devices controller';
   if (request.deviceRules.length > 0)
