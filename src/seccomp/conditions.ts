@@ -13,6 +13,9 @@ const operators = {
   SCMP_CMP_MASKED_EQ: Operator.MASKED_EQUAL,
 } as const satisfies Record<SeccompArgument['op'], Operator>;
 
+/** Shared, since nearly every rule is of this kind. */
+const UNCONDITIONAL: readonly (readonly Condition[])[] = [];
+
 const LOW = 0xffff_ffffn;
 
 /** The same number as an int: zero- or sign-extended from 32 bits. */
@@ -45,8 +48,8 @@ export function conditionsOf(
   abi: Abi,
   args: readonly SeccompArgument[],
 ): readonly (readonly Condition[])[] {
+  if (args.length === 0) return UNCONDITIONAL;
   const conditions = args.map((argument) => toCondition(syscall, abi, argument));
-  if (conditions.length === 0) return [];
   const repeated = new Set(args.map((argument) => argument.index)).size < args.length;
   return repeated ? conditions.map((condition) => [condition]) : [conditions];
 }

@@ -9,7 +9,7 @@ import {
   X32_BIT,
 } from './architectures.ts';
 import { conditionsOf } from './conditions.ts';
-import { type Multiplexed, multiplexedOnX86 } from './multiplexed.ts';
+import { doors, type Multiplexed, multiplexedOnX86 } from './multiplexed.ts';
 import type { SeccompCondition, SeccompProfile, SeccompRule } from './profile.ts';
 import {
   type Alternative,
@@ -136,13 +136,16 @@ function add(
 
 /** A door that some rule names itself is left to the rules that do. */
 function addMultiplexed(entries: Map<number, Entry>, rules: readonly SeccompRule[], defaultAction: number): void {
-  const named = new Set(rules.flatMap(namesOf));
-  for (const rule of rules) {
+  const isNamed = (name: string): boolean => rules.some((rule) => namesOf(rule).includes(name));
+  const open = doors.filter((door) => !isNamed(door));
+  for (const rule of open.length > 0 ? rules : []) {
     const action = actionValue(rule.action, rule.errnoRet);
-    const counts = action !== defaultAction && (!rule.args?.length || compareStrictness(action, defaultAction) < 0);
-    for (const door of counts ? namesOf(rule).map(multiplexedOnX86) : []) {
-      if (door === undefined || named.has(door.through)) continue;
-      add(entries, syscallNumber('SCMP_ARCH_X86', door.through), action, [[conditionOfDoor(door)]]);
+    if (action === defaultAction) continue;
+    if (rule.args?.length && compareStrictness(action, defaultAction) >= 0) continue;
+    for (const name of namesOf(rule)) {
+      const call = multiplexedOnX86(name);
+      if (call === undefined || !open.includes(call.through)) continue;
+      add(entries, syscallNumber('SCMP_ARCH_X86', call.through), action, [[conditionOfDoor(call)]]);
     }
   }
 }

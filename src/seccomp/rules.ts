@@ -54,36 +54,23 @@ export type Operator = (typeof Operator)[keyof typeof Operator];
 
 const VERSION = 1;
 
-/** The bytes that native/seccomp/compile.h describes. */
+/** The bytes that native/seccomp/compile.h describes: little-endian words, as both processors have them. */
 export function encodeRules(rules: ResolvedRules): Uint8Array {
-  const parts: Buffer[] = [
-    words(VERSION, rules.defaultAction, rules.badArchitectureAction, rules.architectures.length),
-  ];
+  const words = [VERSION, rules.defaultAction, rules.badArchitectureAction, rules.architectures.length];
   for (const architecture of rules.architectures) {
-    parts.push(words(architecture.audit, architecture.ranges.length));
+    words.push(architecture.audit, architecture.ranges.length);
     for (const range of architecture.ranges) {
-      parts.push(words(range.first, range.last, range.action, range.alternatives.length));
+      words.push(range.first, range.last, range.action, range.alternatives.length);
       for (const alternative of range.alternatives) {
-        parts.push(
-          words(alternative.action, alternative.conditions.length),
-          ...alternative.conditions.map(encodeCondition),
-        );
+        words.push(alternative.action, alternative.conditions.length);
+        for (const condition of alternative.conditions) pushCondition(words, condition);
       }
     }
   }
-  return Buffer.concat(parts);
+  return new Uint8Array(Uint32Array.from(words).buffer);
 }
 
-function encodeCondition(condition: Condition): Buffer {
-  const bytes = Buffer.alloc(20);
-  bytes.set([condition.argument, condition.operator, condition.width]);
-  bytes.writeBigUInt64LE(condition.mask, 4);
-  bytes.writeBigUInt64LE(condition.value, 12);
-  return bytes;
-}
-
-function words(...values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(values.length * 4);
-  for (const [index, value] of values.entries()) bytes.writeUInt32LE(value, index * 4);
-  return bytes;
+function pushCondition(words: number[], { argument, operator, width, mask, value }: Condition): void {
+  words.push(argument | (operator << 8) | (width << 16));
+  for (const wide of [mask, value]) words.push(Number(wide & 0xffff_ffffn), Number(wide >> 32n));
 }
