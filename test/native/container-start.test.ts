@@ -207,6 +207,29 @@ describe.skipIf(unmet({ root: true }) !== undefined)('a container, seen from ins
     expect((await run(rootfs, containerProcess(['echo', 'alive'], { ...few, tty: true }))).stdout).toBe('alive\r\n');
   });
 
+  test('CVE-2021-43784: strings on both sides of every power of two that a length might be cut to', async () => {
+    using rootfs = new Rootfs();
+    const lengths = [255, 256, 257, 65_535, 65_536, 65_537, 131_070].map((length) => length - 'V='.length);
+    for (const length of lengths) {
+      const env = ['PATH=/bin', `V=${'x'.repeat(length)}`];
+      expect((await runShell(rootfs, 'echo -n "$V" | wc -c', { env })).stdout).toBe(`${length}\n`);
+    }
+    // The kernel takes no longer string, and says so.
+    const tooLong = { env: ['PATH=/bin', `V=${'x'.repeat(131_072)}`] };
+    expect((await runShell(rootfs, 'true', tooLong)).failed).toMatchObject({ operation: 'exec', errno: 7 });
+    const many = Array.from({ length: 10_000 }, (_, i) => `V${i}=${'y'.repeat(100)}`);
+    expect((await runShell(rootfs, 'env | wc -l', { env: ['PATH=/bin', ...many] })).stdout).toBe('10004\n');
+    for (const cwd of [
+      `/${'d'.repeat(255)}`,
+      `/${'d'.repeat(256)}`,
+      `/${'d/'.repeat(2047)}`,
+      `/${'d/'.repeat(3000)}`,
+    ]) {
+      const { failed, exited } = await run(rootfs, containerProcess(['true'], { cwd, createCwd: true }));
+      expect(failed ?? exited).toMatchObject(failed ? { operation: 'cwd', errno: 36 } : { exitCode: 0 });
+    }
+  });
+
   test('signals are neither ignored nor blocked, whatever the embedder does', async () => {
     using rootfs = new Rootfs();
     const { stdout } = await run(rootfs, containerProcess(['grep', 'Sig[BI]', '/proc/self/status']));
