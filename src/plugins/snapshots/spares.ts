@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -78,7 +79,7 @@ export class Spares implements AsyncDisposable {
   async #fill(staging: (id: string) => string): Promise<void> {
     for (const slot of slots) {
       if (this.#full.has(slot)) continue;
-      const made = staging(`spare-${slot}-${process.pid}`);
+      const made = staging(randomBytes(12).toString('hex'));
       await mkdir(made, { mode: 0o700 });
       await writeFile(join(made, recordFile), '', { mode: 0o600 });
       for (const { name, mode } of this.#content) {
