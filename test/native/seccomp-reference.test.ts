@@ -1,11 +1,13 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allCapabilities } from '../../src/base/capabilities.ts';
 import { type Abi, abis, type MachineArchitecture, syscallNumber, X32_BIT } from '../../src/seccomp/architectures.ts';
 import { defaultProfile } from '../../src/seccomp/default-profile.ts';
 import { compileSeccompProfile } from '../../src/seccomp/index.ts';
+import { syscallTable } from '../../src/seccomp/syscall-table.ts';
 import { ClassicBpf } from '../support/classic-bpf.ts';
 import { describeWith } from '../support/requires.ts';
 import { type JsonProfile, Libseccomp, type ReferenceProgram } from './support/libseccomp.ts';
@@ -42,6 +44,8 @@ const machines: Record<MachineArchitecture, { goName: string; abis: Record<strin
   x64: { goName: 'amd64', abis: { x86_64: 'SCMP_ARCH_X86_64', x86: 'SCMP_ARCH_X86', x32: 'SCMP_ARCH_X32' } },
   arm64: { goName: 'arm64', abis: { aarch64: 'SCMP_ARCH_AARCH64', arm: 'SCMP_ARCH_ARM' } },
 };
+
+const machineAbis: Readonly<Record<string, Abi>> = { ...machines.x64.abis, ...machines.arm64.abis };
 
 /** Our own profile as a file would have it, for a clone that has no reference data beside it. */
 function ownProfile(): JsonProfile {
@@ -208,6 +212,104 @@ describeWith({ tools: ['cc'], paths: ['/usr/include/seccomp.h'] }, 'the default 
       ...(reference.unknown.length > 0 ? ['newer than this libseccomp'] : []),
     ];
     expect([...explained.keys()].sort()).toEqual(expected.sort());
+  });
+
+  // One rule for a call: what libseccomp makes of several that overlap is its own (see resolve.ts). The names are of
+  // calls whose arguments are no ints, so that every decision must be the same.
+  test('profiles at random decide alike', () => {
+    const operators = ['NE', 'LT', 'LE', 'EQ', 'GE', 'GT', 'MASKED_EQ'].map((name) => `SCMP_CMP_${name}`);
+    const values = [0, 1, 2, 3, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x100000001, 0x1fffffffffffff];
+    const narrow = values.filter((value) => value <= 0xffffffff);
+    const action = fc.constantFrom('SCMP_ACT_ALLOW', 'SCMP_ACT_ERRNO', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_TRAP');
+    const argument = (from: number[]) =>
+      fc.record({
+        index: fc.integer({ min: 0, max: 2 }),
+        op: fc.constantFrom(...operators),
+        value: fc.constantFrom(...from),
+        two: fc.constantFrom(...from),
+      });
+    const rule = (name: string, from: number[]) =>
+      fc.record({
+        names: fc.constant([name]),
+        action,
+        errnoRet: fc.integer({ min: 2, max: 30 }),
+        args: fc.uniqueArray(argument(from), { maxLength: 3, selector: ({ index }) => index }),
+      });
+    const profileWith = (from: number[]) =>
+      fc.record({
+        defaultAction: action,
+        defaultErrnoRet: fc.constant(1),
+        syscalls: fc.tuple(...['mmap', 'write', 'mprotect', 'lseek', 'mremap'].map((name) => rule(name, from))),
+      });
+
+    const check = (abiNames: Record<string, Abi>, from: number[]) =>
+      fc.assert(
+        fc.property(profileWith(from), ({ syscalls, ...rest }) => {
+          const json = {
+            ...rest,
+            // Bits of the value that the mask does not have would never be equal: libseccomp refuses such rules or not, by its version.
+            syscalls: syscalls.map(({ args, ...one }) => ({
+              ...one,
+              args: args.map(({ two, ...condition }) => ({
+                ...condition,
+                valueTwo: Number(BigInt(condition.value) & BigInt(two)),
+              })),
+            })),
+          };
+          const reference = libseccomp.compile(json, 'amd64', Object.keys(abiNames), []);
+          expect(reference.refused).toEqual([]);
+          const architectures = Object.values(abiNames);
+          // libseccomp looks at 32 bits for x32, where the kernel has 64.
+          const most = architectures.length > 1 ? 0xffffffffn : 1n << 63n;
+          const asked = from.flatMap((one) => [BigInt(one), BigInt(one) + 1n]).filter((value) => value <= most);
+          const compiled = compileSeccompProfile({
+            profile: { json: JSON.stringify({ ...json, architectures }) },
+            architecture: 'x64',
+            capabilities: [],
+            kernel,
+            native,
+          });
+          const ours = new ClassicBpf((compiled as { program: Uint8Array }).program);
+          for (const abi of architectures) {
+            for (const name of ['read', 'mmap', 'write', 'mprotect', 'lseek', 'mremap']) {
+              for (const value of asked) {
+                for (const args of [
+                  [value, 0n, 1n],
+                  [1n, value, 0n],
+                  [0n, 1n, value],
+                  [value, value, value],
+                ]) {
+                  const number = syscallNumber(abi, name) as number;
+                  const call = { number, architecture: abis[abi].audit, arguments: abis[abi].wide ? args : lows(args) };
+                  const [mine, theirs] = [ours.run(call), reference.bpf.run(call)];
+                  if (mine !== theirs && mine !== ENOSYS)
+                    throw new Error(
+                      `${abi} ${name} (${args}): ${mine.toString(16)}, libseccomp ${theirs.toString(16)}`,
+                    );
+                }
+              }
+            }
+          }
+        }),
+        { numRuns: 100 },
+      );
+    check({ x86_64: 'SCMP_ARCH_X86_64' }, values);
+    check({ x86_64: 'SCMP_ARCH_X86_64', x86: 'SCMP_ARCH_X86', x32: 'SCMP_ARCH_X32' }, narrow);
+  });
+
+  test('numbers are those that libseccomp knows, for every name and ABI', () => {
+    const names = syscallTable
+      .trim()
+      .split(/,\s/)
+      .map((entry) => entry.split(' ')[0] as string);
+    const different: string[] = [];
+    const known = libseccomp.numbers(names, ['x86_64', 'x86', 'x32', 'aarch64', 'arm']);
+    for (const { name, abi, number } of known) {
+      const ours = syscallNumber(machineAbis[abi] as Abi, name);
+      if (ours !== number) different.push(`${abi} ${name}: ${ours}, libseccomp ${number}`);
+    }
+    expect(known.length).toBeGreaterThan(1500);
+    expect(different).toEqual([]);
   });
 
   test('calls of another architecture end the thread, as with libseccomp', () => {

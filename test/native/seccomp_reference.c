@@ -7,6 +7,8 @@
 //     arch NAME                 as libseccomp names them: x86_64, x86, x32, aarch64, arm
 //     rule ACTION NAME [INDEX OP VALUE VALUE2]...
 //
+// Or, instead of all that, lines "number ARCH NAME", answered by "ARCH NAME NUMBER" where there is such a call.
+//
 // On stderr: "unknown NAME" for a call that this libseccomp does not know, "refused NAME" for a rule it does not take.
 #include <inttypes.h>
 #include <seccomp.h>
@@ -48,15 +50,26 @@ static void add_rule(scmp_filter_ctx filter) {
     fprintf(stderr, "refused %s\n", name);
 }
 
+static void print_number(void) {
+  const char *arch = strtok(NULL, " \n"), *name = strtok(NULL, " \n");
+  int number = seccomp_syscall_resolve_name_arch(seccomp_arch_resolve_name(arch), name);
+  // Negative: a pseudo number, for a call that this architecture makes through another one or doesn't have.
+  if (number >= 0)
+    printf("%s %s %d\n", arch, name, number);
+}
+
 int main(void) {
   char line[4096];
   scmp_filter_ctx filter = NULL;
-  int keep_native = 0;
+  int keep_native = 0, asked = 0;
   while (fgets(line, sizeof line, stdin)) {
     const char *word = strtok(line, " \n");
     if (!word)
       continue;
-    if (strcmp(word, "default") == 0) {
+    if (strcmp(word, "number") == 0) {
+      print_number();
+      asked = 1;
+    } else if (strcmp(word, "default") == 0) {
       filter = seccomp_init((uint32_t)strtoul(strtok(NULL, " \n"), NULL, 16));
     } else if (strcmp(word, "arch") == 0) {
       uint32_t arch = seccomp_arch_resolve_name(strtok(NULL, " \n"));
@@ -73,6 +86,8 @@ int main(void) {
       add_rule(filter);
     }
   }
+  if (asked)
+    return 0;
   if (!filter || seccomp_export_bpf(filter, STDOUT_FILENO) < 0)
     die("no program");
   return 0;

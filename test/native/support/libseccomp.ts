@@ -97,4 +97,16 @@ export class Libseccomp {
       [...stderr.toString().matchAll(new RegExp(`^${word} (\\w+)$`, 'gm'))].map(([, syscall]) => syscall as string);
     return { bpf: new ClassicBpf(stdout), bytes: stdout, unknown: said('unknown'), refused: said('refused') };
   }
+
+  /** Only those that it has a number for. */
+  numbers(names: readonly string[], abis: readonly string[]): { name: string; abi: string; number: number }[] {
+    const lines = abis.flatMap((abi) => names.map((name) => `number ${abi} ${name}`));
+    const { status, stdout, stderr } = spawnSync(this.#program, { input: `${lines.join('\n')}\n` });
+    if (status !== 0) throw new Error(stderr.toString());
+    return [...stdout.toString().matchAll(/^(\w+) (\w+) (\d+)$/gm)].map(([, abi, name, number]) => ({
+      abi: abi as string,
+      name: name as string,
+      number: Number(number),
+    }));
+  }
 }
