@@ -45,9 +45,15 @@ bool EnterUserNamespace(Trial *trial) {
   return true;
 }
 
+// Who may mount nothing can still tell a call that is not allowed from one that is not there.
+void LookForMountApi(Trial *trial) {
+  mount_attributes attributes = {};
+  if (sys_fsopen("tmpfs") == -1 && errno == ENOSYS) return Record(trial, "fsopen");
+  if (sys_mount_setattr(-1, 0, &attributes) == -1 && errno == ENOSYS) return Record(trial, "mount_setattr");
+}
+
 // Gives a tmpfs that lies over "/" and is the working directory.
 bool TryMountApi(Trial *trial) {
-  if (unshare(CLONE_NEWNS) == -1) return Record(trial, "unshare"), false;
   // As root there was no user namespace to cut the propagation to the host.
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == -1) return Record(trial, "mount"), false;
   cleanup_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -85,13 +91,16 @@ bool TryOverlay(Trial *trial) {
 
 void TryAll(ProbeResults *results) {
   bool mapped = EnterUserNamespace(&results->user_namespace);
-  bool mounted = TryMountApi(&results->mount_api);
-  if (!mapped) {
-    results->overlay = results->user_namespace;
-  } else if (!mounted) {
-    results->overlay = results->mount_api;
-  } else {
+  bool own_mounts = unshare(CLONE_NEWNS) == 0;
+  // Ubuntu's AppArmor lets anyone have a user namespace, but nobody have power in it.
+  if (mapped && !own_mounts) Record(&results->user_namespace, "unshare for mounts");
+  bool usable = mapped && own_mounts;
+  bool mounted = own_mounts && TryMountApi(&results->mount_api);
+  if (!own_mounts) LookForMountApi(&results->mount_api);
+  if (usable && mounted) {
     TryOverlay(&results->overlay);
+  } else {
+    results->overlay = usable ? results->mount_api : results->user_namespace;
   }
   if (unshare(CLONE_NEWTIME) == -1) Record(&results->time_namespace, "unshare");
   if (unshare(CLONE_NEWCGROUP) == -1) Record(&results->cgroup_namespace, "unshare");

@@ -406,6 +406,27 @@ test('probe answers each question with yes, or no and why', async () => {
   expect(probe.pidfd).toEqual({ ok: true });
 });
 
+// As an ordinary user where user namespaces are forbidden: in a user namespace whose own limit is 0, without capabilities.
+describeWith({ tools: ['unshare', 'setpriv'] }, 'probe on a host that forbids user namespaces', () => {
+  test('says so, names the setting, and does not blame the mount API', () => {
+    const helper = fileURLToPath(new URL('./support/probe-check.ts', import.meta.url));
+    const forbid =
+      'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"';
+    const output = execFileSync(
+      findTool('unshare') as string,
+      ['--user', '--map-root-user', 'sh', '-c', forbid, 'sh', process.execPath, '--no-warnings', helper],
+      { encoding: 'utf8' },
+    );
+    const probe = JSON.parse(output) as Record<string, unknown>;
+    expect(probe).toMatchObject({
+      mountApi: { ok: true },
+      userNamespace: { ok: false, errno: 'ENOSPC' },
+      overlayInUserNamespace: { ok: false },
+    });
+    expect((probe['userNamespace'] as { reason: string }).reason).toContain('sysctl -w user.max_user_namespaces');
+  });
+});
+
 // In a mount namespace of its own, so that nothing reaches the host; the program is this test's own helper.
 describeWith({ root: true, tools: ['unshare'] }, 'mount on the host', () => {
   test('mounts a filesystem with its attributes and options, binds, overlays, and unmounts', () => {
