@@ -26,3 +26,6 @@ export type { HostImageOptions } from './image/host/host-image.ts';
 export { Image, type ImageLayer } from './image/image.ts';
 export type { ImportOptions } from './image/image-importer.ts';
 export type { ByteSource, ImageSource } from './image/import-source.ts';
+export { parseLogTime } from './log/log-time.ts';
+export { entryPrinter } from './log/print-entries.ts';
+export { reassembleLines } from './log/reassemble.ts';

@@ -15,6 +15,7 @@ const zoneless = /^\d{4}-\d\d-\d\d[Tt ]\d\d(?::\d\d){0,2}(?:\.\d+)?$/;
  *
  * @returns nanoseconds since the epoch
  * @throws HakoError `HAKO_ERR_INVALID_OPTION`
+ * @public
  */
 export function parseLogTime(value: string | Date | bigint, now = Date.now()): bigint {
   if (typeof value === 'bigint') return value;

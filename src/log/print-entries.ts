@@ -4,6 +4,8 @@ import type { LogEntry } from '../contracts/log-driver.ts';
 /**
  * Makes the bytes to print of entries, as `docker logs` does: each line ends with a newline, and begins with its
  * time when that was asked for. A piece of a long line is not broken: it gets neither between itself and the next.
+ *
+ * @public
  */
 export function entryPrinter({
   timestamps = false,

@@ -73,11 +73,14 @@ export class LoggedSubject implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.end();
-    await Promise.all(this.#rotations);
-    await this.driver[Symbol.asyncDispose]();
-    rmSync(this.container.directory, { recursive: true, force: true });
-    this.context[Symbol.dispose]();
+    try {
+      await this.end();
+      await Promise.all(this.#rotations);
+      await this.driver[Symbol.asyncDispose]();
+    } finally {
+      rmSync(this.container.directory, { recursive: true, force: true });
+      this.context[Symbol.dispose]();
+    }
   }
 }
 
