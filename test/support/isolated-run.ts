@@ -25,6 +25,7 @@ import { detectHost } from '../../src/host/detect.ts';
 import { blockDeviceNumber } from '../../src/host/devices.ts';
 import { loadNativeBinding } from '../../src/native/binding.ts';
 import { locateNative } from '../../src/native/loader.ts';
+import type { StartRequest } from '../../src/native/protocol.ts';
 import type { ContainerDefaults } from '../../src/oci/image-config.ts';
 import { compileSeccompProfile } from '../../src/seccomp/index.ts';
 import type { Rootfs } from '../native/support/rootfs.ts';
@@ -112,6 +113,8 @@ export interface IsolatedOptions {
   readonly host?: HostInfo;
   /** The ordinary user who starts it; `host` says what that one can do. */
   readonly uid?: number;
+  /** Spoils the request: the stand-in that an attack is to succeed against, so that its failing elsewhere proves something. */
+  readonly unsafe?: (request: StartRequest) => StartRequest;
   /** The container that `container:other` means. */
   readonly other?: IsolatedContainer;
 }
@@ -174,7 +177,7 @@ export class IsolatedContainer implements AsyncDisposable {
       attach: { stdin: options.stdin, stdout: true, stderr: true },
       durable: false,
     };
-    const request = compileStart(context);
+    const request = (isolated.unsafe ?? ((sound) => sound))(compileStart(context));
     const other = await isolated.other?.started();
     const extra = joinedNamespaces(plan).map(({ file }) => `/proc/${other?.pid}/ns/${file}`);
     const supervisor = new SupervisorProcess(

@@ -24,6 +24,8 @@ export interface ProbeReport {
   readonly uidMap: readonly string[];
   readonly gidMap: readonly string[];
   readonly oomScoreAdj: readonly string[];
+  /** errno of socket(AF_ALG), plainly and with a bit above the 32 that the kernel looks at; 0: made. */
+  readonly algSocket: readonly number[];
   readonly hidden: Readonly<Record<string, string>>;
   readonly devices: Readonly<Record<string, ProbedNode>>;
   readonly writable: readonly string[];
