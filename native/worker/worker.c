@@ -54,8 +54,12 @@ static ssize_t read_input(void *context, void *buffer, size_t length) {
   return read(HAKO_WORKER_FD_INPUT, buffer, length);
 }
 
+// As few changes between Node and here as an ordinary user's pipe allows. One that can't grow is only slower.
+#define PIPE_SIZE (1 << 20)
+
 static int run_unpack(const struct job *job, int root, struct wire_writer *answer, struct failure *f) {
   struct unpack_result result;
+  fcntl(HAKO_WORKER_FD_INPUT, F_SETPIPE_SZ, PIPE_SIZE);
   if (unpack(root, read_input, NULL, &job->unpack, &result, f) < 0)
     return -1;
   if (job->unpack_flags & HAKO_UNPACK_SYNC) {

@@ -136,6 +136,23 @@ describeWith({ root: true, tools: ['getfattr', 'unshare', 'tar'] }, 'whiteouts',
     },
   );
 
+  test.each(layers)('onto a mounted overlay, whose kernel then makes the marks: $name', async ({ upper, seen }) => {
+    using scratch = new Scratch();
+    for (const name of ['lower', 'upper', 'work']) mkdirSync(join(scratch.path, name));
+    await unpack(tar(...lowerLayer), join(scratch.path, 'lower'));
+    const tree = {
+      kind: 'overlay',
+      base: scratch.path,
+      lower: ['lower'],
+      upper: { path: 'upper', work: 'work' },
+      userxattr: false,
+    } as const;
+    await unpack(tar(...upper), scratch.path, { tree, whiteouts: 'apply' });
+    mkdirSync(join(scratch.path, 'merged'));
+    expect(overlayListing(scratch.path, false)).toEqual(seen);
+    expect(listing(join(scratch.path, 'lower'))).toEqual(lowerLayer.map(({ name }) => String(name)).sort());
+  });
+
   test.each(['', '.', '..'])('a whiteout of "%s" is refused', async (name) => {
     using scratch = new Scratch();
     for (const whiteouts of ['overlay', 'apply'] as const)
