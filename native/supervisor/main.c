@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// hako-supervisor <n>: born with the descriptors that protocol.h names, n of
-// them from HAKO_FD_EXTRA on. One for each container: the parent of its first
-// process, the owner of its output and of its exit record. It starts without a
-// word and speaks only the protocol.
+// hako-supervisor <n> [<text>]: born with the descriptors that protocol.h names,
+// n of them from HAKO_FD_EXTRA on; the text only makes room for the title. One for
+// each container: the parent of its first process, the owner of its output and of
+// its exit record. It starts without a word and speaks only the protocol.
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -58,7 +58,7 @@ static void idle(void) {
 
 int main(int argc, char **argv) {
   int status;
-  if (argc != 2 || come_alive(argv[1]) < 0)
+  if (argc < 2 || come_alive(argv[1]) < 0)
     return 1;
   title_init(argv);
   while (!supervisor_is_over(&status)) {

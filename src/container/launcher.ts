@@ -6,6 +6,9 @@ import type { NativeBinding, SpawnedProcess } from '../contracts/native-binding.
 import { CONTROL_SOCKET, type StartedFrame, type StartRequest } from '../native/protocol.ts';
 import { SupervisorSession } from '../native/supervisor-session.ts';
 
+/** The title that ps(1) shows is written over the arguments. */
+const roomForTitle = ' '.repeat(80);
+
 /** sun_path of unix(7), less the NUL. */
 const longestSocketPath = 107;
 
@@ -35,7 +38,7 @@ export class SupervisorLauncher {
     const state = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       const executable = await this.#sealed();
-      child = await this.#native.spawn({ executable, argv: ['hako-supervisor', String(extra.length)], fds: [theirs, state, ...extra] });
+      child = await this.#native.spawn({ executable, argv: ['hako-supervisor', String(extra.length), roomForTitle], fds: [theirs, state, ...extra] });
     } catch (error) {
       await session.close();
       throw error;
