@@ -37,7 +37,7 @@ void host_close(struct host *host) {
 
 // Everything else that the supervisor has open is closed before anything is done.
 // execve would do it too, but a container's own processes may see this one earlier.
-static void keep_only(const int fds[], size_t count) {
+static int keep_only(const int fds[], size_t count, struct failure *failure) {
   int sorted[3 + MOST_JOINS + 1];
   for (size_t i = 0; i < count; i++) {
     size_t at = i;
@@ -47,9 +47,9 @@ static void keep_only(const int fds[], size_t count) {
   }
   int next = 3;
   for (size_t i = 0; i < count; next = sorted[i++] + 1)
-    if (sorted[i] > next)
-      sys_close_range((unsigned)next, (unsigned)sorted[i] - 1, 0);
-  sys_close_range((unsigned)next, ~0u, 0);
+    if (sorted[i] > next && sys_close_range((unsigned)next, (unsigned)sorted[i] - 1, 0) < 0)
+      return fail(failure, "child", errno, "close_range");
+  return sys_close_range((unsigned)next, ~0u, 0) < 0 ? fail(failure, "child", errno, "close_range") : 0;
 }
 
 // For ps(1), and for whoever finds a start that hangs.
@@ -130,7 +130,8 @@ void child_start(const struct start_request *request, const struct handshake *ha
   int keep[3 + MOST_JOINS] = {handshake->child, host->proc, host->null};
   for (uint32_t i = 0; i < request->join_count; i++)
     keep[3 + i] = request->joins[i].fd;
-  keep_only(keep, 3 + request->join_count);
+  if (keep_only(keep, 3 + request->join_count, failure) < 0)
+    _exit(1);
   struct setup setup = {.request = request,
                         .handshake = handshake,
                         .failure = failure,
@@ -173,7 +174,7 @@ static int prepare_exec(const struct container *container, struct program *progr
 
 void child_exec(const struct container *container, const struct exec_request *request,
                 const struct handshake *handshake, const struct host *host, bool joined) {
-  keep_only((const int[]){handshake->child, host->proc, host->null, container_entry(container)}, 4);
+  const int keep[] = {handshake->child, host->proc, host->null, container_entry(container)};
   struct program program = {.process = &request->process,
                             .handshake = handshake,
                             .failure = &handshake->report->failure,
@@ -183,7 +184,7 @@ void child_exec(const struct container *container, const struct exec_request *re
                             .pty = {.master = -1, .slave = -1},
                             .with_stdin = request->flags & HAKO_EXEC_STDIN,
                             .joined = joined};
-  if (prepare_exec(container, &program) == 0)
+  if (keep_only(keep, 4, program.failure) == 0 && prepare_exec(container, &program) == 0)
     program_run(&program);
   _exit(1);
 }
