@@ -10,10 +10,10 @@ import type { LogService } from '../log/log-service.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
 import { collect, defaultMaxOutput } from './collect.ts';
 import type { AttachOptions, RemoveOptions, StartOptions, StopOptions } from './container.ts';
+import type { ContainerLauncher } from './container-launcher.ts';
 import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
-import type { ContainerLauncher } from './container-launcher.ts';
 import { loggedContainer } from './logged-container.ts';
 import { type ExecOptions, parseContainerOptions } from './options.ts';
 import type { ContainerRecord } from './record.ts';
@@ -68,7 +68,9 @@ export class ContainerOperations {
     const supervised = await this.#supervision.find(record);
     if (supervised === null) return this.#lastExit(record);
     const settings = parseContainerOptions(record.options);
-    supervised.session.signal(signalNumber(options.stopSignal ?? settings.stopSignal ?? record.imageDefaults.stopSignal ?? 'SIGTERM'));
+    supervised.session.signal(
+      signalNumber(options.stopSignal ?? settings.stopSignal ?? record.imageDefaults.stopSignal ?? 'SIGTERM'),
+    );
     const timeout = options.timeout ?? settings.stopTimeout;
     const given = new AbortController();
     try {
@@ -84,7 +86,7 @@ export class ContainerOperations {
 
   async kill(id: ContainerId, signal: NodeJS.Signals | number): Promise<void> {
     const number = signalNumber(signal);
-    (await this.#running(id)).session.signal(number);
+    await (await this.#running(id)).session.signal(number);
   }
 
   async wait(id: ContainerId, options: OperationOptions): Promise<ExitResult> {
@@ -129,7 +131,11 @@ export class ContainerOperations {
     const record = this.#record(id);
     const supervised = await this.#supervision.find(record);
     if (supervised !== null) {
-      if (options.force !== true) throw new HakoError('CONTAINER_RUNNING', `Container '${record.name}' is running. Stop it first, or remove it with force.`);
+      if (options.force !== true)
+        throw new HakoError(
+          'CONTAINER_RUNNING',
+          `Container '${record.name}' is running. Stop it first, or remove it with force.`,
+        );
       supervised.session.signal(signalNumber('SIGKILL'));
       await supervised.ended;
     }
@@ -147,7 +153,11 @@ export class ContainerOperations {
   }
 
   /** @returns what ends the subscription */
-  subscribe<Event extends keyof ContainerEvents>(id: ContainerId, event: Event, listener: (...values: ContainerEvents[Event]) => void): () => void {
+  subscribe<Event extends keyof ContainerEvents>(
+    id: ContainerId,
+    event: Event,
+    listener: (...values: ContainerEvents[Event]) => void,
+  ): () => void {
     const emitter = this.#events.emitter(id);
     const anyListener = listener as (...values: unknown[]) => void;
     emitter.on(event, anyListener);
@@ -163,16 +173,23 @@ export class ContainerOperations {
 
   #record(id: ContainerId): ContainerRecord {
     const record = this.#repository.find(id);
-    if (record === null || record.state.status === 'removing') throw new HakoError('CONTAINER_NOT_FOUND', `There is no container ${id.slice(0, 12)}; it has been removed.`);
+    if (record === null || record.state.status === 'removing')
+      throw new HakoError('CONTAINER_NOT_FOUND', `There is no container ${id.slice(0, 12)}; it has been removed.`);
     return record;
   }
 
   #lastExit(record: ContainerRecord): ExitResult {
     const { state } = this.#states.refresh(record);
     if (state.status === 'exited') {
-      return { exitCode: state.exitCode, signal: state.signal === 0 ? null : state.signal, oomKilled: state.oomKilled, finishedAt: new Date(state.finishedAt) };
+      return {
+        exitCode: state.exitCode,
+        signal: state.signal === 0 ? null : state.signal,
+        oomKilled: state.oomKilled,
+        finishedAt: new Date(state.finishedAt),
+      };
     }
-    if (state.status === 'lost') throw new HakoError('SUPERVISOR_LOST', `How container '${record.name}' ended is not known. ${state.reason}`);
+    if (state.status === 'lost')
+      throw new HakoError('SUPERVISOR_LOST', `How container '${record.name}' ended is not known. ${state.reason}`);
     throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' has not run yet. Start it first.`);
   }
 }

@@ -9,6 +9,7 @@ import {
   encodeExec,
   encodeFrame,
   encodeStart,
+  type FailedFrame,
   type Frame,
   FrameDecoder,
   MAX_FRAME,
@@ -16,6 +17,14 @@ import {
   type StartRequest,
   type StateReplyFrame,
 } from './protocol.ts';
+
+/** Something that the next state reply answers. */
+interface Question {
+  readonly isSignal: boolean;
+  /** null: the program has ended. */
+  answered(frame: StateReplyFrame | null): void;
+  failed(error: HakoError): void;
+}
 
 /**
  * One session with a supervisor, over one connection: the owner's, an exec's or an attachment's. Output flows no
@@ -37,10 +46,14 @@ export class SupervisorSession {
   readonly #decoder = new FrameDecoder();
   readonly #started = Promise.withResolvers<StartedFrame>();
   readonly #exited = Promise.withResolvers<ExitResult>();
-  readonly #states: PromiseWithResolvers<StateReplyFrame>[] = [];
+  /** Questions and signals whose answer is still to come, in order. */
+  #questions: Question[] = [];
   /** Streams whose reader is behind. */
   readonly #full = new Set<Readable>();
-  #ended = false;
+  #during: 'start' | 'exec' = 'start';
+  #hasExited = false;
+  /** Why there is no connection any more. */
+  #end: HakoError | undefined;
   #streamsEnded = false;
 
   /** @param socket - connected, from a descriptor of a socketpair or to the control socket */
@@ -56,6 +69,8 @@ export class SupervisorSession {
       write: (chunk: Buffer, _encoding, done) => this.#sendStdin(chunk, done),
       final: (done) => this.#send({ type: 'stdin-eof' }, done),
     });
+    // That the program reads no more is told by its exit; an 'error' that nobody listens to would end node.
+    this.stdin.on('error', () => {});
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('error', (error) => this.#lost(error));
     this.closed = new Promise((resolve) => {
@@ -78,6 +93,7 @@ export class SupervisorSession {
 
   /** Runs a further program; the first frame on a session of its own. */
   exec(request: ExecRequest): Promise<StartedFrame> {
+    this.#during = 'exec';
     this.#socket.write(encodeExec(request));
     return this.#started.promise;
   }
@@ -88,13 +104,22 @@ export class SupervisorSession {
 
   state(): Promise<StateReplyFrame> {
     const reply = Promise.withResolvers<StateReplyFrame>();
-    this.#states.push(reply);
-    this.#send({ type: 'state' });
+    this.#ask({ isSignal: false, answered: (frame) => frame !== null && reply.resolve(frame), failed: reply.reject });
     return reply.promise;
   }
 
-  signal(signal: number): void {
+  /**
+   * Resolves when the supervisor has sent the signal, or the program has ended. May be left unawaited.
+   *
+   * @throws HakoError when the kernel refuses the signal
+   */
+  signal(signal: number): Promise<void> {
+    const sent = Promise.withResolvers<void>();
+    sent.promise.catch(() => {});
     this.#send({ type: 'signal', signal });
+    // A signal is answered only when it fails. Frames are taken in order, so the answer to a question after it tells.
+    this.#ask({ isSignal: true, answered: () => sent.resolve(), failed: sent.reject });
+    return sent.promise;
   }
 
   resize(rows: number, columns: number): void {
@@ -105,6 +130,17 @@ export class SupervisorSession {
   async close(): Promise<void> {
     this.#socket.destroy();
     await this.closed;
+  }
+
+  #ask(question: Question): void {
+    if (this.#hasExited && question.isSignal) {
+      question.answered(null);
+    } else if (this.#end !== undefined) {
+      question.failed(this.#end);
+    } else {
+      this.#questions.push(question);
+      this.#send({ type: 'state' });
+    }
   }
 
   #readable(): Readable {
@@ -159,7 +195,7 @@ export class SupervisorSession {
         this.#started.resolve(frame);
         return;
       case 'failed':
-        this.#end(failureToError(frame));
+        this.#failed(frame);
         return;
       case 'exited':
         this.#exited.resolve({
@@ -168,10 +204,12 @@ export class SupervisorSession {
           oomKilled: frame.oomKilled,
           finishedAt: new Date(Number(frame.finishedAt / 1_000_000n)),
         });
+        this.#hasExited = true;
+        this.#signalsAreMoot();
         this.#endStreams();
         return;
       case 'state-reply':
-        this.#states.shift()?.resolve(frame);
+        this.#questions.shift()?.answered(frame);
         return;
       case 'log-rotated':
         this.onLogRotated?.();
@@ -179,21 +217,39 @@ export class SupervisorSession {
     }
   }
 
+  #failed(frame: FailedFrame): void {
+    const error = failureToError(frame, this.#during);
+    // The session goes on after a signal that could not be sent; the question that follows it is answered all the same.
+    const signal = frame.operation === 'signal' ? this.#questions.find(({ isSignal }) => isSignal) : undefined;
+    if (signal === undefined) this.#endWith(error);
+    else signal.failed(error);
+  }
+
+  /** The program has ended, whatever a signal was to do to it. */
+  #signalsAreMoot(): void {
+    for (const question of this.#questions) if (question.isSignal) question.answered(null);
+    this.#questions = this.#questions.filter(({ isSignal }) => !isSignal);
+  }
+
   #lost(cause: Error | undefined): void {
-    this.#end(
+    this.#endWith(
       cause instanceof HakoError
         ? cause
-        : new HakoError('SUPERVISOR_LOST', "The container's supervisor has gone away. Look at the container's state: it has ended, or its host is out of memory.", { cause }),
+        : new HakoError(
+            'SUPERVISOR_LOST',
+            "The container's supervisor has gone away. Look at the container's state: it has ended, or its host is out of memory.",
+            { cause },
+          ),
     );
   }
 
   /** A promise that was settled before keeps its value: only what is still open ends with the error. */
-  #end(error: HakoError): void {
-    if (this.#ended) return;
-    this.#ended = true;
+  #endWith(error: HakoError): void {
+    if (this.#end !== undefined) return;
+    this.#end = error;
     this.#started.reject(error);
     this.#exited.reject(error);
-    for (const state of this.#states.splice(0)) state.reject(error);
+    for (const question of this.#questions.splice(0)) question.failed(error);
     this.#endStreams();
   }
 
