@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { logDriverConformance } from 'libhako/plugin/conformance';
+import { describe, expect, it } from 'vitest';
+import { plain } from '../support/plain-log-driver.ts';
+import { supervisorOutput } from '../support/supervisor-output.ts';
+
+describe("a stranger's driver", () => {
+  logDriverConformance({
+    create: (context) => plain.create(context, { size: 100_000 }),
+    reads: false,
+    output: supervisorOutput,
+  });
+
+  it('is the one that docs/logging.md shows', () => {
+    const squeeze = (text: string): string => text.replaceAll(/\s+/g, '').replaceAll(/,(?=[)}])/g, '');
+    const shown =
+      /```ts\n(import \{ definePlugin \}[\s\S]*?)```/.exec(readFileSync('docs/logging.md', 'utf8'))?.[1] ?? '';
+    expect(squeeze(shown)).toBe(squeeze(readFileSync('test/support/plain-log-driver.ts', 'utf8')));
+  });
+});
