@@ -1,0 +1,132 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  constants as fsConstants,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { native } from './support/native-binding.ts';
+import { openDescriptors } from './support/shell.ts';
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'hako-addon-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('lock', () => {
+  test('is refused while another descriptor has it, and goes with that descriptor', async () => {
+    const file = join(directory, 'lock');
+    writeFileSync(file, '');
+    const [first, second] = [native.open(file, fsConstants.O_RDONLY), native.open(file, fsConstants.O_RDONLY)];
+    expect(await native.lock(first, false)).toBe(true);
+    expect(await native.lock(second, false)).toBe(false);
+    const waiting = native.lock(second, true);
+    native.close(first);
+    expect(await waiting).toBe(true);
+    native.close(second);
+  });
+
+  test('that many wait for leaves the thread pool to others', async () => {
+    const file = join(directory, 'contended');
+    writeFileSync(file, '');
+    const holder = native.open(file, fsConstants.O_RDONLY);
+    await native.lock(holder, true);
+    const waiters = Array.from({ length: 12 }, () => native.open(file, fsConstants.O_RDONLY));
+    const locked = Promise.all(
+      waiters.map(async (fd) => {
+        await native.lock(fd, true);
+        native.close(fd);
+      }),
+    );
+    expect(await native.readFileInRoot('/', 'proc/self/comm', 100)).not.toBeNull();
+    native.close(holder);
+    await locked;
+  });
+});
+
+describe('readFileInRoot', () => {
+  let root: string;
+  beforeAll(() => {
+    root = join(directory, 'root');
+    mkdirSync(join(root, 'etc'), { recursive: true });
+    mkdirSync(join(root, 'inner'));
+    writeFileSync(join(root, 'etc/passwd'), 'inside');
+    writeFileSync(join(directory, 'passwd'), 'outside');
+    symlinkSync('/etc/passwd', join(root, 'absolute'));
+    symlinkSync('../../../../etc/passwd', join(root, 'inner/climbing'));
+    symlinkSync('/proc/self/root/etc/passwd', join(root, 'magic'));
+    symlinkSync('loop', join(root, 'loop'));
+    execFileSync('mkfifo', [join(root, 'fifo')]);
+  });
+  const read = async (path: string, limit = 100) => {
+    const bytes = await native.readFileInRoot(root, path, limit);
+    return bytes === null ? null : Buffer.from(bytes).toString();
+  };
+
+  test('reads, and resolves links and .. within the root', async () => {
+    expect(await read('etc/passwd')).toBe('inside');
+    expect(await read('absolute')).toBe('inside');
+    expect(await read('inner/climbing')).toBe('inside');
+    expect(await read('../../etc/passwd')).toBe('inside');
+    // The positive control: an ordinary open of the same link reads the host's file.
+    expect(readFileSync(join(root, 'absolute'), 'utf8')).toBe(readFileSync('/etc/passwd', 'utf8'));
+  });
+
+  test('gives null for what is not there', async () => {
+    expect(await read('etc/nope')).toBeNull();
+    expect(await read('etc/passwd/below')).toBeNull();
+    expect(await read('magic')).toBeNull();
+  });
+
+  test('refuses what is no regular file without waiting for it, and what is too large', async () => {
+    await expect(read('fifo')).rejects.toMatchObject({ code: 'HAKO_ERR_SYSCALL_FAILED', errno: 'EINVAL' });
+    await expect(read('etc')).rejects.toMatchObject({ errno: 'EINVAL' });
+    await expect(read('loop')).rejects.toMatchObject({ errno: 'ELOOP' });
+    expect(await read('etc/passwd', 6)).toBe('inside');
+    await expect(read('etc/passwd', 5)).rejects.toMatchObject({ errno: 'EFBIG' });
+    await expect(native.readFileInRoot('/', 'dev/zero', 10)).rejects.toMatchObject({ errno: 'EINVAL' });
+    // Its size is said to be 0; what counts is what is read.
+    await expect(native.readFileInRoot('/', 'proc/self/status', 10)).rejects.toMatchObject({ errno: 'EFBIG' });
+  });
+
+  test('does not leave descriptors behind', async () => {
+    const before = openDescriptors();
+    for (const path of ['etc/passwd', 'nope', 'fifo', 'loop']) await read(path).catch(() => {});
+    expect(openDescriptors()).toBe(before);
+  });
+});
+
+describe('removeTree', () => {
+  test('removes a tree without following its links, and takes one that is not there for done', async () => {
+    const tree = join(directory, 'tree');
+    mkdirSync(join(tree, 'a/b/c'), { recursive: true });
+    writeFileSync(join(tree, 'a/b/file'), '');
+    mkdirSync(join(directory, 'kept'));
+    writeFileSync(join(directory, 'kept/file'), '');
+    symlinkSync('../kept', join(tree, 'link'));
+    await native.removeTree(`${tree}//`);
+    expect(existsSync(tree)).toBe(false);
+    expect(existsSync(join(directory, 'kept/file'))).toBe(true);
+    await native.removeTree(tree);
+    await native.removeTree(join(directory, 'no/such/parent'));
+  });
+
+  test('never takes the root of the filesystem', async () => {
+    await expect(native.removeTree('///')).rejects.toMatchObject({ errno: 'EINVAL' });
+  });
+});
+
+test('syncFilesystem works on a directory and fails on a bad descriptor', async () => {
+  const fd = native.open(directory, fsConstants.O_RDONLY | fsConstants.O_DIRECTORY);
+  await native.syncFilesystem(fd);
+  native.close(fd);
+  await expect(native.syncFilesystem(fd)).rejects.toMatchObject({ errno: 'EBADF' });
+});
