@@ -36,7 +36,9 @@ int set_xattr(int fd, const char *name, const void *value, size_t length, struct
 static int record_owner(int fd, const struct metadata *meta, const char *path, struct failure *f) {
   char text[40];
   int length = snprintf(text, sizeof text, "%u:%u:%o", meta->uid, meta->gid, meta->mode);
-  return fsetxattr(fd, HAKO_OWNER_XATTR, text, (size_t)length, 0) == 0 ? 0 : fail(f, "setxattr", errno, HAKO_OWNER_XATTR " on ", path);
+  if (fsetxattr(fd, HAKO_OWNER_XATTR, text, (size_t)length, 0) < 0)
+    return fail(f, "setxattr", errno, HAKO_OWNER_XATTR " on ", path);
+  return 0;
 }
 
 static int chown_failed(const struct metadata *meta, const char *path, struct failure *f) {

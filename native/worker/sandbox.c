@@ -38,7 +38,7 @@ static void serve_maps(const struct idmap *idmap, int request, int answer) {
   _exit(0);
 }
 
-static int ask_for_maps(int request, int answer, struct failure *f) {
+static int ask_for_maps(const struct idmap *idmap, int request, int answer, struct failure *f) {
   struct failure reply;
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
     return fail(f, "namespace", errno, "user");
@@ -48,6 +48,10 @@ static int ask_for_maps(int request, int answer, struct failure *f) {
     *f = reply;
     return -1;
   }
+  // The groups of whoever started us are none of the tree's. Where the kernel forbids to drop them it has a reason
+  // (user_namespaces(7), "setgroups").
+  if (!idmap->deny_setgroups && sys_setgroups(0, NULL) < 0)
+    return fail(f, "idmap", errno, "cannot drop the groups");
   // Root of the new namespace; the single id that an ordinary user gets is that already.
   if (sys_setresgid(0) < 0 || sys_setresuid(0) < 0)
     return fail(f, "idmap", errno, "cannot become root in the user namespace: is id 0 mapped?");
@@ -68,7 +72,7 @@ static int enter_user_namespace(const struct idmap *idmap, struct failure *f) {
   }
   close(request[0]);
   close(answer[1]);
-  int result = ask_for_maps(request[1], answer[0], f);
+  int result = ask_for_maps(idmap, request[1], answer[0], f);
   close(request[1]);
   close(answer[0]);
   RETRY(waitpid(helper, NULL, 0));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tar_header.h"
+#include "tar_reader_parts.h"
 
 bool tar_reader_init(struct tar_reader *reader, tar_read_fn read, void *context, const struct tar_limits *limits) {
   *reader = (struct tar_reader){.limits = *limits};
@@ -23,7 +24,7 @@ void tar_reader_free(struct tar_reader *reader) {
   tar_sparse_free(&reader->old_sparse);
 }
 
-static int malformed(struct tar_reader *reader, struct failure *f, const char *what) {
+int tar_reader_malformed(struct tar_reader *reader, struct failure *f, const char *what) {
   return tar_complain(f, TAR_MALFORMED, reader->offset, what);
 }
 
@@ -31,12 +32,11 @@ static int source_failed(struct tar_reader *reader, struct failure *f) {
   if (reader->source.over_limit)
     return tar_complain(f, TAR_OVER_LIMIT, reader->offset, "the archive has too many bytes");
   if (errno == 0)
-    return malformed(reader, f, "the archive ends too early");
+    return tar_reader_malformed(reader, f, "the archive ends too early");
   return fail(f, "read", errno, "archive");
 }
 
-// The next 512 bytes, still unconsumed. NULL with a failure.
-static const unsigned char *peek_block(struct tar_reader *reader, struct failure *f) {
+const unsigned char *tar_reader_peek(struct tar_reader *reader, struct failure *f) {
   ssize_t here = tar_source_fill(&reader->source, TAR_BLOCK_SIZE);
   if (here >= (ssize_t)TAR_BLOCK_SIZE)
     return tar_source_at(&reader->source);
@@ -84,7 +84,7 @@ static int take_long(struct tar_reader *reader, struct bytes *to, struct failure
   size_t length = strnlen(bytes_text(records), records->length);
   for (size_t i = length; i < records->length; i++)
     if (records->data[i] != 0)
-      return malformed(reader, f, "NUL in a name");
+      return tar_reader_malformed(reader, f, "NUL in a name");
   return bytes_set_text(to, records->data, length) ? 0 : fail(f, "memory", ENOMEM, "long name");
 }
 
@@ -152,7 +152,7 @@ static int choose_name(struct tar_reader *reader, const struct bytes *own, const
                        const struct bytes *pax, unsigned key, const char **name, struct failure *f) {
   bool has_pax = (reader->pax.present & key) != 0;
   if (has_gnu && has_pax)
-    return malformed(reader, f, "two names: a GNU long one and a PAX one");
+    return tar_reader_malformed(reader, f, "two names: a GNU long one and a PAX one");
   *name = bytes_text(has_gnu ? gnu : has_pax ? pax : own);
   return 0;
 }
@@ -166,7 +166,7 @@ static int choose_id(struct tar_reader *reader, int64_t own, unsigned key, uint6
     chosen = global;
   // (uid_t)-1 means "leave" to chown(2).
   if (chosen >= UINT32_MAX)
-    return malformed(reader, f, "a user or group id is out of range");
+    return tar_reader_malformed(reader, f, "a user or group id is out of range");
   *id = (uint32_t)chosen;
   return 0;
 }
@@ -179,77 +179,6 @@ static void choose_mtime(const struct tar_reader *reader, int64_t own, struct ta
     from = &reader->global;
   entry->mtime = from ? from->mtime : own;
   entry->mtime_nanoseconds = from ? from->mtime_nanoseconds : 0;
-}
-
-static int read_sparse_blocks(struct tar_reader *reader, bool continues, struct failure *f) {
-  while (continues) {
-    const unsigned char *block = peek_block(reader, f);
-    if (!block)
-      return -1;
-    const char *wrong = tar_header_parse_sparse_block(block, &reader->old_sparse, &continues);
-    if (wrong)
-      return malformed(reader, f, wrong);
-    tar_source_consume(&reader->source, TAR_BLOCK_SIZE);
-  }
-  return 0;
-}
-
-// PAX sparse format 1.0 keeps the map in front of the data: a count, then pairs, one decimal number a line, padded
-// to a block.
-static int read_sparse_lines(struct tar_reader *reader, struct failure *f) {
-  struct tar_sparse *map = &reader->pax.sparse_map;
-  map->count = 0;
-  uint64_t numbers = 0; // read so far; the first is the count
-  uint64_t wanted = 1;
-  uint64_t value = 0;
-  uint64_t extent_offset = 0;
-  unsigned digits = 0;
-  while (numbers < wanted) {
-    if (reader->data_left < TAR_BLOCK_SIZE)
-      return malformed(reader, f, "a sparse map is longer than the file's data");
-    const unsigned char *block = peek_block(reader, f);
-    if (!block)
-      return -1;
-    for (size_t i = 0; i < TAR_BLOCK_SIZE && numbers < wanted; i++) {
-      if (block[i] >= '0' && block[i] <= '9' && digits < 19) {
-        value = value * 10 + (uint64_t)(block[i] - '0');
-        digits++;
-        continue;
-      }
-      if (block[i] != '\n' || digits == 0)
-        return malformed(reader, f, "a number in a sparse map is malformed");
-      if (numbers == 0) {
-        if (value > TAR_SPARSE_MOST)
-          return tar_complain(f, TAR_OVER_LIMIT, reader->offset, "a sparse map has over 1,048,576 extents");
-        wanted = 1 + 2 * value;
-      } else if (numbers % 2 == 1) {
-        extent_offset = value;
-      } else if (!tar_sparse_add(map, extent_offset, value)) {
-        return fail(f, "memory", ENOMEM, "sparse map");
-      }
-      numbers++;
-      value = digits = 0;
-    }
-    tar_source_consume(&reader->source, TAR_BLOCK_SIZE);
-    reader->data_left -= TAR_BLOCK_SIZE;
-  }
-  return 0;
-}
-
-static int take_pax_sparse(struct tar_reader *reader, struct tar_entry *entry, struct failure *f) {
-  const struct tar_pax *pax = &reader->pax;
-  const unsigned given = pax->present;
-  uint64_t major = given & TAR_PAX_SPARSE_MAJOR ? pax->sparse_major : 0;
-  uint64_t minor = given & TAR_PAX_SPARSE_MINOR ? pax->sparse_minor : 0;
-  bool map_in_data = major == 1 && minor == 0;
-  bool map_in_header = major == 0 && minor <= 1 && (given & TAR_PAX_SPARSE_MAP) && !pax->sparse_offset_waits;
-  if (!(given & TAR_PAX_SPARSE_SIZE) || !(map_in_data || map_in_header))
-    return malformed(reader, f, "an incomplete or unknown sparse format");
-  if (given & TAR_PAX_SPARSE_NAME)
-    entry->path = bytes_text(&pax->sparse_name);
-  entry->size = pax->sparse_size;
-  reader->sparse = &pax->sparse_map;
-  return map_in_data ? read_sparse_lines(reader, f) : 0;
 }
 
 static int take_data(struct tar_reader *reader, const struct tar_header *header, struct tar_entry *entry,
@@ -265,26 +194,26 @@ static int take_data(struct tar_reader *reader, const struct tar_header *header,
     return 0;
   uint64_t stored = reader->pax.present & TAR_PAX_SIZE ? reader->pax.size : (uint64_t)header->size;
   if (stored > INT64_MAX)
-    return malformed(reader, f, "the size is out of range");
+    return tar_reader_malformed(reader, f, "the size is out of range");
   reader->data_left = stored;
   reader->padding = padding_of(stored);
   entry->size = stored;
   bool old_sparse = header->type == 'S';
   bool pax_sparse = (reader->pax.present & any_sparse) != 0 || reader->pax.sparse_offset_waits;
   if (old_sparse && pax_sparse)
-    return malformed(reader, f, "two sparse maps");
+    return tar_reader_malformed(reader, f, "two sparse maps");
   if (old_sparse) {
     entry->size = (uint64_t)header->sparse_size;
     reader->sparse = &reader->old_sparse;
-    if (read_sparse_blocks(reader, header->sparse_continues, f) < 0)
+    if (tar_reader_sparse_blocks(reader, header->sparse_continues, f) < 0)
       return -1;
   }
-  if (pax_sparse && take_pax_sparse(reader, entry, f) < 0)
+  if (pax_sparse && tar_reader_pax_sparse(reader, entry, f) < 0)
     return -1;
   if (entry->size > reader->limits.file_bytes)
     return tar_complain(f, TAR_OVER_LIMIT, reader->offset, "a file is too large");
   if (reader->sparse && !tar_sparse_check(reader->sparse, entry->size, reader->data_left))
-    return malformed(reader, f, "a sparse map doesn't fit its file");
+    return tar_reader_malformed(reader, f, "a sparse map doesn't fit its file");
   if (!reader->sparse)
     reader->extent.length = stored;
   return 0;
@@ -308,7 +237,7 @@ static int take_entry(struct tar_reader *reader, const struct tar_header *header
     return fail(f, TAR_MALFORMED, 0, "an entry of unknown type '", text, "': ", entry->path);
   }
   if ((uint64_t)header->device_major > UINT32_MAX || (uint64_t)header->device_minor > UINT32_MAX)
-    return malformed(reader, f, "a device number is out of range");
+    return tar_reader_malformed(reader, f, "a device number is out of range");
   entry->type = (enum tar_type)type;
   entry->mode = (uint32_t)header->mode & 07777;
   entry->device_major = (uint32_t)header->device_major;
@@ -326,7 +255,7 @@ static int finish_archive(struct tar_reader *reader, struct failure *f) {
   if (here < 0)
     return source_failed(reader, f);
   if (here >= (ssize_t)TAR_BLOCK_SIZE && !tar_block_is_zero(tar_source_at(&reader->source)))
-    return malformed(reader, f, "one block of zeros between entries");
+    return tar_reader_malformed(reader, f, "one block of zeros between entries");
   // To the stream's end, so that whoever writes into it can finish and check a digest of the whole.
   return tar_source_drain(&reader->source) ? 0 : source_failed(reader, f);
 }
@@ -345,15 +274,16 @@ int tar_next(struct tar_reader *reader, struct tar_entry *entry, struct failure 
       if (here == 0)
         return 0; // concatenating tools leave the two blocks out
     }
-    const unsigned char *block = peek_block(reader, f);
+    const unsigned char *block = tar_reader_peek(reader, f);
     if (!block)
       return -1;
     if (tar_block_is_zero(block))
-      return extended ? malformed(reader, f, "an extended header with no entry after it") : finish_archive(reader, f);
+      return extended ? tar_reader_malformed(reader, f, "an extended header with no entry after it")
+                      : finish_archive(reader, f);
     struct tar_header header = {.path = &reader->path, .link_path = &reader->link_path};
     const char *wrong = tar_header_parse(&header, block, &reader->old_sparse);
     if (wrong)
-      return malformed(reader, f, wrong);
+      return tar_reader_malformed(reader, f, wrong);
     tar_source_consume(&reader->source, TAR_BLOCK_SIZE);
     int taken = take_extended(reader, &header, f);
     if (taken <= 0)

@@ -35,17 +35,19 @@ enum hako_worker_frame {
 // the base itself.
 //
 // tree: u8 HAKO_TREE_DIRECTORY · str path · u8 make it when it is not there (mode 0755)
-//     | u8 HAKO_TREE_OVERLAY · list<str> lower directories, top first · str upper ("": read-only) · str work · u8 userxattr
-//       mounted where only the worker sees it
+//     | u8 HAKO_TREE_OVERLAY · list<str> lower directories, top first · str upper ("": read-only) · str work
+//       · u8 userxattr; mounted where only the worker sees it
 //
 // UNPACK: tree · u8 whiteouts · u8 opaque xattr · u8 ownership · u32 HAKO_UNPACK_* · limits
 //   limits: u64 bytes of the archive · u64 entries · u64 apparent bytes of one file · u32 components of a name
 //           · u32 bytes of an extended header · u32 bytes of one entry's xattrs
-//   DONE: u64 entries · u64 bytes read · u64 bytes written (without holes) · u64 devices skipped · u64 xattrs dropped
-//         · u8 root opaque: the layer hides all layers below it; overlayfs heeds no such mark at the root of a lower directory
+//   DONE: u64 entries · u64 bytes read · u64 bytes written (without holes) · u64 devices skipped
+//         · u64 xattrs dropped · u8 root opaque: the layer hides all layers below it, which overlayfs can't be told of
+//         at the root of a lower directory
 //   FAILED with operation "archive": the archive is malformed or does what none may; "limit": it is over one
 // REMOVE: str path. DONE: nothing; also when it was not there
-// COPY: tree · str target path, which must not be there. DONE: u64 entries · u64 bytes copied · u64 bytes shared by reflink
+// COPY: tree · str target path, which must not be there.
+//   DONE: u64 entries · u64 bytes copied · u64 bytes shared by reflink
 // USAGE: tree. DONE: u64 bytes of disk, hard links counted once · u64 inodes
 // MOUNTPOINTS: tree · list<u8 HAKO_MOUNTPOINT_* · str path · u32 mode · str symlink target>
 //   makes what is not there, and parents; a path is resolved inside the tree, symlinks and all. DONE: u32 made

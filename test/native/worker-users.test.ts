@@ -172,6 +172,37 @@ describeWith({ root: true, tools: ['setpriv', 'getfattr'] }, 'with a single id',
   });
 });
 
+describeWith({ root: true }, 'as root, in a namespace with a range of ids', () => {
+  const start = 700_000;
+  const map = [{ containerId: 0, hostId: start, size: 65_536 }];
+  const idMappings: IdMappings = { uid: map, gid: map, method: { kind: 'direct', denySetgroups: false } };
+  const worker = workerThrough();
+
+  test('owners are shifted by it, and nobody outside the range is reached', async () => {
+    using scratch = ownedBy(start);
+    await worker.unpack(plainRequest(scratch.path, { idMappings, devicesOptional: true }), Readable.from([layer]));
+    expect(statSync(join(scratch.path, 'home/app'))).toMatchObject({ uid: start + 1000, gid: start + 1000 });
+    expect(statSync(join(scratch.path, 'bin/su'))).toMatchObject({ uid: start, mode: 0o104755 });
+    using foreign = new Scratch();
+    chmodSync(foreign.path, 0o770);
+    await expect(
+      worker.unpack(plainRequest(foreign.path, { idMappings }), Readable.from([layer])),
+    ).rejects.toMatchObject({
+      code: 'HAKO_ERR_PERMISSION_DENIED',
+    });
+  });
+
+  test('overlay marks, with the attributes that such a namespace may write', async () => {
+    using scratch = ownedBy(start);
+    await worker.unpack(
+      plainRequest(scratch.path, { idMappings, whiteouts: 'overlay-userxattr' }),
+      Readable.from([tar(file('.wh.f'), directory('d'), file('d/.wh..wh..opq'))]),
+    );
+    expect(lstatSync(join(scratch.path, 'f')).isCharacterDevice()).toBe(true);
+    expect(xattr(join(scratch.path, 'd'), 'user.overlay.opaque')).toBe('y');
+  });
+});
+
 const user = `hako-test-${process.pid}`;
 
 describeWith(

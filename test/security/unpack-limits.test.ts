@@ -1,5 +1,6 @@
 /** Bombs and damage: a clear failure that says where, in bounded time, memory and disk (catalogue 1D; CVE-2017-14992). */
-import { readdirSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
@@ -238,6 +239,23 @@ describeWith({ root: true }, 'bombs and damage', () => {
     await expect(
       workerThrough().unpack(plainRequest(scratch.path, { limits: { entries: 20_000 } }), Readable.from(archive())),
     ).rejects.toMatchObject({ code: 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED' });
+  });
+
+  test('a full disk is named as such', async () => {
+    using scratch = new Scratch();
+    const small = join(scratch.path, 'small');
+    mkdirSync(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small]);
+    try {
+      await expect(unpack(tar(file('f', Buffer.alloc(2 << 20, 'x'))), small)).rejects.toMatchObject({
+        code: 'HAKO_ERR_SYSCALL_FAILED',
+        errno: 'ENOSPC',
+        path: 'f',
+        message: expect.stringContaining('Free some space'),
+      });
+    } finally {
+      execFileSync('umount', [small]);
+    }
   });
 
   test('a failing source is what is reported, not the archive that it cuts off', async () => {
