@@ -12,7 +12,10 @@ const alias = [
 ];
 
 // Two cores: the pure tests share both first; then come those that start real containers, two files at a time.
-const project = (name: string, groupOrder: number, testTimeout: number) => ({
+// A sanitized program takes several times as long.
+const patience = process.env['HAKO_SANITIZE'] === '1' ? 4 : 1;
+
+const project = (name: string, groupOrder: number, timeout: number, testTimeout = timeout * patience) => ({
   extends: true as const,
   test: {
     name,

@@ -67,6 +67,12 @@ function vitest() {
   runVitest('vitest', positionals, { HAKO_LEAK_CHECK: '1' });
 }
 
+/**
+ * Left out under sanitizers: tests that make the supervisor's own system calls fail, which a sanitizer makes as well,
+ * and those whose native code is none of the three parts'.
+ */
+const notSanitized = ['**/container-faults*', '**/kernel-v2*', '**/json-line*', '**/readme*', '**/isolation-peers*'];
+
 /** The same tests with the addon, the supervisor and the worker under ASan and UBSan. */
 function sanitize() {
   node('scripts/build-native.mjs', '--sanitize');
@@ -75,15 +81,19 @@ function sanitize() {
   mkdirSync(sanitizerReports, { recursive: true });
   // A container's first process reports as whoever it is.
   chmodSync(sanitizerReports, 0o1777);
-  runVitest('sanitize', ['--project=native', '--project=integration', '--project=conformance'], {
+  const projects = ['native', 'conformance', 'integration', 'security'].map((name) => `--project=${name}`);
+  runVitest('sanitize', [...projects, ...notSanitized.map((pattern) => `--exclude=${pattern}`)], {
     HAKO_NATIVE_DIR: join(root, `build/native-sanitize/linux-${arch}-${hostLibc()}`),
     HAKO_SANITIZE: '1',
     LD_PRELOAD: preload,
     // Node itself keeps what it allocated until the end.
     ASAN_OPTIONS: `detect_leaks=0:log_path=${join(sanitizerReports, 'node')}`,
   });
-  const found = readdirSync(sanitizerReports);
-  for (const name of found) console.error(readFileSync(join(sanitizerReports, name), 'utf8'));
+  // The runtime is preloaded into whatever a test runs: what it finds in dd(1) is not ours.
+  const found = readdirSync(sanitizerReports)
+    .map((name) => readFileSync(join(sanitizerReports, name), 'utf8'))
+    .filter((report) => /hako|native\//.test(report));
+  for (const report of found) console.error(report);
   recordResult('sanitizer-reports', { passed: found.length === 0 ? 1 : 0, failed: found.length, skipped: 0 });
 }
 
