@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Canary } from '../support/canary.ts';
-import { unmet } from '../support/requires.ts';
+import { describeWith } from '../support/requires.ts';
 import { bind, containerProcess, exec, idle, mount, run, runShell } from './support/container.ts';
 import * as naive from './support/naive-runtime.ts';
 import { Rootfs } from './support/rootfs.ts';
@@ -18,134 +18,131 @@ async function inside(supervisor: SupervisorProcess, script: string, cwd = '/'):
   return session;
 }
 
-describe.skipIf(unmet({ root: true, tools: ['nsenter'] }) !== undefined)(
-  'a container that attacks whoever comes in',
-  () => {
-    // For each process that appears: what its program, its directories and its descriptors are, if it lets itself be looked into.
-    const watch =
-      'while :; do for p in /proc/[0-9]*; do case $p in /proc/1|/proc/$$) continue;; esac; for f in $p/exe $p/cwd $p/root $p/fd/*; do t=$(readlink $f 2>/dev/null) && echo "$(cat $p/comm 2>/dev/null) $t"; done; done; done > /tmp/finds';
+describeWith({ root: true, tools: ['nsenter'] }, 'a container that attacks whoever comes in', () => {
+  // For each process that appears: what its program, its directories and its descriptors are, if it lets itself be looked into.
+  const watch =
+    'while :; do for p in /proc/[0-9]*; do case $p in /proc/1|/proc/$$) continue;; esac; for f in $p/exe $p/cwd $p/root $p/fd/*; do t=$(readlink $f 2>/dev/null) && echo "$(cat $p/comm 2>/dev/null) $t"; done; done; done > /tmp/finds';
 
-    test('CVE-2016-9962: nobody who is executed can be looked into', async () => {
-      using rootfs = new Rootfs();
-      await using supervisor = await idle(rootfs);
-      const { pid } = await supervisor.owner.next('started');
-      await inside(supervisor, watch);
-      const finds = (name: string) =>
-        rootfs
-          .read('tmp/finds')
-          .split('\n')
-          .filter((line) => line.startsWith(name));
-      for (let i = 0; i < 200; i++) expect((await exec(supervisor, ['true'])).exited?.exitCode).toBe(0);
-      expect(finds('hako')).toEqual([]);
-      naive.enter(pid);
-      expect(finds('sleep'), 'the positive control').not.toEqual([]);
-    });
+  test('CVE-2016-9962: nobody who is executed can be looked into', async () => {
+    using rootfs = new Rootfs();
+    await using supervisor = await idle(rootfs);
+    const { pid } = await supervisor.owner.next('started');
+    await inside(supervisor, watch);
+    const finds = (name: string) =>
+      rootfs
+        .read('tmp/finds')
+        .split('\n')
+        .filter((line) => line.startsWith(name));
+    for (let i = 0; i < 200; i++) expect((await exec(supervisor, ['true'])).exited?.exitCode).toBe(0);
+    expect(finds('hako')).toEqual([]);
+    naive.enter(pid);
+    expect(finds('sleep'), 'the positive control').not.toEqual([]);
+  });
 
-    test('CVE-2019-5736: neither the supervisor’s program nor what runs it can be written from inside', async () => {
-      using rootfs = new Rootfs();
-      symlinkSync('/proc/self/exe', rootfs.at('bin/me'));
-      rootfs.write('bin/script', '#!/proc/self/exe\n', 0o755);
-      await using supervisor = await idle(rootfs, { init: true });
-      const { pid } = await supervisor.owner.next('started');
-      const program = () =>
-        createHash('sha256')
-          .update(readFileSync(`/proc/${supervisor.child.pid}/exe`))
-          .digest('hex');
-      const before = program();
-      await inside(
-        supervisor,
-        'while :; do for p in /proc/[0-9]*; do : 2>/dev/null >> $p/exe && echo $p >> /tmp/opened; done; done',
-      );
-      for (const argv of [['/proc/self/exe'], ['me'], ['script'], ['true']])
-        for (let i = 0; i < 20; i++) await exec(supervisor, argv);
-      expect(program()).toBe(before);
-      // pid 1 runs hako's code, and doesn't even say which file that is.
-      const { stderr } = await exec(supervisor, [
-        'sh',
-        '-c',
-        'readlink /proc/1/exe || echo closed >&2; cat /proc/1/environ',
-      ]);
-      expect(stderr).toMatch(/closed\n.*Permission denied/);
-      expect(readFileSync(`/proc/${pid}/environ`, 'utf8').replaceAll('\0', '')).not.toContain('PATH=');
-    });
-
-    const racer = (targets: string[]) =>
-      `cd /vol; while :; do ${targets.map((target) => `rm -rf x; ln -s ${target} x; rm -f x; mkdir x`).join('; ')}; done`;
-
-    test('CVE-2021-30465, CVE-2024-45310: a neighbour swaps the target for a link in a shared volume', async () => {
-      using rootfs = new Rootfs();
-      using shared = new Rootfs();
-      const host = mkdtempSync(join(tmpdir(), 'hako-host-'));
-      const canary = new Canary(join(host, 'canary'));
-      const decoy = new Canary(join(host, 'decoy'));
-      for (const applet of ['ln', 'rm']) symlinkSync('busybox', rootfs.at(`bin/${applet}`));
-      await using attacker = await idle(rootfs, {}, {}, { before: [bind(shared.path, 'vol')] });
-      const attack = await inside(attacker, racer(['/', canary.path]));
-      const outcomes = { mounted: 0, refused: 0 };
-      for (let i = 0; i < 200; i++) {
-        const ops = [
-          bind(shared.path, 'vol'),
-          mount('tmpfs', 'vol/x/deep', 0n, [], { create: 'directory', noFollow: false }),
-        ];
-        const { stdout, failed } = await runShell(
-          rootfs,
-          `cat ${canary.path}/etc/passwd; ls /vol/x; cat /proc/self/mountinfo`,
-          {},
-          {},
-          { before: ops },
-        );
-        expect(stdout).not.toContain(canary.secret);
-        if (failed) expect(failed.operation).toBe('mount');
-        outcomes[failed ? 'refused' : 'mounted']++;
-      }
-      expect(outcomes.mounted).toBeGreaterThan(0);
-      expect(canary.damage).toBeUndefined();
-      expect(readdirSync('/')).not.toContain('deep');
-      attack.socket.destroy();
-      // The same race against makers of directories by path, on a canary of their own.
-      await inside(attacker, racer([decoy.path]));
-      for (let i = 0; i < 5000 && decoy.damage === undefined; i++) naive.makeDirectory(shared, 'x/deep');
-      expect(decoy.damage, 'the positive control').toContain('deep');
-      rmSync(host, { recursive: true });
-    });
-
-    test.skipIf(!existsSync('/sys/fs/cgroup/freezer/cgroup.procs'))(
-      'a container that is frozen, or hangs whoever looks into it, does not hold its supervisor for long',
-      async () => {
-        using rootfs = new Rootfs();
-        const freezer = '/sys/fs/cgroup/freezer';
-        const path = join(freezer, `hako-frozen-${process.pid}`);
-        const cgroup = [
-          { kind: 'mkdir', path },
-          { kind: 'join', directory: path },
-        ] as const;
-        await using supervisor = await idle(rootfs, {}, { cgroup });
-        writeFileSync(join(path, 'freezer.state'), 'FROZEN');
-        const { failed } = await exec(supervisor, ['true'], {}, { cgroups: [path] });
-        expect(failed).toMatchObject({ operation: 'child', errno: 110 });
-        writeFileSync(join(path, 'freezer.state'), 'THAWED');
-        expect((await exec(supervisor, ['true'], {}, { cgroups: [path] })).exited?.exitCode).toBe(0);
-      },
-      30_000,
+  test('CVE-2019-5736: neither the supervisor’s program nor what runs it can be written from inside', async () => {
+    using rootfs = new Rootfs();
+    symlinkSync('/proc/self/exe', rootfs.at('bin/me'));
+    rootfs.write('bin/script', '#!/proc/self/exe\n', 0o755);
+    await using supervisor = await idle(rootfs, { init: true });
+    const { pid } = await supervisor.owner.next('started');
+    const program = () =>
+      createHash('sha256')
+        .update(readFileSync(`/proc/${supervisor.child.pid}/exe`))
+        .digest('hex');
+    const before = program();
+    await inside(
+      supervisor,
+      'while :; do for p in /proc/[0-9]*; do : 2>/dev/null >> $p/exe && echo $p >> /tmp/opened; done; done',
     );
+    for (const argv of [['/proc/self/exe'], ['me'], ['script'], ['true']])
+      for (let i = 0; i < 20; i++) await exec(supervisor, argv);
+    expect(program()).toBe(before);
+    // pid 1 runs hako's code, and doesn't even say which file that is.
+    const { stderr } = await exec(supervisor, [
+      'sh',
+      '-c',
+      'readlink /proc/1/exe || echo closed >&2; cat /proc/1/environ',
+    ]);
+    expect(stderr).toMatch(/closed\n.*Permission denied/);
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8').replaceAll('\0', '')).not.toContain('PATH=');
+  });
 
-    test('neither a parent nor a session of the host is to be seen', async () => {
-      using rootfs = new Rootfs();
-      expect((await runShell(rootfs, 'grep -E "PPid|NSsid" /proc/1/status')).stdout).toBe('PPid:\t0\nNSsid:\t1\n');
-    });
+  const racer = (targets: string[]) =>
+    `cd /vol; while :; do ${targets.map((target) => `rm -rf x; ln -s ${target} x; rm -f x; mkdir x`).join('; ')}; done`;
 
-    test('the host’s session keyring is nobody’s in a container', async () => {
-      using rootfs = new Rootfs();
-      execFileSync('cc', ['-static', '-o', rootfs.at('bin/keyring'), 'test/native/session-keyring.c']);
-      await using supervisor = await idle(rootfs);
-      const serials = [
-        execFileSync(rootfs.at('bin/keyring'), { encoding: 'utf8' }),
-        (await run(rootfs, containerProcess(['keyring']))).stdout,
-        (await exec(supervisor, ['keyring'])).stdout,
-        (await exec(supervisor, ['keyring'])).stdout,
+  test('CVE-2021-30465, CVE-2024-45310: a neighbour swaps the target for a link in a shared volume', async () => {
+    using rootfs = new Rootfs();
+    using shared = new Rootfs();
+    const host = mkdtempSync(join(tmpdir(), 'hako-host-'));
+    const canary = new Canary(join(host, 'canary'));
+    const decoy = new Canary(join(host, 'decoy'));
+    for (const applet of ['ln', 'rm']) symlinkSync('busybox', rootfs.at(`bin/${applet}`));
+    await using attacker = await idle(rootfs, {}, {}, { before: [bind(shared.path, 'vol')] });
+    const attack = await inside(attacker, racer(['/', canary.path]));
+    const outcomes = { mounted: 0, refused: 0 };
+    for (let i = 0; i < 200; i++) {
+      const ops = [
+        bind(shared.path, 'vol'),
+        mount('tmpfs', 'vol/x/deep', 0n, [], { create: 'directory', noFollow: false }),
       ];
-      for (const serial of serials) expect(serial).toMatch(/^[1-9]\d*\n$/);
-      expect(new Set(serials).size).toBe(4);
-    });
-  },
-);
+      const { stdout, failed } = await runShell(
+        rootfs,
+        `cat ${canary.path}/etc/passwd; ls /vol/x; cat /proc/self/mountinfo`,
+        {},
+        {},
+        { before: ops },
+      );
+      expect(stdout).not.toContain(canary.secret);
+      if (failed) expect(failed.operation).toBe('mount');
+      outcomes[failed ? 'refused' : 'mounted']++;
+    }
+    expect(outcomes.mounted).toBeGreaterThan(0);
+    expect(canary.damage).toBeUndefined();
+    expect(readdirSync('/')).not.toContain('deep');
+    attack.socket.destroy();
+    // The same race against makers of directories by path, on a canary of their own.
+    await inside(attacker, racer([decoy.path]));
+    for (let i = 0; i < 5000 && decoy.damage === undefined; i++) naive.makeDirectory(shared, 'x/deep');
+    expect(decoy.damage, 'the positive control').toContain('deep');
+    rmSync(host, { recursive: true });
+  });
+
+  test.skipIf(!existsSync('/sys/fs/cgroup/freezer/cgroup.procs'))(
+    'a container that is frozen, or hangs whoever looks into it, does not hold its supervisor for long',
+    async () => {
+      using rootfs = new Rootfs();
+      const freezer = '/sys/fs/cgroup/freezer';
+      const path = join(freezer, `hako-frozen-${process.pid}`);
+      const cgroup = [
+        { kind: 'mkdir', path },
+        { kind: 'join', directory: path },
+      ] as const;
+      await using supervisor = await idle(rootfs, {}, { cgroup });
+      writeFileSync(join(path, 'freezer.state'), 'FROZEN');
+      const { failed } = await exec(supervisor, ['true'], {}, { cgroups: [path] });
+      expect(failed).toMatchObject({ operation: 'child', errno: 110 });
+      writeFileSync(join(path, 'freezer.state'), 'THAWED');
+      expect((await exec(supervisor, ['true'], {}, { cgroups: [path] })).exited?.exitCode).toBe(0);
+    },
+    30_000,
+  );
+
+  test('neither a parent nor a session of the host is to be seen', async () => {
+    using rootfs = new Rootfs();
+    expect((await runShell(rootfs, 'grep -E "PPid|NSsid" /proc/1/status')).stdout).toBe('PPid:\t0\nNSsid:\t1\n');
+  });
+
+  test('the host’s session keyring is nobody’s in a container', async () => {
+    using rootfs = new Rootfs();
+    execFileSync('cc', ['-static', '-o', rootfs.at('bin/keyring'), 'test/native/session-keyring.c']);
+    await using supervisor = await idle(rootfs);
+    const serials = [
+      execFileSync(rootfs.at('bin/keyring'), { encoding: 'utf8' }),
+      (await run(rootfs, containerProcess(['keyring']))).stdout,
+      (await exec(supervisor, ['keyring'])).stdout,
+      (await exec(supervisor, ['keyring'])).stdout,
+    ];
+    for (const serial of serials) expect(serial).toMatch(/^[1-9]\d*\n$/);
+    expect(new Set(serials).size).toBe(4);
+  });
+});

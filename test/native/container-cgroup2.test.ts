@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { type CgroupStep, CLONE_NEWPID } from '../../src/native/protocol.ts';
-import { unmet } from '../support/requires.ts';
+import { describeWith } from '../support/requires.ts';
 import {
   capabilities,
   containerProcess,
@@ -57,7 +57,8 @@ const nothing = Uint8Array.from(
   ].flat(),
 );
 
-describe.skipIf(unmet({ root: true, other: () => (root === undefined ? 'version 2' : undefined) }) !== undefined)(
+describeWith(
+  { root: true, other: () => (root === undefined ? 'version 2' : undefined) },
   'version 2 control groups',
   () => {
     afterEach(() => {

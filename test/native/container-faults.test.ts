@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { CLONE_NEWUSER, type StartRequest } from '../../src/native/protocol.ts';
-import { unmet } from '../support/requires.ts';
+import { describeWith } from '../support/requires.ts';
 import {
   containerProcess,
   exec,
@@ -135,79 +135,82 @@ const demanding = containerProcess(['true'], {
   seccomp: { program: allow, flags: 0 },
 });
 
-const missing = unmet({
-  root: true,
-  tools: ['strace'],
-  other: () => (pids === undefined ? 'a control group' : undefined),
-});
-
-describe.skipIf(missing !== undefined)('when a system call fails', () => {
-  const start = async (call: string, occurrence: number, request: Partial<StartRequest>): Promise<Result> => {
-    using rootfs = new Rootfs();
-    const cgroup = join(pids ?? '', `hako-faults-${process.pid}`);
-    const steps = [
-      { kind: 'mkdir', path: cgroup },
-      { kind: 'join', directory: cgroup },
-    ] as const;
-    const options: SetupOptions = {
-      bindDevices: request.unshare !== undefined,
-      supervisor: { prefix: [...inject(call, occurrence), '-qq'] },
-    };
-    const outcome = await run(rootfs, demanding, { hostname: 'name', cgroup: steps, ...request }, options);
-    expect(existsSync(cgroup)).toBe(false);
-    return result(outcome);
-  };
-
-  test.each(calls)('%s, at a start', (call) => eachOccurrence(call, (occurrence) => start(call, occurrence, {})));
-
-  test.each(['openat2', 'write', 'setresuid', 'setresgid', 'setgroups', 'recvfrom', 'open_tree'])(
-    '%s, at a start with a user namespace',
-    (call) => {
-      const request: Partial<StartRequest> = {
-        unshare: privateNamespaces | CLONE_NEWUSER,
-        idMap: { method: 'direct', uidMap: '0 0 65536\n', gidMap: '0 0 65536\n', denySetgroups: false },
-      };
-      return eachOccurrence(call, (occurrence) => start(call, occurrence, request));
-    },
-  );
-
-  const ofExec = calls.filter(
-    (call) => !/^(fs|open_tree|m|umount|pivot|symlink|unshare|sethostname|socket$|ioctl|write|read|fstatfs)/.test(call),
-  );
-
-  test.each([...ofExec, 'setns', 'pidfd_open', 'write'])(
-    '%s, at an exec, which the container and its supervisor outlive',
-    async (call) => {
+describeWith(
+  {
+    root: true,
+    tools: ['strace'],
+    other: () => (pids === undefined ? 'a control group' : undefined),
+  },
+  'when a system call fails',
+  () => {
+    const start = async (call: string, occurrence: number, request: Partial<StartRequest>): Promise<Result> => {
       using rootfs = new Rootfs();
       const cgroup = join(pids ?? '', `hako-faults-${process.pid}`);
-      await using supervisor = await idle(
-        rootfs,
-        {},
-        {
-          cgroup: [
-            { kind: 'mkdir', path: cgroup },
-            { kind: 'join', directory: cgroup },
-          ],
-        },
-      );
-      const attempt = () => exec(supervisor, [], {}, { process: demanding, cgroups: [cgroup] });
-      const before = supervisor.openDescriptors;
-      expect((await attempt()).exited?.exitCode).toBe(0);
+      const steps = [
+        { kind: 'mkdir', path: cgroup },
+        { kind: 'join', directory: cgroup },
+      ] as const;
+      const options: SetupOptions = {
+        bindDevices: request.unshare !== undefined,
+        supervisor: { prefix: [...inject(call, occurrence), '-qq'] },
+      };
+      const outcome = await run(rootfs, demanding, { hostname: 'name', cgroup: steps, ...request }, options);
+      expect(existsSync(cgroup)).toBe(false);
+      return result(outcome);
+    };
 
-      await eachOccurrence(call, async (occurrence) => {
-        const [program = '', ...words] = inject(call, occurrence);
-        const tracer = spawn(program, [...words, '-p', String(supervisor.child.pid)], {
-          stdio: ['ignore', 'ignore', 'pipe'],
+    test.each(calls)('%s, at a start', (call) => eachOccurrence(call, (occurrence) => start(call, occurrence, {})));
+
+    test.each(['openat2', 'write', 'setresuid', 'setresgid', 'setgroups', 'recvfrom', 'open_tree'])(
+      '%s, at a start with a user namespace',
+      (call) => {
+        const request: Partial<StartRequest> = {
+          unshare: privateNamespaces | CLONE_NEWUSER,
+          idMap: { method: 'direct', uidMap: '0 0 65536\n', gidMap: '0 0 65536\n', denySetgroups: false },
+        };
+        return eachOccurrence(call, (occurrence) => start(call, occurrence, request));
+      },
+    );
+
+    const ofExec = calls.filter(
+      (call) =>
+        !/^(fs|open_tree|m|umount|pivot|symlink|unshare|sethostname|socket$|ioctl|write|read|fstatfs)/.test(call),
+    );
+
+    test.each([...ofExec, 'setns', 'pidfd_open', 'write'])(
+      '%s, at an exec, which the container and its supervisor outlive',
+      async (call) => {
+        using rootfs = new Rootfs();
+        const cgroup = join(pids ?? '', `hako-faults-${process.pid}`);
+        await using supervisor = await idle(
+          rootfs,
+          {},
+          {
+            cgroup: [
+              { kind: 'mkdir', path: cgroup },
+              { kind: 'join', directory: cgroup },
+            ],
+          },
+        );
+        const attempt = () => exec(supervisor, [], {}, { process: demanding, cgroups: [cgroup] });
+        const before = supervisor.openDescriptors;
+        expect((await attempt()).exited?.exitCode).toBe(0);
+
+        await eachOccurrence(call, async (occurrence) => {
+          const [program = '', ...words] = inject(call, occurrence);
+          const tracer = spawn(program, [...words, '-p', String(supervisor.child.pid)], {
+            stdio: ['ignore', 'ignore', 'pipe'],
+          });
+          await once(tracer.stderr, 'data'); // "attached"
+          // A session whose own call failed has nobody to tell.
+          const outcome = await attempt().catch(() => ({}) as Outcome);
+          tracer.kill('SIGINT');
+          await once(tracer, 'exit');
+          return result(outcome);
         });
-        await once(tracer.stderr, 'data'); // "attached"
-        // A session whose own call failed has nobody to tell.
-        const outcome = await attempt().catch(() => ({}) as Outcome);
-        tracer.kill('SIGINT');
-        await once(tracer, 'exit');
-        return result(outcome);
-      });
-      expect((await attempt()).exited?.exitCode).toBe(0);
-      await expect.poll(() => supervisor.openDescriptors).toBe(before);
-    },
-  );
-});
+        expect((await attempt()).exited?.exitCode).toBe(0);
+        await expect.poll(() => supervisor.openDescriptors).toBe(before);
+      },
+    );
+  },
+);

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID } from '../../src/native/protocol.ts';
 import { Canary } from '../support/canary.ts';
-import { unmet } from '../support/requires.ts';
+import { describeWith } from '../support/requires.ts';
 import {
   bind,
   capabilities,
@@ -42,7 +42,7 @@ class Box implements Disposable {
 const up = '../../../../../../..';
 const quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
-describe.skipIf(unmet({ root: true }) !== undefined)('an image that lies about its paths', () => {
+describeWith({ root: true }, 'an image that lies about its paths', () => {
   test.each(['proc', 'sys', 'dev'])('CVE-2019-19921, CVE-2023-27561: /%s is a link', async (name) => {
     using box = new Box();
     const { rootfs, outside } = box;

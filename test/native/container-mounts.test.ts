@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SHARED, MS_SLAVE, type SetupOperation } from '../../src/native/protocol.ts';
-import { unmet } from '../support/requires.ts';
+import { describeWith } from '../support/requires.ts';
 import { bind, containerProcess, idle, mount, run, runShell, setup } from './support/container.ts';
 import { Rootfs } from './support/rootfs.ts';
 
-describe.skipIf(unmet({ root: true }) !== undefined)('mounts', () => {
+describeWith({ root: true }, 'mounts', () => {
   test('an overlay as root, with as many layers as are given', async () => {
     using rootfs = new Rootfs();
     using base = new Rootfs();

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import {
   CLONE_NEWPID,
   CLONE_NEWTIME,
@@ -8,7 +8,7 @@ import {
   type IdMapRequest,
   type StartRequest,
 } from '../../src/native/protocol.ts';
-import { findTool, unmet } from '../support/requires.ts';
+import { describeWith, findTool } from '../support/requires.ts';
 import {
   containerProcess,
   exec,
@@ -60,7 +60,7 @@ const helpers: IdMapRequest = {
   newgidmap: findTool('newgidmap') ?? '',
 };
 
-describe.skipIf(unmet({ root: true, tools: ['setpriv'] }) !== undefined)('an ordinary user', () => {
+describeWith({ root: true, tools: ['setpriv'] }, 'an ordinary user', () => {
   test('has a container in which it is root, with every namespace', async () => {
     using rootfs = new Rootfs();
     const { stdout, failed, started } = await runShell(
@@ -245,7 +245,8 @@ describe.skipIf(unmet({ root: true, tools: ['setpriv'] }) !== undefined)('an ord
   });
 });
 
-describe.skipIf(unmet({ root: true, tools: ['setpriv', 'newuidmap', 'newgidmap', 'unshare'] }) !== undefined)(
+describeWith(
+  { root: true, tools: ['setpriv', 'newuidmap', 'newgidmap', 'unshare'] },
   'an ordinary user with newuidmap',
   () => {
     test('has users and groups besides root', async () => {
@@ -276,24 +277,5 @@ describe.skipIf(unmet({ root: true, tools: ['setpriv', 'newuidmap', 'newgidmap',
         detail: expect.stringMatching(/newuidmap: .*uid range/),
       });
     });
-  },
-);
-
-test.skipIf(unmet({ root: true }) !== undefined)(
-  'a process that waits for its maps dies with the supervisor',
-  async () => {
-    using rootfs = new Rootfs();
-    await using supervisor = await idle(rootfs);
-    const { pid } = await supervisor.owner.next('started');
-    supervisor.child.kill('SIGKILL');
-    await expect
-      .poll(() => {
-        try {
-          return readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2];
-        } catch {
-          return 'gone';
-        }
-      })
-      .toMatch(/gone|Z|X/);
   },
 );

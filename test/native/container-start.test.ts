@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
-import { CLONE_NEWCGROUP, CLONE_NEWTIME, MOUNT_ATTR_RDONLY } from '../../src/native/protocol.ts';
-import { unmet } from '../support/requires.ts';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { CLONE_NEWCGROUP, CLONE_NEWPID, CLONE_NEWTIME, MOUNT_ATTR_RDONLY } from '../../src/native/protocol.ts';
+import { describeWith } from '../support/requires.ts';
 import {
   capabilities,
   containerProcess,
@@ -14,9 +14,9 @@ import {
   setup,
 } from './support/container.ts';
 import { Rootfs } from './support/rootfs.ts';
-import { SupervisorProcess, startRequest } from './support/supervisor-process.ts';
+import { execRequest, SupervisorProcess, startRequest } from './support/supervisor-process.ts';
 
-describe.skipIf(unmet({ root: true }) !== undefined)('a container, seen from inside', () => {
+describeWith({ root: true }, 'a container, seen from inside', () => {
   test('its root, its processes, its host name and its loopback device are its own', async () => {
     using rootfs = new Rootfs();
     const { stdout, started, exited } = await runShell(
@@ -311,6 +311,28 @@ describe.skipIf(unmet({ root: true }) !== undefined)('a container, seen from ins
       detail: 'script',
     });
   });
+
+  test.each([
+    ['with a pid namespace', privateNamespaces, false],
+    ['below init', privateNamespaces, true],
+    ['without', privateNamespaces & ~CLONE_NEWPID, false],
+  ])(
+    'whoever kills the supervisor has killed the container and what was executed in it, %s',
+    async (_, unshare, init) => {
+      using rootfs = new Rootfs();
+      await using supervisor = await idle(rootfs, { init, user: 'app' }, { unshare });
+      const session = await supervisor.connect();
+      const executed = await session.exec(
+        execRequest([], { process: containerProcess(['sleep', '1000'], { user: 'app' }) }),
+      );
+      const pids = [(await supervisor.owner.next('started')).pid, executed.type === 'started' ? executed.pid : 0];
+      const alive = () =>
+        pids.filter((pid) => existsSync(`/proc/${pid}`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
+      expect(alive()).toEqual(pids);
+      supervisor.child.kill('SIGKILL');
+      await expect.poll(alive).toEqual([]);
+    },
+  );
 
   test('exec goes into the same namespaces, with the same limits', async () => {
     using rootfs = new Rootfs();

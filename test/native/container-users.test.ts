@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
-import { unmet } from '../support/requires.ts';
+import { expect, test } from 'vitest';
+import { describeWith } from '../support/requires.ts';
 import { capabilities, containerProcess, exec, idle, run, runShell } from './support/container.ts';
 import { Rootfs } from './support/rootfs.ts';
 
 const status = ['grep', '-E', '^(Uid|Gid|Groups|Cap)', '/proc/self/status'];
 
-describe.skipIf(unmet({ root: true }) !== undefined)('who the process is', () => {
+describeWith({ root: true }, 'who the process is', () => {
   test.each([
     ['', 0, 0, '0 10', '/root'],
     ['root', 0, 0, '0 10', '/root'],
@@ -182,7 +182,7 @@ describe.skipIf(unmet({ root: true }) !== undefined)('who the process is', () =>
   });
 });
 
-describe.skipIf(unmet({ root: true }) !== undefined)('/etc/passwd and /etc/group of an image', () => {
+describeWith({ root: true }, '/etc/passwd and /etc/group of an image', () => {
   const attempt = async (spoil: (rootfs: Rootfs) => void, user = 'app') => {
     using rootfs = new Rootfs();
     rmSync(rootfs.at('etc/passwd'));
