@@ -6,7 +6,13 @@ export type { Digest } from './base/digest.ts';
 export { type ErrorCode, type ErrorKind, HakoError, type HakoErrorDetails } from './base/errors.ts';
 export type { ContainerId } from './base/ids.ts';
 export type { Attachment, Exec, ProgramResult, TerminalSize } from './container/attachment.ts';
-export { type AttachOptions, Container, type RemoveOptions, type StartOptions, type StopOptions } from './container/container.ts';
+export {
+  type AttachOptions,
+  Container,
+  type RemoveOptions,
+  type StartOptions,
+  type StopOptions,
+} from './container/container.ts';
 export { Containers, type CreateOptions } from './container/containers.ts';
 export type { ContainerEvents } from './container/event-hub.ts';
 export type { ContainerInspection, ContainerSummary } from './container/inspection.ts';
@@ -18,8 +24,8 @@ export type * from './contracts/isolation.ts';
 export type { LogEntry, LogQuery } from './contracts/log-driver.ts';
 export type { OperationOptions } from './contracts/operation.ts';
 export type { Plugin, PluginKind, PluginReference } from './contracts/plugin-definition.ts';
-export type { RuntimeInfo } from './core/info.ts';
 export { Images } from './core/images.ts';
+export type { RuntimeInfo } from './core/info.ts';
 export type { RuntimeOptions } from './core/options.ts';
 export { type ImageChoice, type RunOptions, Runtime } from './core/runtime.ts';
 export type { HostImageOptions } from './image/host/host-image.ts';

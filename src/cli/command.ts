@@ -48,7 +48,10 @@ export function parseStrictly<T extends ParseArgsOptionsConfig>(args: readonly s
 }
 
 /** `NAME=value` words to a record; a bare name takes its value from this process, as Docker's `-e NAME` does. */
-export function parsePairs(words: readonly string[] | undefined, fallback: (name: string) => string | undefined = () => ''): Record<string, string> {
+export function parsePairs(
+  words: readonly string[] | undefined,
+  fallback: (name: string) => string | undefined = () => '',
+): Record<string, string> {
   const pairs: Record<string, string> = {};
   for (const word of words ?? []) {
     const equals = word.indexOf('=');

@@ -45,7 +45,11 @@ async function main(words: readonly string[]): Promise<number> {
     return values.help === true ? 0 : failureCode;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) throw new HakoError('INVALID_OPTION', `There is no command '${name}' (there are: ${Object.keys(commands).join(', ')}).`);
+  if (command === undefined)
+    throw new HakoError(
+      'INVALID_OPTION',
+      `There is no command '${name}' (there are: ${Object.keys(commands).join(', ')}).`,
+    );
   if (args[0] === '--help' || args[0] === '-h') {
     process.stdout.write(`Usage: hako ${command.usage}\n\n${command.summary}\n`);
     return 0;

@@ -1,7 +1,17 @@
 /** Rows in columns two spaces apart, with headings, as `docker ps` prints them. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)));
-  return [headings, ...rows].map((row) => `${row.map((cell, column) => cell.padEnd((widths[column] ?? 0) + 2)).join('').trimEnd()}\n`).join('');
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)),
+  );
+  return [headings, ...rows]
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 2))
+          .join('')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB'];

@@ -7,7 +7,11 @@ import type { CommandIo } from './command.ts';
  *
  * @returns its exit code
  */
-export async function connectTerminal(attachment: Attachment, { interactive, tty }: { interactive: boolean; tty: boolean }, io: CommandIo): Promise<number> {
+export async function connectTerminal(
+  attachment: Attachment,
+  { interactive, tty }: { interactive: boolean; tty: boolean },
+  io: CommandIo,
+): Promise<number> {
   const resize = () => attachment.resize({ rows: io.stdout.rows, columns: io.stdout.columns });
   const raw = tty && interactive && io.stdin.isTTY;
   if (raw) io.stdin.setRawMode(true);
@@ -20,7 +24,11 @@ export async function connectTerminal(attachment: Attachment, { interactive, tty
     pipeline(io.stdin, attachment.stdin).catch(() => {});
   }
   try {
-    const [exit] = await Promise.all([attachment.exited, pipeline(attachment.stdout, io.stdout, { end: false }), pipeline(attachment.stderr, io.stderr, { end: false })]);
+    const [exit] = await Promise.all([
+      attachment.exited,
+      pipeline(attachment.stdout, io.stdout, { end: false }),
+      pipeline(attachment.stderr, io.stderr, { end: false }),
+    ]);
     return exit.exitCode;
   } finally {
     io.stdout.off('resize', resize);

@@ -11,7 +11,11 @@ export const defaultMaxOutput = 16 * 1024 * 1024;
  * @throws HakoError `HAKO_ERR_OUTPUT_TOO_LARGE` when a stream goes past `maxOutput` bytes.
  */
 export async function collect(attachment: Attachment, maxOutput: number): Promise<ProgramResult> {
-  const [exit, stdout, stderr] = await Promise.all([attachment.exited, gather(attachment.stdout, 'stdout', maxOutput), gather(attachment.stderr, 'stderr', maxOutput)]);
+  const [exit, stdout, stderr] = await Promise.all([
+    attachment.exited,
+    gather(attachment.stdout, 'stdout', maxOutput),
+    gather(attachment.stderr, 'stderr', maxOutput),
+  ]);
   return { ...exit, stdout, stderr };
 }
 
@@ -24,7 +28,10 @@ function gather(stream: Readable, name: string, maxOutput: number): Promise<Buff
       length += chunk.length;
       if (length > maxOutput) {
         stream.destroy(
-          new HakoError('OUTPUT_TOO_LARGE', `The program wrote more than ${maxOutput} bytes to ${name}. Raise maxOutput, or read the stream of startExec() or attach() piece by piece.`),
+          new HakoError(
+            'OUTPUT_TOO_LARGE',
+            `The program wrote more than ${maxOutput} bytes to ${name}. Raise maxOutput, or read the stream of startExec() or attach() piece by piece.`,
+          ),
         );
         return;
       }

@@ -2,8 +2,8 @@ import { constants, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
-import { removeGroups } from '../cgroup/index.ts';
 import type { ContainerId } from '../base/ids.ts';
+import { removeGroups } from '../cgroup/index.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import type { Mount } from '../contracts/mount.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
@@ -16,9 +16,10 @@ import type { HostMounts } from './host-mounts.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
 import type { LaunchedSupervisor, SupervisorLauncher } from './launcher.ts';
 import { loggedContainer } from './logged-container.ts';
-import { type ParsedContainerOptions, parseContainerOptions } from './options.ts';
+import type { ParsedContainerOptions } from './options.ts';
 import { identify, isAlive, ownIdentity } from './process-identity.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
+import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import { sessionAttachment } from './session-attachment.ts';
 import { compileStart, hostnameOf, joinedNamespaces, writeEtcFiles } from './spec/index.ts';
@@ -56,7 +57,7 @@ export class ContainerLauncher {
     const record = states.refresh(claimed);
     // A supervisor that was killed could not clear up.
     if (record.state.status === 'lost') await removeGroups(record.state.cgroups);
-    const settings = parseContainerOptions(record.options);
+    const settings = optionsOf(record);
     const isolation = await planner.plan(record.id, record.mode, settings);
     this.#claim(record, isolation);
     try {
@@ -84,14 +85,22 @@ export class ContainerLauncher {
     const { status } = record.state;
     const startable = status === 'created' || status === 'exited' || status === 'lost';
     const cgroups = cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }));
-    if (!startable || !this.#parts.repository.changeState(record.id, status, { status: 'starting', by: ownIdentity(), cgroups })) {
-      throw new HakoError('CONTAINER_ALREADY_STARTED', `Container '${record.name}' is running already, or just being started or removed.`);
+    if (
+      !startable ||
+      !this.#parts.repository.changeState(record.id, status, { status: 'starting', by: ownIdentity(), cgroups })
+    ) {
+      throw new HakoError(
+        'CONTAINER_ALREADY_STARTED',
+        `Container '${record.name}' is running already, or just being started or removed.`,
+      );
     }
     // What the last run left would be taken for this one's end.
     rmSync(join(this.#parts.states.directory(record.id), EXIT_RECORD), { force: true });
   }
 
-  async #launchTwice(...launch: [ContainerRecord, ParsedContainerOptions, Isolation, StartOptions]): Promise<LaunchedSupervisor> {
+  async #launchTwice(
+    ...launch: [ContainerRecord, ParsedContainerOptions, Isolation, StartOptions]
+  ): Promise<LaunchedSupervisor> {
     try {
       return await this.#launch(...launch);
     } catch (error) {
@@ -101,7 +110,12 @@ export class ContainerLauncher {
     }
   }
 
-  async #launch(record: ContainerRecord, settings: ParsedContainerOptions, isolation: Isolation, options: StartOptions): Promise<LaunchedSupervisor> {
+  async #launch(
+    record: ContainerRecord,
+    settings: ParsedContainerOptions,
+    isolation: Isolation,
+    options: StartOptions,
+  ): Promise<LaunchedSupervisor> {
     const { launcher, states } = this.#parts;
     await using opened = new Disposer();
     const joined = joinedNamespaces(isolation.plan).map(({ container, file }) => {
@@ -109,16 +123,29 @@ export class ContainerLauncher {
       opened.defer(() => this.#parts.native.close(fd));
       return fd;
     });
-    return launcher.launch(states.directory(record.id), joined, this.#request(record, settings, isolation, options), options.signal);
+    return launcher.launch(
+      states.directory(record.id),
+      joined,
+      this.#request(record, settings, isolation, options),
+      options.signal,
+    );
   }
 
-  async #request(record: ContainerRecord, options: ParsedContainerOptions, isolation: Isolation, { attach }: StartOptions): Promise<StartRequest> {
+  async #request(
+    record: ContainerRecord,
+    options: ParsedContainerOptions,
+    isolation: Isolation,
+    { attach }: StartOptions,
+  ): Promise<StartRequest> {
     const { logs, states, host } = this.#parts;
     const directory = states.directory(record.id);
     const hostname = hostnameOf(record.id, options);
     const { plan, cgroup, seccomp } = isolation;
     writeEtcFiles({ directory, hostname, domainname: options.domainname ?? '', plan });
-    const [rootMounts, sink] = await Promise.all([this.#rootMounts(record, options), logs.open(loggedContainer(record, directory))]);
+    const [rootMounts, sink] = await Promise.all([
+      this.#rootMounts(record, options),
+      logs.open(loggedContainer(record, directory)),
+    ]);
     return compileStart({
       id: record.id,
       name: record.name,
@@ -132,7 +159,11 @@ export class ContainerLauncher {
       rootMounts,
       cgroup,
       sink,
-      attach: { stdin: attach?.stdin ?? false, stdout: attach !== undefined && attach.stdout !== false, stderr: attach !== undefined && attach.stderr !== false },
+      attach: {
+        stdin: attach?.stdin ?? false,
+        stdout: attach !== undefined && attach.stdout !== false,
+        stderr: attach !== undefined && attach.stderr !== false,
+      },
       // An ephemeral container's record does not outlive it: nothing to keep over a power cut.
       durable: !options.ephemeral,
     });
@@ -156,6 +187,9 @@ export class ContainerLauncher {
       if (isAlive(state.supervisor)) return fd;
       native.close(fd);
     }
-    throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record?.name ?? id.slice(0, 12)}', whose ${file} namespace is to be shared, is not running. Start it first.`);
+    throw new HakoError(
+      'CONTAINER_NOT_RUNNING',
+      `Container '${record?.name ?? id.slice(0, 12)}', whose ${file} namespace is to be shared, is not running. Start it first.`,
+    );
   }
 }

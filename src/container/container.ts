@@ -55,7 +55,11 @@ export class Container implements AsyncDisposable {
   readonly #unsubscribe: (() => void)[] = [];
 
   /** @internal */
-  constructor(operations: ContainerOperations, record: { readonly id: ContainerId; readonly name: string }, ephemeral: boolean) {
+  constructor(
+    operations: ContainerOperations,
+    record: { readonly id: ContainerId; readonly name: string },
+    ephemeral: boolean,
+  ) {
     this.id = record.id;
     this.name = record.name;
     this.#operations = operations;

@@ -122,7 +122,10 @@ export class Containers<Choice> {
   #find(nameOrId: string): ContainerRecord {
     const record = this.#parts.repository.resolve(nameOrId);
     if (record === null || record.state.status === 'removing') {
-      throw new HakoError('CONTAINER_NOT_FOUND', `There is no container '${nameOrId}'. List those that there are with runtime.containers.list().`);
+      throw new HakoError(
+        'CONTAINER_NOT_FOUND',
+        `There is no container '${nameOrId}'. List those that there are with runtime.containers.list().`,
+      );
     }
     return record;
   }

@@ -6,7 +6,8 @@ import type { Attachment, Exec } from './attachment.ts';
 import type { AttachOptions } from './container.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
 import type { SupervisorLauncher } from './launcher.ts';
-import { type ExecOptions, parseContainerOptions, parseExecOptions } from './options.ts';
+import { type ExecOptions, parseExecOptions } from './options.ts';
+import { optionsOf } from './record-options.ts';
 import { sessionAttachment } from './session-attachment.ts';
 import { compileExec, execCapabilities, hostnameOf } from './spec/index.ts';
 import type { StateReader } from './state-reader.ts';
@@ -29,14 +30,18 @@ export class ExecLauncher {
     this.#parts = parts;
   }
 
-  async start(supervised: Supervised, command: readonly string[], { signal, maxOutput: _, ...given }: ExecOptions): Promise<Exec> {
+  async start(
+    supervised: Supervised,
+    command: readonly string[],
+    { signal, maxOutput: _, ...given }: ExecOptions,
+  ): Promise<Exec> {
     signal?.throwIfAborted();
     const exec = parseExecOptions(given);
     const { record } = supervised;
     const { planner, host } = this.#parts;
     const [isolation, session] = await Promise.all([this.#isolation(supervised), this.#connect(supervised)]);
     const { plan, cgroup } = isolation;
-    const options = parseContainerOptions(record.options);
+    const options = optionsOf(record);
     const abort = () => session.signal(signalNumber('SIGKILL'));
     try {
       const started = await session.exec(
@@ -76,7 +81,8 @@ export class ExecLauncher {
 
   async #connect({ record }: Supervised): Promise<SupervisorSession> {
     const session = await this.#parts.launcher.connect(this.#parts.states.directory(record.id));
-    if (session === null) throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' has just ended. Start it again.`);
+    if (session === null)
+      throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' has just ended. Start it again.`);
     return session;
   }
 
@@ -84,7 +90,7 @@ export class ExecLauncher {
     let isolation = this.#isolations.get(supervised);
     if (isolation === undefined) {
       const { record } = supervised;
-      isolation = this.#parts.planner.plan(record.id, record.mode, parseContainerOptions(record.options));
+      isolation = this.#parts.planner.plan(record.id, record.mode, optionsOf(record));
       this.#isolations.set(supervised, isolation);
     }
     return isolation;

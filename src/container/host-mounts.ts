@@ -1,7 +1,7 @@
-import type { NativeServices } from '../contracts/native-services.ts';
-import type { Mount } from '../contracts/mount.ts';
-import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import { HakoError } from '../base/errors.ts';
+import type { Mount } from '../contracts/mount.ts';
+import type { NativeServices } from '../contracts/native-services.ts';
+import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import { parseMountOptions } from './spec/index.ts';
 
 /**
@@ -27,7 +27,13 @@ export class HostMounts {
     await this.unmount(key);
     for (const { type, source, target: below = '', options } of mounts) {
       const { attributes, data } = parseMountOptions(options);
-      await this.#native.mount({ type, source, target: below === '' ? target : `${target}/${below}`, attributes, options: data });
+      await this.#native.mount({
+        type,
+        source,
+        target: below === '' ? target : `${target}/${below}`,
+        attributes,
+        options: data,
+      });
     }
     return [{ type: 'bind', source: target, options: ['rbind'] }];
   }
@@ -38,7 +44,11 @@ export class HostMounts {
 
   async #target(key: ActiveKey): Promise<string> {
     const { MergedDir } = await this.#storage.describe(key);
-    if (MergedDir === undefined) throw new HakoError('HOST_UNSUPPORTED', 'This storage driver has no place for a host mount (MergedDir). Use overlay2, or leave out hostMount.');
+    if (MergedDir === undefined)
+      throw new HakoError(
+        'HOST_UNSUPPORTED',
+        'This storage driver has no place for a host mount (MergedDir). Use overlay2, or leave out hostMount.',
+      );
     return MergedDir;
   }
 }

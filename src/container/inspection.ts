@@ -1,13 +1,14 @@
 import type { ContainerId } from '../base/ids.ts';
 import type { Degradation } from '../contracts/isolation.ts';
-import type { IsolationPlan } from '../contracts/privilege-mode.ts';
 import type { PluginReference } from '../contracts/plugin-definition.ts';
+import type { IsolationPlan } from '../contracts/privilege-mode.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import type { LogService } from '../log/log-service.ts';
 import type { IsolationPlanner } from './isolation.ts';
 import { loggedContainer } from './logged-container.ts';
-import { type ContainerSettings, parseContainerOptions } from './options.ts';
+import type { ContainerSettings } from './options.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
+import { optionsOf } from './record-options.ts';
 import { commandOf } from './spec/index.ts';
 import type { StateReader } from './state-reader.ts';
 
@@ -44,7 +45,12 @@ export class Inspector {
   readonly #storage: { readonly name: string; readonly driver: StorageDriver };
   readonly #logs: LogService;
 
-  constructor(states: StateReader, planner: IsolationPlanner, storage: { readonly name: string; readonly driver: StorageDriver }, logs: LogService) {
+  constructor(
+    states: StateReader,
+    planner: IsolationPlanner,
+    storage: { readonly name: string; readonly driver: StorageDriver },
+    logs: LogService,
+  ) {
     this.#states = states;
     this.#planner = planner;
     this.#storage = storage;
@@ -53,7 +59,7 @@ export class Inspector {
 
   summary(record: ContainerRecord): ContainerSummary {
     const { id, name, image, createdAt, state } = this.#states.refresh(record);
-    const options = parseContainerOptions(record.options);
+    const options = optionsOf(record);
     return {
       id,
       name,
@@ -67,7 +73,7 @@ export class Inspector {
 
   async inspect(record: ContainerRecord): Promise<ContainerInspection> {
     const [{ plan, degraded }, data, logPath] = await Promise.all([
-      this.#planner.plan(record.id, record.mode, parseContainerOptions(record.options)),
+      this.#planner.plan(record.id, record.mode, optionsOf(record)),
       this.#storage.driver.describe(record.id as string as ActiveKey),
       this.#logs.path(loggedContainer(record, this.#states.directory(record.id))),
     ]);

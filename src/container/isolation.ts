@@ -1,5 +1,5 @@
-import { type CgroupPlan, planCgroup, resolveResources } from '../cgroup/index.ts';
 import type { ContainerId } from '../base/ids.ts';
+import { type CgroupPlan, planCgroup, resolveResources } from '../cgroup/index.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import type { Degradation } from '../contracts/isolation.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
@@ -33,7 +33,12 @@ export class IsolationPlanner {
   readonly #modes: PrivilegeModeSource;
   readonly #resolve: (nameOrId: string) => ContainerId;
 
-  constructor(host: HostInfo, native: NativeBinding, modes: PrivilegeModeSource, resolve: (nameOrId: string) => ContainerId) {
+  constructor(
+    host: HostInfo,
+    native: NativeBinding,
+    modes: PrivilegeModeSource,
+    resolve: (nameOrId: string) => ContainerId,
+  ) {
     this.#host = host;
     this.#native = native;
     this.#modes = modes;
@@ -41,16 +46,36 @@ export class IsolationPlanner {
   }
 
   /** @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED`, `HAKO_ERR_INVALID_OPTION`, `HAKO_ERR_INVALID_SECCOMP_PROFILE` */
-  async plan(id: ContainerId, mode: Omit<PluginReference<'privilege'>, 'kind'>, options: ParsedContainerOptions): Promise<Isolation> {
+  async plan(
+    id: ContainerId,
+    mode: Omit<PluginReference<'privilege'>, 'kind'>,
+    options: ParsedContainerOptions,
+  ): Promise<Isolation> {
     const request = await isolationRequest(options, this.#host, this.#resolve);
     const plan = (await this.#modes.mode(mode)).plan(request);
-    const cgroup = planCgroup(this.#host.cgroup, { id, resources: await resolveResources(options.resources, blockDeviceNumber), defaultPids, deviceRules: plan.deviceRules });
-    return { plan, cgroup, seccomp: this.seccomp(plan, plan.capabilities.bounding), degraded: [...plan.degraded, ...cgroup.degraded] };
+    const cgroup = planCgroup(this.#host.cgroup, {
+      id,
+      resources: await resolveResources(options.resources, blockDeviceNumber),
+      defaultPids,
+      deviceRules: plan.deviceRules,
+    });
+    return {
+      plan,
+      cgroup,
+      seccomp: this.seccomp(plan, plan.capabilities.bounding),
+      degraded: [...plan.degraded, ...cgroup.degraded],
+    };
   }
 
   /** The filter for a process with these capabilities: profiles allow more calls to those who have the right to them. */
   seccomp({ seccomp }: IsolationPlan, capabilities: readonly string[]): SeccompProgram {
     if (seccomp === 'unconfined') return null;
-    return compileSeccompProfile({ profile: seccomp, architecture: this.#host.architecture, capabilities, kernel: this.#host.kernel, native: this.#native });
+    return compileSeccompProfile({
+      profile: seccomp,
+      architecture: this.#host.architecture,
+      capabilities,
+      kernel: this.#host.kernel,
+      native: this.#native,
+    });
   }
 }

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { join } from 'node:path';
 import { Socket } from 'node:net';
+import { join } from 'node:path';
 import { HakoError } from '../base/errors.ts';
 import type { NativeBinding, SpawnedProcess } from '../contracts/native-binding.ts';
 import { CONTROL_SOCKET, type StartedFrame, type StartRequest } from '../native/protocol.ts';
@@ -29,7 +29,12 @@ export class SupervisorLauncher {
    * @param extra - descriptors of namespaces to join, in the order in which the request names them
    * @param signal - ends the supervisor, and with it all that it had made
    */
-  async launch(directory: string, extra: readonly number[], request: Promise<StartRequest>, signal?: AbortSignal): Promise<LaunchedSupervisor> {
+  async launch(
+    directory: string,
+    extra: readonly number[],
+    request: Promise<StartRequest>,
+    signal?: AbortSignal,
+  ): Promise<LaunchedSupervisor> {
     // Looked at when the supervisor is there: until then a failure is nobody's.
     request.catch(() => {});
     const [ours, theirs] = this.#native.socketPair();
@@ -38,7 +43,11 @@ export class SupervisorLauncher {
     const state = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       const executable = await this.#sealed();
-      child = await this.#native.spawn({ executable, argv: ['hako-supervisor', String(extra.length), roomForTitle], fds: [theirs, state, ...extra] });
+      child = await this.#native.spawn({
+        executable,
+        argv: ['hako-supervisor', String(extra.length), roomForTitle],
+        fds: [theirs, state, ...extra],
+      });
     } catch (error) {
       await session.close();
       throw error;
@@ -100,7 +109,13 @@ function dial(path: string): Promise<SupervisorSession | null> {
     const socket = new Socket();
     const failed = (error: NodeJS.ErrnoException): void => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(null);
-      else reject(new HakoError('SUPERVISOR_LOST', `The container's supervisor cannot be reached: ${error.message}.`, { cause: error, path }));
+      else
+        reject(
+          new HakoError('SUPERVISOR_LOST', `The container's supervisor cannot be reached: ${error.message}.`, {
+            cause: error,
+            path,
+          }),
+        );
     };
     socket.once('error', failed);
     socket.connect({ path }, () => {

@@ -1,11 +1,11 @@
 import type { LoggedContainer } from '../log/log-service.ts';
-import { parseContainerOptions } from './options.ts';
 import type { ContainerRecord } from './record.ts';
+import { optionsOf } from './record-options.ts';
 import { commandOf, containerEnv, hostnameOf } from './spec/index.ts';
 
 /** What log drivers may know of a container. */
 export function loggedContainer(record: ContainerRecord, directory: string): LoggedContainer {
-  const options = parseContainerOptions(record.options);
+  const options = optionsOf(record);
   return {
     id: record.id,
     name: record.name,

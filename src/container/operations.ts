@@ -15,8 +15,9 @@ import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
 import { loggedContainer } from './logged-container.ts';
-import { type ExecOptions, parseContainerOptions } from './options.ts';
+import type { ExecOptions } from './options.ts';
 import type { ContainerRecord } from './record.ts';
+import { optionsOf } from './record-options.ts';
 import type { Remover } from './remover.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
@@ -67,7 +68,7 @@ export class ContainerOperations {
     const record = this.#record(id);
     const supervised = await this.#supervision.find(record);
     if (supervised === null) return this.#lastExit(record);
-    const settings = parseContainerOptions(record.options);
+    const settings = optionsOf(record);
     supervised.session.signal(
       signalNumber(options.stopSignal ?? settings.stopSignal ?? record.imageDefaults.stopSignal ?? 'SIGTERM'),
     );

@@ -41,7 +41,12 @@ export const stateSchema = z.discriminatedUnion('status', [
   }),
   z.object({ status: z.literal('exited'), startedAt: time.nullable(), ...exitSchema.shape }),
   // Its supervisor and its exit record are gone: a power cut, or somebody's `kill -9` and `rm`.
-  z.object({ status: z.literal('lost'), startedAt: time.nullable(), reason: z.string(), cgroups: z.array(groupSchema) }),
+  z.object({
+    status: z.literal('lost'),
+    startedAt: time.nullable(),
+    reason: z.string(),
+    cgroups: z.array(groupSchema),
+  }),
   // A persisted intent: whoever opens the root next finishes it.
   z.object({ status: z.literal('removing'), cgroups: z.array(groupSchema) }),
 ]);
@@ -64,8 +69,8 @@ const imageDefaultsSchema: z.ZodType<ContainerDefaults> = z.object({
 
 const referenceSchema = z.object({ driver: z.string(), options: z.record(z.string(), z.json()) });
 
-/** What `create` settled for good, and the state. */
-export const recordSchema = z.object({
+/** What `create` settled for good. */
+export const settledSchema = z.object({
   id: z.string().refine((text): text is ContainerId => isContainerId(text), 'not a container id'),
   name: z.string(),
   createdAt: time,
@@ -78,7 +83,8 @@ export const recordSchema = z.object({
   options: z.json(),
   /** The image's as they were: a container does not change when its image's name moves on. */
   imageDefaults: imageDefaultsSchema,
-  state: stateSchema,
 });
 
-export type ContainerRecord = z.infer<typeof recordSchema>;
+export type SettledRecord = z.infer<typeof settledSchema>;
+
+export type ContainerRecord = SettledRecord & { readonly state: ContainerState };

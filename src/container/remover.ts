@@ -3,8 +3,8 @@ import { removeGroups } from '../cgroup/index.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import type { HostMounts } from './host-mounts.ts';
-import { parseContainerOptions } from './options.ts';
 import type { ContainerRecord } from './record.ts';
+import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
 
@@ -19,7 +19,13 @@ export class Remover {
   readonly #hostMounts: HostMounts;
   readonly #native: NativeBinding;
 
-  constructor(repository: ContainerRepository, states: StateReader, storage: StorageDriver, hostMounts: HostMounts, native: NativeBinding) {
+  constructor(
+    repository: ContainerRepository,
+    states: StateReader,
+    storage: StorageDriver,
+    hostMounts: HostMounts,
+    native: NativeBinding,
+  ) {
     this.#repository = repository;
     this.#states = states;
     this.#storage = storage;
@@ -39,7 +45,7 @@ export class Remover {
   async removeFiles(record: ContainerRecord): Promise<void> {
     const key = record.id as string as ActiveKey;
     try {
-      if (parseContainerOptions(record.options).hostMount) await this.#hostMounts.unmount(key);
+      if (optionsOf(record).hostMount) await this.#hostMounts.unmount(key);
       await this.#storage.remove(key);
     } catch (error) {
       if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;

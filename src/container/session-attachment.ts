@@ -7,7 +7,11 @@ import type { Attachment } from './attachment.ts';
  *
  * @param close - what closing means: an attachment's own session is closed, the owner's session is not
  */
-export function sessionAttachment(session: SupervisorSession, exited: Promise<ExitResult>, close: () => Promise<void>): Attachment {
+export function sessionAttachment(
+  session: SupervisorSession,
+  exited: Promise<ExitResult>,
+  close: () => Promise<void>,
+): Attachment {
   return {
     stdin: session.stdin,
     stdout: session.stdout,

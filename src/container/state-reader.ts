@@ -28,7 +28,8 @@ export class StateReader {
     const state = this.#trueState(record);
     if (state === record.state) return record;
     // Only if nobody else has moved it on meanwhile: another process may be starting it anew.
-    if (!this.#repository.changeState(record.id, record.state.status, state)) return this.#repository.find(record.id) ?? record;
+    if (!this.#repository.changeState(record.id, record.state.status, state))
+      return this.#repository.find(record.id) ?? record;
     return { ...record, state };
   }
 
@@ -44,7 +45,11 @@ export class StateReader {
   }
 
   /** The record is read after the process was looked at: a supervisor that has gone wrote it before it went. */
-  #stateOf(id: ContainerId, claim: Extract<ContainerState, { status: 'running' | 'starting' }>, alive: boolean): ContainerState {
+  #stateOf(
+    id: ContainerId,
+    claim: Extract<ContainerState, { status: 'running' | 'starting' }>,
+    alive: boolean,
+  ): ContainerState {
     const startedAt = claim.status === 'running' ? claim.startedAt : null;
     const exit = readExitRecord(this.directory(id));
     if (exit !== null) return exitedState(startedAt, exit);

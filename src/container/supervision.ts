@@ -37,7 +37,12 @@ export class Supervision {
   readonly #launcher: SupervisorLauncher;
   readonly #listener: SupervisionListener;
 
-  constructor(repository: ContainerRepository, states: StateReader, launcher: SupervisorLauncher, listener: SupervisionListener) {
+  constructor(
+    repository: ContainerRepository,
+    states: StateReader,
+    launcher: SupervisorLauncher,
+    listener: SupervisionListener,
+  ) {
     this.#repository = repository;
     this.#states = states;
     this.#launcher = launcher;
@@ -71,7 +76,11 @@ export class Supervision {
    */
   async require(record: ContainerRecord): Promise<Supervised> {
     const supervised = await this.find(record);
-    if (supervised === null) throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' is not running (${this.#states.refresh(record).state.status}). Start it first.`);
+    if (supervised === null)
+      throw new HakoError(
+        'CONTAINER_NOT_RUNNING',
+        `Container '${record.name}' is not running (${this.#states.refresh(record).state.status}). Start it first.`,
+      );
     return supervised;
   }
 
@@ -107,7 +116,8 @@ export class Supervision {
   #recordEnd(record: ContainerRecord, exit: ExitResult): ExitResult {
     this.#live.delete(record.id);
     const current = this.#repository.find(record.id);
-    if (current?.state.status === 'running') this.#repository.changeState(record.id, 'running', exitedState(current.state.startedAt, exit));
+    if (current?.state.status === 'running')
+      this.#repository.changeState(record.id, 'running', exitedState(current.state.startedAt, exit));
     this.#listener.exited(record, exit);
     return exit;
   }

@@ -9,8 +9,8 @@ import { IsolationPlanner } from '../container/isolation.ts';
 import { SupervisorLauncher } from '../container/launcher.ts';
 import { loggedContainer } from '../container/logged-container.ts';
 import { ContainerOperations } from '../container/operations.ts';
-import { parseContainerOptions } from '../container/options.ts';
 import type { ContainerRecord } from '../container/record.ts';
+import { optionsOf } from '../container/record-options.ts';
 import { Remover } from '../container/remover.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import { StateReader } from '../container/state-reader.ts';
@@ -50,7 +50,9 @@ interface ContainerSurroundings {
 }
 
 /** Puts together what containers need, and puts right what others have left. */
-export async function composeContainers(around: ContainerSurroundings): Promise<{ containers: Containers<ImageChoice>; close(): Promise<void> }> {
+export async function composeContainers(
+  around: ContainerSurroundings,
+): Promise<{ containers: Containers<ImageChoice>; close(): Promise<void> }> {
   const { injector, plugins, storage, paths, native, services, host, defaults, events, warn } = around;
   const repository = injector.get<ContainerRepository>(ContainerRepositoryToken);
   const states = new StateReader(repository, paths.containers);
@@ -66,10 +68,17 @@ export async function composeContainers(around: ContainerSurroundings): Promise<
       if (exit.oomKilled) events.emit('container:oom', event(record));
     },
     logRotated: (record) => {
-      logs.rotated(loggedContainer(record, states.directory(record.id))).catch((error: unknown) => warn(`A rotated log file of '${record.name}' could not be compressed.`, error));
+      logs
+        .rotated(loggedContainer(record, states.directory(record.id)))
+        .catch((error: unknown) => warn(`A rotated log file of '${record.name}' could not be compressed.`, error));
     },
   });
-  const planner: IsolationPlanner = new IsolationPlanner(host, native, { mode: (reference) => plugins.instance('privilege', reference) }, (name) => containers.resolve(name));
+  const planner: IsolationPlanner = new IsolationPlanner(
+    host,
+    native,
+    { mode: (reference) => plugins.instance('privilege', reference) },
+    (name) => containers.resolve(name),
+  );
   const hostMounts = new HostMounts(storage, services);
   const remover = new Remover(repository, states, storage, hostMounts, native);
   const inspector = new Inspector(states, planner, { name: defaults.storage.driver, driver: storage }, logs);
@@ -127,7 +136,7 @@ export async function composeContainers(around: ContainerSurroundings): Promise<
 async function endContainers(supervision: Supervision, operations: ContainerOperations): Promise<void> {
   await Promise.all(
     supervision.live().map(async ({ record, session, owned }) => {
-      const { detached, ephemeral } = parseContainerOptions(record.options);
+      const { detached, ephemeral } = optionsOf(record);
       if (!owned || detached) return session.close();
       if (ephemeral) return operations.removeIfPresent(record.id);
       await operations.stop(record.id, { timeout: 0 });

@@ -68,7 +68,9 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   injector.value(TreeWorkerToken, new NativeTreeWorker(worker));
 
   const closing = new AbortController();
-  const plugins = opened.use(new PluginRegistry({ root: paths.root, host, native: services, signal: closing.signal, warn }));
+  const plugins = opened.use(
+    new PluginRegistry({ root: paths.root, host, native: services, signal: closing.signal, warn }),
+  );
   opened.defer(() => closing.abort());
   for (const plugin of [...builtinPlugins, ...options.plugins]) plugins.register(plugin);
 
@@ -81,7 +83,8 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   const storage = new HostRootStorage(await plugins.instance('storage', defaults.storage), paths.root);
   injector.value(StorageDriverToken, storage);
 
-  for (const service of [ContentStore, UnpackService, ImageImporter, GarbageCollector, ImageService]) injector.service<unknown>(service);
+  for (const service of [ContentStore, UnpackService, ImageImporter, GarbageCollector, ImageService])
+    injector.service<unknown>(service);
   await injector.get(ContentStore).open();
   const ownershipOf = async (mode: typeof defaults.mode) => (await plugins.instance('privilege', mode)).ownership;
   // Until the mode is known nothing of the root's has been touched.
@@ -90,7 +93,20 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     return host.uid !== 0 && ownership.kind === 'mapped' ? ownership.idMappings : null;
   };
   const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode));
-  const { containers, close } = await composeContainers({ injector, plugins, storage, paths, native, services, host, defaults, ownershipOf, openGroups, events, warn });
+  const { containers, close } = await composeContainers({
+    injector,
+    plugins,
+    storage,
+    paths,
+    native,
+    services,
+    host,
+    defaults,
+    ownershipOf,
+    openGroups,
+    events,
+    warn,
+  });
   opened.defer(close);
 
   const held = opened.move();
@@ -122,7 +138,10 @@ function composeState(injector: Injector, database: Database, warn: (message: st
 function packageVersion(): string {
   for (const up of ['../../', '../../../']) {
     try {
-      const { name, version } = JSON.parse(readFileSync(new URL(`${up}package.json`, import.meta.url), 'utf8')) as { name?: string; version?: string };
+      const { name, version } = JSON.parse(readFileSync(new URL(`${up}package.json`, import.meta.url), 'utf8')) as {
+        name?: string;
+        version?: string;
+      };
       if (name === 'libhako' && version !== undefined) return version;
     } catch {
       // Not there: this file runs from dist/, one level deeper.

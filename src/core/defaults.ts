@@ -8,7 +8,15 @@ import { vfs } from '../../plugins/storage/vfs/index.ts';
 import type { Plugin } from '../contracts/plugin-definition.ts';
 
 /** The only place that names the built-in plugins. */
-export const builtinPlugins = [overlay2, vfs, privileged, normal, rootless, jsonFile, none] as unknown as readonly Plugin[];
+export const builtinPlugins = [
+  overlay2,
+  vfs,
+  privileged,
+  normal,
+  rootless,
+  jsonFile,
+  none,
+] as unknown as readonly Plugin[];
 
 /** The first that the host supports. */
 export const preferredStorage = ['overlay2', 'vfs'] as const;

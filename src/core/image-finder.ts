@@ -1,18 +1,22 @@
 import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerImage, ImageFinder } from '../container/container-image.ts';
+import type { PluginReference } from '../contracts/plugin-definition.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
 import type { ActiveKey } from '../contracts/storage-driver.ts';
 import type { HostRootStorage } from '../image/host/host-root-storage.ts';
 import type { Image } from '../image/image.ts';
 import type { ImageService } from '../image/image-service.ts';
 import { initSnapshot } from '../image/snapshot-names.ts';
-import type { PluginReference } from '../contracts/plugin-definition.ts';
 import type { ImageChoice } from './runtime.ts';
 
 type Mode = Omit<PluginReference<'privilege'>, 'kind'>;
 
 /** Joins containers to images: finds the one that is named, and prepares snapshots on it. */
-export function imageFinder(images: ImageService, storage: HostRootStorage, ownershipOf: (mode: Mode) => Promise<FileOwnership>): ImageFinder<ImageChoice> {
+export function imageFinder(
+  images: ImageService,
+  storage: HostRootStorage,
+  ownershipOf: (mode: Mode) => Promise<FileOwnership>,
+): ImageFinder<ImageChoice> {
   return async (choice) => {
     const image = typeof choice === 'string' ? await images.get(choice) : choice;
     return {
@@ -27,7 +31,12 @@ export function imageFinder(images: ImageService, storage: HostRootStorage, owne
     } satisfies ContainerImage;
   };
 
-  async function prepare(image: Image, ownership: FileOwnership, key: ActiveKey, options: Parameters<ContainerImage['prepare']>[2]): Promise<void> {
+  async function prepare(
+    image: Image,
+    ownership: FileOwnership,
+    key: ActiveKey,
+    options: Parameters<ContainerImage['prepare']>[2],
+  ): Promise<void> {
     try {
       // The container's record is there already, and keeps the image: a snapshot that exists will go on to.
       await storage.prepare(key, initSnapshot(image.layers.at(-1)?.chainId ?? null, ownership), options);

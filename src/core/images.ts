@@ -76,5 +76,7 @@ async function toSource(source: string | ImageSource): Promise<ImageSource> {
   if (typeof source !== 'string') return source;
   const node = await stat(source).catch(() => null);
   if (node?.isDirectory() !== true) return { kind: 'archive', archive: source };
-  return existsSync(join(source, 'oci-layout')) ? { kind: 'oci-layout', path: source } : { kind: 'rootfs', rootfs: source };
+  return existsSync(join(source, 'oci-layout'))
+    ? { kind: 'oci-layout', path: source }
+    : { kind: 'rootfs', rootfs: source };
 }

@@ -26,15 +26,28 @@ export interface RuntimeOptions extends OperationOptions {
 }
 
 const reference = z.union([
-  z.string().min(1).transform((driver) => ({ driver, options: {} })),
+  z
+    .string()
+    .min(1)
+    .transform((driver) => ({ driver, options: {} })),
   z.object({ driver: z.string().min(1), options: z.record(z.string(), z.json()) }),
 ]);
 
-const path = z.string().min(1).refine((text) => !text.includes('\0'), 'must not hold a NUL byte');
+const path = z
+  .string()
+  .min(1)
+  .refine((text) => !text.includes('\0'), 'must not hold a NUL byte');
 
 const schema = z.strictObject({
   root: path.optional(),
-  plugins: z.array(z.custom<Plugin>((value) => typeof value === 'function' && 'kind' in value && 'id' in value, 'must be what definePlugin returns')).default([]),
+  plugins: z
+    .array(
+      z.custom<Plugin>(
+        (value) => typeof value === 'function' && 'kind' in value && 'id' in value,
+        'must be what definePlugin returns',
+      ),
+    )
+    .default([]),
   storage: reference.optional(),
   mode: reference.optional(),
   log: reference.optional(),
@@ -53,5 +66,7 @@ export function parseRuntimeOptions({ signal: _, ...options }: RuntimeOptions): 
       ? `unknown option ${issue.keys.map((key) => `'${key}'`).join(', ')} (known: ${Object.keys(schema.shape).join(', ')})`
       : `${issue.path.join('.') || 'options'}: ${issue.message}`,
   );
-  throw new HakoError('INVALID_OPTION', `Runtime.open does not accept these options: ${sentences.join('; ')}.`, { cause: result.error });
+  throw new HakoError('INVALID_OPTION', `Runtime.open does not accept these options: ${sentences.join('; ')}.`, {
+    cause: result.error,
+  });
 }

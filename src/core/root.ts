@@ -36,7 +36,11 @@ export function prepareRoot(root: string): RuntimePaths {
   try {
     mkdirSync(absolute, { recursive: true, mode: 0o700 });
     if (statSync(absolute).uid !== process.getuid?.()) {
-      throw new HakoError('PERMISSION_DENIED', `${absolute} belongs to another user. Choose a directory of your own: Runtime.open({ root }).`, { path: absolute });
+      throw new HakoError(
+        'PERMISSION_DENIED',
+        `${absolute} belongs to another user. Choose a directory of your own: Runtime.open({ root }).`,
+        { path: absolute },
+      );
     }
     chmodSync(absolute, 0o700);
     mkdirSync(paths.containers, { recursive: true, mode: 0o700 });
@@ -44,12 +48,16 @@ export function prepareRoot(root: string): RuntimePaths {
   } catch (cause) {
     if (cause instanceof HakoError) throw cause;
     const errno = (cause as NodeJS.ErrnoException).code;
-    throw new HakoError('PERMISSION_DENIED', `The root ${absolute} cannot be made: ${(cause as Error).message}. Choose a directory that you can write: Runtime.open({ root }).`, {
-      cause,
-      path: absolute,
-      operation: 'mkdir',
-      ...(errno === undefined ? {} : { errno }),
-    });
+    throw new HakoError(
+      'PERMISSION_DENIED',
+      `The root ${absolute} cannot be made: ${(cause as Error).message}. Choose a directory that you can write: Runtime.open({ root }).`,
+      {
+        cause,
+        path: absolute,
+        operation: 'mkdir',
+        ...(errno === undefined ? {} : { errno }),
+      },
+    );
   }
   return paths;
 }

@@ -1,13 +1,13 @@
-import { EventEmitter } from 'eventemitter3';
+import type { EventEmitter } from 'eventemitter3';
 import { HakoError } from '../base/errors.ts';
-import { collect, defaultMaxOutput } from '../container/collect.ts';
 import type { ProgramResult } from '../container/attachment.ts';
+import { collect, defaultMaxOutput } from '../container/collect.ts';
 import type { Containers, CreateOptions } from '../container/containers.ts';
 import type { RuntimeEvents } from '../contracts/events.ts';
 import type { Plugin } from '../contracts/plugin-definition.ts';
 import type { Image } from '../image/image.ts';
-import type { Images } from './images.ts';
 import { compose } from './compose.ts';
+import type { Images } from './images.ts';
 import type { RuntimeInfo } from './info.ts';
 import { parseRuntimeOptions, type RuntimeOptions } from './options.ts';
 
@@ -94,8 +94,15 @@ export class Runtime implements AsyncDisposable {
    */
   async run({ input, maxOutput = defaultMaxOutput, ...options }: RunOptions): Promise<ProgramResult> {
     const { signal } = options;
-    await using container = await this.containers.create({ ...options, ephemeral: true, stdin: input !== undefined } as CreateOptions<ImageChoice>);
-    const attachment = await container.start({ attach: { stdin: input !== undefined }, ...(signal === undefined ? {} : { signal }) });
+    await using container = await this.containers.create({
+      ...options,
+      ephemeral: true,
+      stdin: input !== undefined,
+    } as CreateOptions<ImageChoice>);
+    const attachment = await container.start({
+      attach: { stdin: input !== undefined },
+      ...(signal === undefined ? {} : { signal }),
+    });
     if (input !== undefined) attachment.stdin.on('error', () => {}).end(input);
     const abort = () => void container.kill().catch(() => {});
     signal?.addEventListener('abort', abort, { once: true });
@@ -130,7 +137,8 @@ export class Runtime implements AsyncDisposable {
   }
 
   #open(): RuntimeParts {
-    if (this.#closing !== undefined) throw new HakoError('RUNTIME_CLOSED', 'This runtime has been closed. Open another with Runtime.open().');
+    if (this.#closing !== undefined)
+      throw new HakoError('RUNTIME_CLOSED', 'This runtime has been closed. Open another with Runtime.open().');
     return this.#parts;
   }
 }

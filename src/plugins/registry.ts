@@ -4,7 +4,15 @@ import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
-import { type Plugin, type PluginContext, type PluginContracts, type PluginKind, type PluginReference, type ProbeResult, pluginApi } from '../contracts/plugin-definition.ts';
+import {
+  type Plugin,
+  type PluginContext,
+  type PluginContracts,
+  type PluginKind,
+  type PluginReference,
+  type ProbeResult,
+  pluginApi,
+} from '../contracts/plugin-definition.ts';
 import { parsePluginOptions } from './define-plugin.ts';
 
 /** What the registry needs of the runtime to bring plugins to life. */
@@ -43,18 +51,30 @@ export class PluginRegistry implements AsyncDisposable {
   /** @throws HakoError `HAKO_ERR_PLUGIN_EXISTS`, `HAKO_ERR_PLUGIN_API_MISMATCH`, `HAKO_ERR_INVALID_OPTION` */
   register(plugin: Plugin): void {
     if (!(plugin.kind in pluginApi)) {
-      throw new HakoError('INVALID_OPTION', `A plugin of kind '${plugin.kind}' is not known (known: ${Object.keys(pluginApi).join(', ')}).`);
+      throw new HakoError(
+        'INVALID_OPTION',
+        `A plugin of kind '${plugin.kind}' is not known (known: ${Object.keys(pluginApi).join(', ')}).`,
+      );
     }
     if (plugin.api !== pluginApi[plugin.kind]) {
-      throw new HakoError('PLUGIN_API_MISMATCH', `The ${plugin.kind} plugin '${plugin.id}' has contract version ${plugin.api}; this hako has ${pluginApi[plugin.kind]}.`);
+      throw new HakoError(
+        'PLUGIN_API_MISMATCH',
+        `The ${plugin.kind} plugin '${plugin.id}' has contract version ${plugin.api}; this hako has ${pluginApi[plugin.kind]}.`,
+      );
     }
     if (!idPattern.test(plugin.id)) {
-      throw new HakoError('INVALID_OPTION', `'${plugin.id}' cannot be a plugin's id: use lower-case letters, digits and dashes.`);
+      throw new HakoError(
+        'INVALID_OPTION',
+        `'${plugin.id}' cannot be a plugin's id: use lower-case letters, digits and dashes.`,
+      );
     }
     const key = `${plugin.kind}/${plugin.id}`;
     const known = this.#plugins.get(key);
     if (known !== undefined && known !== plugin) {
-      throw new HakoError('PLUGIN_EXISTS', `There is a ${plugin.kind} plugin '${plugin.id}' already. Give yours another id.`);
+      throw new HakoError(
+        'PLUGIN_EXISTS',
+        `There is a ${plugin.kind} plugin '${plugin.id}' already. Give yours another id.`,
+      );
     }
     this.#plugins.set(key, plugin);
   }
@@ -64,13 +84,20 @@ export class PluginRegistry implements AsyncDisposable {
     const plugin = this.#plugins.get(`${kind}/${id}`);
     if (plugin === undefined) {
       const known = [...this.#plugins.values()].filter((other) => other.kind === kind).map((other) => other.id);
-      throw new HakoError('PLUGIN_NOT_FOUND', `There is no ${kind} plugin '${id}' (there are: ${known.join(', ') || 'none'}). Pass it to Runtime.open({ plugins }) or register it.`);
+      throw new HakoError(
+        'PLUGIN_NOT_FOUND',
+        `There is no ${kind} plugin '${id}' (there are: ${known.join(', ') || 'none'}). Pass it to Runtime.open({ plugins }) or register it.`,
+      );
     }
     return plugin as unknown as Plugin<K>;
   }
 
   list(): readonly PluginInfo[] {
-    return [...this.#plugins.values()].map((plugin) => ({ kind: plugin.kind, id: plugin.id, probe: this.#probe(plugin) }));
+    return [...this.#plugins.values()].map((plugin) => ({
+      kind: plugin.kind,
+      id: plugin.id,
+      probe: this.#probe(plugin),
+    }));
   }
 
   /**
@@ -112,7 +139,10 @@ export class PluginRegistry implements AsyncDisposable {
     return instance;
   }
 
-  async #create<K extends PluginKind>(kind: K, reference: Omit<PluginReference<K>, 'kind'>): Promise<PluginContracts[K]> {
+  async #create<K extends PluginKind>(
+    kind: K,
+    reference: Omit<PluginReference<K>, 'kind'>,
+  ): Promise<PluginContracts[K]> {
     const plugin = this.find(kind, reference.driver);
     const options = parsePluginOptions(plugin, reference.options);
     this.#requireSupport(plugin);
@@ -123,7 +153,11 @@ export class PluginRegistry implements AsyncDisposable {
 
   #requireSupport(plugin: Pick<Plugin, 'kind' | 'id' | 'probe'>): void {
     const probe = this.#probe(plugin);
-    if (!probe.supported) throw new HakoError('PLUGIN_UNSUPPORTED', `The ${plugin.kind} driver '${plugin.id}' cannot work on this host: ${probe.reason}`);
+    if (!probe.supported)
+      throw new HakoError(
+        'PLUGIN_UNSUPPORTED',
+        `The ${plugin.kind} driver '${plugin.id}' cannot work on this host: ${probe.reason}`,
+      );
   }
 
   #probe(plugin: Pick<Plugin, 'probe'>): ProbeResult {
@@ -132,7 +166,10 @@ export class PluginRegistry implements AsyncDisposable {
 
   #context(plugin: { readonly kind: PluginKind; readonly id: string }): PluginContext {
     // A storage driver's layers lie where users of Docker look for them; the others rarely keep anything.
-    const directory = join(this.#pluginHost.root, plugin.kind === 'storage' ? plugin.id : join('plugins', plugin.kind, plugin.id));
+    const directory = join(
+      this.#pluginHost.root,
+      plugin.kind === 'storage' ? plugin.id : join('plugins', plugin.kind, plugin.id),
+    );
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const { host, native } = this.#pluginHost;
     return {

@@ -17,8 +17,12 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
   const scratch = mkdtempSync(join(tmpdir(), 'hako-cli-'));
   const hako = (args: readonly string[], input = ''): Promise<Outcome> =>
     new Promise((resolve) => {
-      const child = execFile(process.execPath, ['--disable-warning=ExperimentalWarning', built.cli, '--root', join(scratch, 'root'), ...args], { timeout: 30_000 }, (error, stdout, stderr) =>
-        resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr }),
+      const child = execFile(
+        process.execPath,
+        ['--disable-warning=ExperimentalWarning', built.cli, '--root', join(scratch, 'root'), ...args],
+        { timeout: 30_000 },
+        (error, stdout, stderr) =>
+          resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr }),
       );
       child.stdin?.end(input);
     });
@@ -31,8 +35,14 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   it('runs a program with its streams and its exit code', async () => {
-    expect(await hako(['run', '--rm', 'bb:1', 'sh', '-c', 'echo out; echo err >&2; exit 5'])).toEqual({ code: 5, stdout: 'out\n', stderr: 'err\n' });
-    expect(await hako(['run', '--rm', '-i', '-e', 'A=b', '-w', '/home', 'bb:1', 'sh', '-c', 'cat; echo $A; pwd'], 'typed\n')).toEqual({ code: 0, stdout: 'typed\nb\n/home\n', stderr: '' });
+    expect(await hako(['run', '--rm', 'bb:1', 'sh', '-c', 'echo out; echo err >&2; exit 5'])).toEqual({
+      code: 5,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    });
+    expect(
+      await hako(['run', '--rm', '-i', '-e', 'A=b', '-w', '/home', 'bb:1', 'sh', '-c', 'cat; echo $A; pwd'], 'typed\n'),
+    ).toEqual({ code: 0, stdout: 'typed\nb\n/home\n', stderr: '' });
   });
 
   it("has Docker's exit codes", async () => {
@@ -45,11 +55,26 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
   });
 
   it('keeps a detached container, and works on it', async () => {
-    const { code, stdout } = await hako(['run', '-d', '--name', 'kept', '-l', 'a=b', 'bb:1', 'sh', '-c', 'echo line; exec sleep 60']);
+    const { code, stdout } = await hako([
+      'run',
+      '-d',
+      '--name',
+      'kept',
+      '-l',
+      'a=b',
+      'bb:1',
+      'sh',
+      '-c',
+      'echo line; exec sleep 60',
+    ]);
     expect(code).toBe(0);
     const id = stdout.trim();
     expect((await hako(['ps'])).stdout).toMatch(new RegExp(`${id.slice(0, 12)} +bb:1 .* Up .* kept\n`));
-    expect(JSON.parse((await hako(['ps', '--format', 'json'])).stdout)).toMatchObject({ id, name: 'kept', labels: { a: 'b' } });
+    expect(JSON.parse((await hako(['ps', '--format', 'json'])).stdout)).toMatchObject({
+      id,
+      name: 'kept',
+      labels: { a: 'b' },
+    });
     expect(await hako(['exec', '-u', 'app', 'kept', 'id', '-un'])).toEqual({ code: 0, stdout: 'app\n', stderr: '' });
     expect((await hako(['exec', 'kept', 'sh', '-c', 'exit 9'])).code).toBe(9);
     expect((await hako(['logs', 'kept'])).stdout).toBe('line\n');

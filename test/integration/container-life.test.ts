@@ -37,7 +37,11 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
 
   it('goes through created, running, exited, and starts again', async () => {
     await using events = recorded(test.runtime);
-    const container = await test.runtime.containers.create({ image, name: 'life', command: ['sh', '-c', 'echo $$; sleep 0.1; exit 3'] });
+    const container = await test.runtime.containers.create({
+      image,
+      name: 'life',
+      command: ['sh', '-c', 'echo $$; sleep 0.1; exit 3'],
+    });
     expect((await container.inspect()).state).toEqual({ status: 'created' });
     const exits: number[] = [];
     container.on('exit', ({ exitCode }) => exits.push(exitCode));
@@ -45,16 +49,32 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
       await container.start();
       expect((await container.inspect()).state.status).toBe('running');
       expect((await container.wait()).exitCode).toBe(3);
-      expect((await container.inspect()).state).toMatchObject({ status: 'exited', exitCode: 3, signal: 0, oomKilled: false });
+      expect((await container.inspect()).state).toMatchObject({
+        status: 'exited',
+        exitCode: 3,
+        signal: 0,
+        oomKilled: false,
+      });
     }
     expect(exits).toEqual([3, 3]);
     await container.remove();
     expect((await rejection(container.inspect())).code).toBe('HAKO_ERR_CONTAINER_NOT_FOUND');
-    expect(events.names).toEqual(['container:create', 'container:start', 'container:exit', 'container:start', 'container:exit', 'container:remove']);
+    expect(events.names).toEqual([
+      'container:create',
+      'container:start',
+      'container:exit',
+      'container:start',
+      'container:exit',
+      'container:remove',
+    ]);
   });
 
   it('keeps what was written from one start to the next', async () => {
-    await using container = await test.runtime.containers.create({ image, command: ['sh', '-c', 'echo x >> /kept; wc -l < /kept'], ephemeral: true });
+    await using container = await test.runtime.containers.create({
+      image,
+      command: ['sh', '-c', 'echo x >> /kept; wc -l < /kept'],
+      ephemeral: true,
+    });
     await container.start();
     await container.wait();
     const attachment = await container.start({ attach: {} });
@@ -63,30 +83,52 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
   });
 
   it('refuses to start what runs, to remove what runs, and a name that is taken', async () => {
-    await using container = await test.runtime.containers.create({ image, name: 'busy', command: ['sleep', '60'], ephemeral: true });
+    await using container = await test.runtime.containers.create({
+      image,
+      name: 'busy',
+      command: ['sleep', '60'],
+      ephemeral: true,
+    });
     await container.start();
     expect((await rejection(container.start())).code).toBe('HAKO_ERR_CONTAINER_ALREADY_STARTED');
     expect((await rejection(container.remove())).code).toBe('HAKO_ERR_CONTAINER_RUNNING');
-    expect((await rejection(test.runtime.containers.create({ image, name: 'busy' }))).code).toBe('HAKO_ERR_CONTAINER_NAME_IN_USE');
+    expect((await rejection(test.runtime.containers.create({ image, name: 'busy' }))).code).toBe(
+      'HAKO_ERR_CONTAINER_NAME_IN_USE',
+    );
     await container.remove({ force: true });
   });
 
   it('stops by the signal, and kills after the timeout', async () => {
-    const polite = await test.runtime.containers.create({ image, command: ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.05; done'] });
+    const polite = await test.runtime.containers.create({
+      image,
+      command: ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.05; done'],
+    });
     await polite.start();
     expect(await polite.stop({ timeout: 10 })).toMatchObject({ exitCode: 5, signal: null });
     await polite.remove();
 
-    const stubborn = await test.runtime.containers.create({ image, command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'] });
+    const stubborn = await test.runtime.containers.create({
+      image,
+      command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'],
+    });
     await stubborn.start();
     expect(await stubborn.stop({ timeout: 0.2 })).toMatchObject({ exitCode: 137, signal: 9 });
     await stubborn.remove();
   });
 
   it('execs with user, environment, directory and stdin', async () => {
-    await using container = await test.runtime.containers.create({ image, command: ['sleep', '60'], env: { A: '1' }, ephemeral: true });
+    await using container = await test.runtime.containers.create({
+      image,
+      command: ['sleep', '60'],
+      env: { A: '1' },
+      ephemeral: true,
+    });
     await container.start();
-    const result = await container.exec(['sh', '-c', 'id -u; id -g; id -G; echo $A$B; pwd; exit 4'], { user: 'app', env: { B: '2' }, workingDirectory: '/home/app' });
+    const result = await container.exec(['sh', '-c', 'id -u; id -g; id -G; echo $A$B; pwd; exit 4'], {
+      user: 'app',
+      env: { B: '2' },
+      workingDirectory: '/home/app',
+    });
     expect(result.exitCode).toBe(4);
     expect(result.stdout.toString()).toBe('1000\n1000\n1000 10 50\n12\n/home/app\n');
     const cat = await container.startExec(['cat'], { stdin: true });
@@ -99,8 +141,12 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
 
   it('aborts a run and an exec with the reason that was given', async () => {
     const reason = new Error('enough');
-    await expect(test.runtime.run({ image, command: ['sleep', '60'], signal: AbortSignal.timeout(300) })).rejects.toMatchObject({ name: 'TimeoutError' });
-    await expect(test.runtime.run({ image, command: ['true'], signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(
+      test.runtime.run({ image, command: ['sleep', '60'], signal: AbortSignal.timeout(300) }),
+    ).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(test.runtime.run({ image, command: ['true'], signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
     await using container = await test.runtime.containers.create({ image, command: ['sleep', '60'], ephemeral: true });
     await container.start();
     const aborter = new AbortController();
@@ -110,15 +156,28 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
   });
 
   it('attaches several readers to one program', async () => {
-    await using container = await test.runtime.containers.create({ image, command: ['sh', '-c', 'read line; echo "got $line"'], stdin: true, ephemeral: true });
+    await using container = await test.runtime.containers.create({
+      image,
+      command: ['sh', '-c', 'read line; echo "got $line"'],
+      stdin: true,
+      ephemeral: true,
+    });
     const first = await container.start({ attach: { stdin: true } });
     const second = await container.attach();
     first.stdin.end('word\n');
-    for (const attachment of [first, second]) expect(Buffer.concat(await attachment.stdout.toArray()).toString()).toBe('got word\n');
+    for (const attachment of [first, second])
+      expect(Buffer.concat(await attachment.stdout.toArray()).toString()).toBe('got word\n');
   });
 
   it('gives a terminal its size, and a new one', async () => {
-    await using container = await test.runtime.containers.create({ image, command: ['sh', '-c', 'stty size; read x; stty size'], tty: true, stdin: true, terminalSize: { rows: 30, columns: 90 }, ephemeral: true });
+    await using container = await test.runtime.containers.create({
+      image,
+      command: ['sh', '-c', 'stty size; read x; stty size'],
+      tty: true,
+      stdin: true,
+      terminalSize: { rows: 30, columns: 90 },
+      ephemeral: true,
+    });
     const attachment = await container.start({ attach: { stdin: true } });
     let output = '';
     attachment.stdout.on('data', (chunk) => {
@@ -141,7 +200,8 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
 
   it('is found by name, id and the beginning of an id', async () => {
     const container = await test.runtime.containers.create({ image, name: 'findable' });
-    for (const name of ['findable', container.id, container.id.slice(0, 12)]) expect((await test.runtime.containers.get(name)).id).toBe(container.id);
+    for (const name of ['findable', container.id, container.id.slice(0, 12)])
+      expect((await test.runtime.containers.get(name)).id).toBe(container.id);
     expect((await rejection(test.runtime.containers.get('nobody'))).code).toBe('HAKO_ERR_CONTAINER_NOT_FOUND');
     await container.remove();
   });
@@ -153,13 +213,19 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
   });
 
   it('shows where the root lies, and mounts it on the host when asked to', async () => {
-    await using container = await test.runtime.containers.create({ image, command: ['sh', '-c', 'echo hi > /note; sleep 60'], hostMount: true, ephemeral: true });
+    await using container = await test.runtime.containers.create({
+      image,
+      command: ['sh', '-c', 'echo hi > /note; sleep 60'],
+      hostMount: true,
+      ephemeral: true,
+    });
     await container.start();
     const { graphDriver } = await container.inspect();
     const { LowerDir, UpperDir, WorkDir, MergedDir } = graphDriver.data;
     expect(graphDriver.name).toBe('overlay2');
     expect(LowerDir?.split(':')[0]).toMatch(/-init\/diff$/);
-    for (const path of [...(LowerDir ?? '').split(':'), UpperDir ?? '', WorkDir ?? '', MergedDir ?? '']) expect(existsSync(path), path).toBe(true);
+    for (const path of [...(LowerDir ?? '').split(':'), UpperDir ?? '', WorkDir ?? '', MergedDir ?? ''])
+      expect(existsSync(path), path).toBe(true);
     await expect.poll(() => existsSync(join(MergedDir ?? '', 'note'))).toBe(true);
   });
 });
@@ -183,7 +249,12 @@ describeWith({ root: true, tools: ['busybox'] }, 'several runtimes', () => {
   it('find a detached container again, with its log and exit', async () => {
     await using test = await openRuntime();
     const second = await Runtime.open({ root: test.root });
-    const made = await second.containers.create({ image, name: 'survivor', command: ['sh', '-c', 'echo before; while [ ! -e /go ]; do sleep 0.02; done; echo after; exit 9'], detached: true });
+    const made = await second.containers.create({
+      image,
+      name: 'survivor',
+      command: ['sh', '-c', 'echo before; while [ ! -e /go ]; do sleep 0.02; done; echo after; exit 9'],
+      detached: true,
+    });
     await made.start();
     await second.close();
 
@@ -204,7 +275,10 @@ describeWith({ root: true, tools: ['busybox'] }, 'several runtimes', () => {
     const container = await second.containers.create({ image, name: 'mortal', command: ['sleep', '60'] });
     await container.start();
     await second.close();
-    expect((await (await test.runtime.containers.get('mortal')).inspect()).state).toMatchObject({ status: 'exited', exitCode: 137 });
+    expect((await (await test.runtime.containers.get('mortal')).inspect()).state).toMatchObject({
+      status: 'exited',
+      exitCode: 137,
+    });
     await (await test.runtime.containers.get('mortal')).remove();
     expect(() => second.containers).toThrow(/closed/);
   });
@@ -213,11 +287,13 @@ describeWith({ root: true, tools: ['busybox'] }, 'several runtimes', () => {
 /** The names of a runtime's events from here on. */
 function recorded(runtime: Runtime): AsyncDisposable & { readonly names: readonly string[] } {
   const names: string[] = [];
-  const stops = (['container:create', 'container:start', 'container:exit', 'container:remove'] as const).map((event) => {
-    const listener = () => void names.push(event);
-    runtime.on(event, listener);
-    return () => runtime.off(event, listener);
-  });
+  const stops = (['container:create', 'container:start', 'container:exit', 'container:remove'] as const).map(
+    (event) => {
+      const listener = () => void names.push(event);
+      runtime.on(event, listener);
+      return () => runtime.off(event, listener);
+    },
+  );
   return {
     names,
     [Symbol.asyncDispose]: async () => {
@@ -232,7 +308,11 @@ describeWith({ root: true, tools: ['busybox'] }, 'control groups', () => {
     const { host } = await test.runtime.info();
     const parents = [...new Set(Object.values(host.cgroup.controllers))];
     // Other tests run beside this one: a parent that holds their containers' groups stays.
-    const idle = () => parents.filter((parent) => existsSync(parent) && !readdirSync(parent, { withFileTypes: true }).some((entry) => entry.isDirectory()));
+    const idle = () =>
+      parents.filter(
+        (parent) =>
+          existsSync(parent) && !readdirSync(parent, { withFileTypes: true }).some((entry) => entry.isDirectory()),
+      );
     await (await Runtime.open({ root: test.root })).close();
     expect(idle()).toEqual([]);
     expect((await test.runtime.run({ image, command: ['true'] })).exitCode).toBe(0);

@@ -8,7 +8,10 @@ import { describeWith } from '../support/requires.ts';
 import { busyboxImage as image, openRuntime } from '../support/test-runtime.ts';
 
 /** A process of its own that starts a container, says so, and waits to be killed. */
-async function startElsewhere(root: string, options: Record<string, unknown>): Promise<ChildProcess & { readonly pid: number }> {
+async function startElsewhere(
+  root: string,
+  options: Record<string, unknown>,
+): Promise<ChildProcess & { readonly pid: number }> {
   const program = `
     import { Runtime } from ${JSON.stringify(built.entry)};
     const runtime = await Runtime.open({ root: ${JSON.stringify(root)} });
@@ -17,7 +20,9 @@ async function startElsewhere(root: string, options: Record<string, unknown>): P
     console.log((await container.inspect()).state.pid);
     setInterval(() => {}, 1000);
   `;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [pid] = await once(child.stdout, 'data');
   return Object.assign(child, { containerPid: Number(pid) }) as never;
 }
@@ -52,14 +57,24 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'kill -9 
     await expect.poll(() => isDead(containerPid)).toBe(true);
     await using next = await Runtime.open({ root: test.root });
     const container = await next.containers.get('mortal');
-    await expect.poll(async () => (await container.inspect()).state).toMatchObject({ status: 'exited', exitCode: 137, signal: 9 });
+    await expect
+      .poll(async () => (await container.inspect()).state)
+      .toMatchObject({ status: 'exited', exitCode: 137, signal: 9 });
     expect(await texts(container)).toEqual(['begun']);
     await container.remove();
   });
 
   it('leaves a detached container to the next runtime, with every line of its log', async () => {
     await using test = await openRuntime();
-    const child = await startElsewhere(test.root, { name: 'survivor', detached: true, command: ['sh', '-c', 'for i in $(seq 500); do echo $i; done; while [ ! -e /go ]; do sleep 0.02; done; for i in $(seq 501 1000); do echo $i; done; exit 6'] });
+    const child = await startElsewhere(test.root, {
+      name: 'survivor',
+      detached: true,
+      command: [
+        'sh',
+        '-c',
+        'for i in $(seq 500); do echo $i; done; while [ ! -e /go ]; do sleep 0.02; done; for i in $(seq 501 1000); do echo $i; done; exit 6',
+      ],
+    });
     await killNode(child);
     await using next = await Runtime.open({ root: test.root });
     const container = await next.containers.get('survivor');

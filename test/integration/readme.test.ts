@@ -26,7 +26,9 @@ function blocks(): readonly Block[] {
 
 /** What the comments behind printing statements promise, in order. */
 function promises(code: string): readonly string[] {
-  return [...code.matchAll(/^\s*(?:console\.log|process\.stdout\.write)\(.*\);\s*\/\/ (.+)$/gm)].map(([, text]) => text ?? '');
+  return [...code.matchAll(/^\s*(?:console\.log|process\.stdout\.write)\(.*\);\s*\/\/ (.+)$/gm)].map(
+    ([, text]) => text ?? '',
+  );
 }
 
 describe('the README', () => {
@@ -48,22 +50,43 @@ describe('the README', () => {
     expect(blocks().length).toBeGreaterThan(7);
   });
 
-  it.each(blocks().map((block, index) => ({ ...block, index })))('does what it says under "$heading"', ({ code, index }) => {
-    const file = join(directory, `block-${index}.ts`);
-    writeFileSync(file, `const imageDirectory: string = ${JSON.stringify(join(scratch, 'image'))};\n${code}\nvoid imageDirectory;\n`);
-    const output = execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', file], { cwd: scratch, encoding: 'utf8', env: { ...process.env, HAKO_ROOT: join(scratch, 'root') }, timeout: 60_000 });
-    let rest = output.split('\n');
-    for (const promise of promises(code)) {
-      const at = rest.indexOf(promise);
-      expect(at, `'${promise}' in the output:\n${output}`).toBeGreaterThanOrEqual(0);
-      rest = rest.slice(at + 1);
-    }
-  });
+  it.each(blocks().map((block, index) => ({ ...block, index })))(
+    'does what it says under "$heading"',
+    ({ code, index }) => {
+      const file = join(directory, `block-${index}.ts`);
+      writeFileSync(
+        file,
+        `const imageDirectory: string = ${JSON.stringify(join(scratch, 'image'))};\n${code}\nvoid imageDirectory;\n`,
+      );
+      const output = execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
+        cwd: scratch,
+        encoding: 'utf8',
+        env: { ...process.env, HAKO_ROOT: join(scratch, 'root') },
+        timeout: 60_000,
+      });
+      let rest = output.split('\n');
+      for (const promise of promises(code)) {
+        const at = rest.indexOf(promise);
+        expect(at, `'${promise}' in the output:\n${output}`).toBeGreaterThanOrEqual(0);
+        rest = rest.slice(at + 1);
+      }
+    },
+  );
 
   it('type-checks', () => {
     const config = join(directory, 'tsconfig.json');
-    writeFileSync(config, JSON.stringify({ extends: '../../tsconfig.json', compilerOptions: { noEmit: true, noUnusedLocals: false, rootDir: '../..', outDir: '../../dist' }, include: ['./*.ts'] }));
-    const { status, stdout } = spawnSync(join(repository, 'node_modules/.bin/tsc'), ['-p', config], { cwd: repository, encoding: 'utf8' });
+    writeFileSync(
+      config,
+      JSON.stringify({
+        extends: '../../tsconfig.json',
+        compilerOptions: { noEmit: true, noUnusedLocals: false, rootDir: '../..', outDir: '../../dist' },
+        include: ['./*.ts'],
+      }),
+    );
+    const { status, stdout } = spawnSync(join(repository, 'node_modules/.bin/tsc'), ['-p', config], {
+      cwd: repository,
+      encoding: 'utf8',
+    });
     expect(stdout).toBe('');
     expect(status).toBe(0);
   });

@@ -7,7 +7,38 @@ import { findTool } from './requires.ts';
 /** The reference of the image that {@link openRuntime} imports. */
 export const busyboxImage = 'busybox:test';
 
-const applets = ['sh', 'true', 'false', 'echo', 'cat', 'sleep', 'ls', 'id', 'head', 'tail', 'dd', 'stty', 'tty', 'mount', 'hostname', 'pwd', 'env', 'printf', 'mkdir', 'ln', 'rm', 'wc', 'grep', 'kill', 'seq', 'yes', 'touch', 'stat', 'readlink', 'ps'];
+const applets = [
+  'sh',
+  'true',
+  'false',
+  'echo',
+  'cat',
+  'sleep',
+  'ls',
+  'id',
+  'head',
+  'tail',
+  'dd',
+  'stty',
+  'tty',
+  'mount',
+  'hostname',
+  'pwd',
+  'env',
+  'printf',
+  'mkdir',
+  'ln',
+  'rm',
+  'wc',
+  'grep',
+  'kill',
+  'seq',
+  'yes',
+  'touch',
+  'stat',
+  'readlink',
+  'ps',
+];
 
 /** A root filesystem of busybox alone. */
 export function writeBusyboxRoot(directory: string): string {
@@ -16,7 +47,10 @@ export function writeBusyboxRoot(directory: string): string {
   for (const name of ['bin', 'etc', 'root', 'home/app']) mkdirSync(join(directory, name), { recursive: true });
   copyFileSync(busybox, join(directory, 'bin/busybox'));
   for (const applet of applets) symlinkSync('busybox', join(directory, 'bin', applet));
-  writeFileSync(join(directory, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home/app:/bin/sh\n1000:x:0:0:a name that is a number:/:/bin/sh\n');
+  writeFileSync(
+    join(directory, 'etc/passwd'),
+    'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home/app:/bin/sh\n1000:x:0:0:a name that is a number:/:/bin/sh\n',
+  );
   writeFileSync(join(directory, 'etc/group'), 'root:x:0:\napp:x:1000:\nstaff:x:50:app\nwheel:x:10:app,root\n');
   return directory;
 }
@@ -31,7 +65,10 @@ export async function openRuntime(options: Omit<RuntimeOptions, 'root'> = {}): P
   const directory = mkdtempSync(join(tmpdir(), 'hako-runtime-'));
   const root = join(directory, 'root');
   const runtime = await Runtime.open({ ...options, root });
-  await runtime.images.import({ kind: 'rootfs', rootfs: writeBusyboxRoot(join(directory, 'rootfs')), config: { cmd: ['/bin/sh'] } }, { reference: busyboxImage });
+  await runtime.images.import(
+    { kind: 'rootfs', rootfs: writeBusyboxRoot(join(directory, 'rootfs')), config: { cmd: ['/bin/sh'] } },
+    { reference: busyboxImage },
+  );
   return {
     runtime,
     root,

@@ -15,7 +15,8 @@ export const execCommand: Command = {
       env: { type: 'string', short: 'e', multiple: true },
     });
     const [name, ...command] = rest;
-    if (name === undefined || command.length === 0) throw new HakoError('INVALID_OPTION', 'Name a container and a command: hako exec CONTAINER COMMAND [ARG…].');
+    if (name === undefined || command.length === 0)
+      throw new HakoError('INVALID_OPTION', 'Name a container and a command: hako exec CONTAINER COMMAND [ARG…].');
     const runtime = await openRuntime();
     const container = await runtime.containers.get(name);
     const interactive = values.interactive === true;

@@ -14,7 +14,10 @@ export const infoCommand: Command = {
       return 0;
     }
     const { host } = info;
-    const supports = Object.entries(host).filter((entry): entry is [string, Support] => typeof entry[1] === 'object' && entry[1] !== null && 'supported' in entry[1]);
+    const supports = Object.entries(host).filter(
+      (entry): entry is [string, Support] =>
+        typeof entry[1] === 'object' && entry[1] !== null && 'supported' in entry[1],
+    );
     const lines: [string, string][] = [
       ['hako', info.version],
       ['root', info.root],
@@ -26,8 +29,14 @@ export const infoCommand: Command = {
       ['cgroups', host.cgroup.layout],
       ...Object.keys(host.cgroup.controllers).map((name): [string, string] => [`  ${name}`, 'yes']),
       ...Object.entries(host.cgroup.missing).map(([name, reason]): [string, string] => [`  ${name}`, `no: ${reason}`]),
-      ...supports.map(([name, support]): [string, string] => [name, support.supported ? 'yes' : `no: ${support.reason}`]),
-      ...info.plugins.map(({ kind, id, probe }): [string, string] => [`plugin ${kind}/${id}`, probe.supported ? 'yes' : `no: ${probe.reason}`]),
+      ...supports.map(([name, support]): [string, string] => [
+        name,
+        support.supported ? 'yes' : `no: ${support.reason}`,
+      ]),
+      ...info.plugins.map(({ kind, id, probe }): [string, string] => [
+        `plugin ${kind}/${id}`,
+        probe.supported ? 'yes' : `no: ${probe.reason}`,
+      ]),
     ];
     io.stdout.write(lines.map(([name, value]) => `${`${name}:`.padEnd(26)}${value}\n`).join(''));
     return 0;

@@ -30,7 +30,9 @@ export const psCommand: Command = {
       format: { type: 'string' },
     });
     const runtime = await openRuntime();
-    const containers = (await runtime.containers.list()).filter(({ state }) => values.all === true || state.status === 'running');
+    const containers = (await runtime.containers.list()).filter(
+      ({ state }) => values.all === true || state.status === 'running',
+    );
     if (values.quiet === true) io.stdout.write(containers.map(({ id }) => `${id.slice(0, 12)}\n`).join(''));
     else if (values.format === 'json') io.stdout.write(containers.map((each) => `${JSON.stringify(each)}\n`).join(''));
     else {

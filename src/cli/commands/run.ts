@@ -50,7 +50,8 @@ export const runCommand: Command = {
   async run({ args, io, openRuntime }: CommandContext): Promise<number> {
     const { values, rest } = parseLeading(args, options);
     const [image, ...command] = rest;
-    if (image === undefined) throw new HakoError('INVALID_OPTION', 'Name an image: hako run [OPTIONS] IMAGE [COMMAND [ARG…]].');
+    if (image === undefined)
+      throw new HakoError('INVALID_OPTION', 'Name an image: hako run [OPTIONS] IMAGE [COMMAND [ARG…]].');
     const runtime = await openRuntime();
     const container = await runtime.containers.create(containerOptions(values, image, command));
     try {
@@ -67,12 +68,15 @@ export const runCommand: Command = {
 };
 
 async function runAttached(container: Container, values: Values, io: CommandContext['io']): Promise<number> {
-  const attachment = await container.start({ attach: { stdin: values.interactive === true, stdout: true, stderr: true } });
+  const attachment = await container.start({
+    attach: { stdin: values.interactive === true, stdout: true, stderr: true },
+  });
   return connectTerminal(attachment, { interactive: values.interactive === true, tty: values.tty === true }, io);
 }
 
 function containerOptions(values: Values, image: string, command: readonly string[]): CreateOptions<ImageChoice> {
-  const number = (name: 'cpus' | 'cpu-shares' | 'pids-limit') => (values[name] === undefined ? undefined : Number(values[name]));
+  const number = (name: 'cpus' | 'cpu-shares' | 'pids-limit') =>
+    values[name] === undefined ? undefined : Number(values[name]);
   const resources = {
     memory: values.memory,
     memorySwap: values['memory-swap'],
@@ -104,7 +108,10 @@ function containerOptions(values: Values, image: string, command: readonly strin
     capabilities: defined({ add: values['cap-add'], drop: values['cap-drop'] }),
     resources: defined(resources),
     stopSignal: values['stop-signal'],
-    log: values['log-driver'] === undefined && values['log-opt'] === undefined ? undefined : { driver: values['log-driver'] ?? 'json-file', options: parsePairs(values['log-opt']) },
+    log:
+      values['log-driver'] === undefined && values['log-opt'] === undefined
+        ? undefined
+        : { driver: values['log-driver'] ?? 'json-file', options: parsePairs(values['log-opt']) },
   });
 }
 
@@ -116,7 +123,10 @@ function defined<T extends object>(value: { [K in keyof T]: T[K] | undefined }):
 function parseVolume(text: string) {
   const [source, target, flags = ''] = text.split(':');
   if (source === undefined || target === undefined || !source.startsWith('/')) {
-    throw new HakoError('INVALID_OPTION', `'${text}' is not a volume: write /directory/of/the/host:/directory/of/the/container[:ro].`);
+    throw new HakoError(
+      'INVALID_OPTION',
+      `'${text}' is not a volume: write /directory/of/the/host:/directory/of/the/container[:ro].`,
+    );
   }
   return { type: 'bind' as const, source, target, readonly: flags.split(',').includes('ro') };
 }
@@ -125,6 +135,7 @@ function namespaceChoice(text: string | undefined) {
   if (text === undefined || text === 'none' || text === 'private') return text === undefined ? undefined : 'private';
   if (text === 'host') return 'host';
   const container = /^container:(.+)$/.exec(text)?.[1];
-  if (container === undefined) throw new HakoError('INVALID_OPTION', `'${text}' is not a namespace: write none, host or container:NAME.`);
+  if (container === undefined)
+    throw new HakoError('INVALID_OPTION', `'${text}' is not a namespace: write none, host or container:NAME.`);
   return { container };
 }

@@ -6,7 +6,10 @@ export const stopCommand: Command = {
   usage: 'stop [-s SIGNAL] [-t SECONDS] CONTAINER…',
 
   async run({ args, io, openRuntime }) {
-    const { values, positionals } = parseStrictly(args, { signal: { type: 'string', short: 's' }, time: { type: 'string', short: 't' } });
+    const { values, positionals } = parseStrictly(args, {
+      signal: { type: 'string', short: 's' },
+      time: { type: 'string', short: 't' },
+    });
     if (positionals.length === 0) throw new HakoError('INVALID_OPTION', 'Name at least one container.');
     const runtime = await openRuntime();
     for (const name of positionals) {

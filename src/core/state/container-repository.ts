@@ -1,14 +1,18 @@
 import { HakoError } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
-import { type ContainerRecord, recordSchema } from '../../container/record.ts';
+import { type ContainerRecord, type SettledRecord, settledSchema, stateSchema } from '../../container/record.ts';
 import type { ContainerRepository } from '../../container/repository.ts';
 import type { Database } from './database.ts';
 import type { Quarantine } from './quarantine.ts';
+
+/** Records kept parsed; far more than run at once on one machine. */
+const parsedLimit = 10_000;
 
 /** Containers' records in the state store. One that does not read is put into `quarantine` and passed over. */
 export class SqliteContainerRepository implements ContainerRepository {
   readonly #db: Database;
   readonly #quarantine: Quarantine;
+  readonly #parsed = new Map<string, { readonly text: string; readonly record: SettledRecord }>();
 
   constructor(db: Database, quarantine: Quarantine) {
     this.#db = db;
@@ -29,7 +33,11 @@ export class SqliteContainerRepository implements ContainerRepository {
       );
     } catch (cause) {
       if (!String((cause as Error).message).includes('containers.name')) throw cause;
-      throw new HakoError('CONTAINER_NAME_IN_USE', `There is a container named '${container.name}' already. Remove it, or choose another name.`, { cause });
+      throw new HakoError(
+        'CONTAINER_NAME_IN_USE',
+        `There is a container named '${container.name}' already. Remove it, or choose another name.`,
+        { cause },
+      );
     }
   }
 
@@ -38,7 +46,14 @@ export class SqliteContainerRepository implements ContainerRepository {
   }
 
   changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean {
-    return this.#db.run("UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?", JSON.stringify(to), id, from) === 1;
+    return (
+      this.#db.run(
+        "UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?",
+        JSON.stringify(to),
+        id,
+        from,
+      ) === 1
+    );
   }
 
   find(id: ContainerId): ContainerRecord | null {
@@ -46,10 +61,17 @@ export class SqliteContainerRepository implements ContainerRepository {
   }
 
   resolve(nameOrId: string): ContainerRecord | null {
-    const byName = this.#read(this.#db.get('SELECT id, record, state FROM containers WHERE name = ? OR id = ?', nameOrId, nameOrId));
+    const byName = this.#read(
+      this.#db.get('SELECT id, record, state FROM containers WHERE name = ? OR id = ?', nameOrId, nameOrId),
+    );
     if (byName !== null || !/^[0-9a-f]{4,63}$/.test(nameOrId)) return byName;
-    const rows = this.#db.all('SELECT id, record, state FROM containers WHERE id >= ? AND id < ? LIMIT 2', nameOrId, `${nameOrId}g`);
-    if (rows.length > 1) throw new HakoError('INVALID_NAME', `More than one container's id begins with '${nameOrId}'. Write more of it.`);
+    const rows = this.#db.all(
+      'SELECT id, record, state FROM containers WHERE id >= ? AND id < ? LIMIT 2',
+      nameOrId,
+      `${nameOrId}g`,
+    );
+    if (rows.length > 1)
+      throw new HakoError('INVALID_NAME', `More than one container's id begins with '${nameOrId}'. Write more of it.`);
     return this.#read(rows[0]);
   }
 
@@ -66,15 +88,29 @@ export class SqliteContainerRepository implements ContainerRepository {
 
   delete(id: ContainerId): void {
     this.#db.run('DELETE FROM containers WHERE id = ?', id);
+    this.#parsed.delete(id);
   }
 
   #read(row: Record<string, unknown> | undefined): ContainerRecord | null {
     if (row === undefined) return null;
     try {
-      return recordSchema.parse({ ...JSON.parse(String(row['record'])), state: JSON.parse(String(row['state'])) });
+      return {
+        ...this.#settled(String(row['id']), String(row['record'])),
+        state: stateSchema.parse(JSON.parse(String(row['state']))),
+      };
     } catch (error) {
       this.#quarantine.take('containers', row, error);
       return null;
     }
+  }
+
+  /** What never changes of a container is parsed once: a start reads its record half a dozen times. */
+  #settled(id: string, text: string): SettledRecord {
+    const known = this.#parsed.get(id);
+    if (known?.text === text) return known.record;
+    const record = settledSchema.parse(JSON.parse(text));
+    if (this.#parsed.size >= parsedLimit) this.#parsed.clear();
+    this.#parsed.set(id, { text, record });
+    return record;
   }
 }

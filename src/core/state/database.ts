@@ -20,12 +20,18 @@ export class Database implements Disposable {
   constructor(path: string) {
     try {
       this.#db = new DatabaseSync(path);
-      this.#db.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON`);
+      this.#db.exec(
+        `PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON`,
+      );
     } catch (cause) {
-      throw new HakoError('STATE_CORRUPT', `The state store ${path} cannot be opened: ${(cause as Error).message}. Move the file away to start with an empty one.`, {
-        cause,
-        path,
-      });
+      throw new HakoError(
+        'STATE_CORRUPT',
+        `The state store ${path} cannot be opened: ${(cause as Error).message}. Move the file away to start with an empty one.`,
+        {
+          cause,
+          path,
+        },
+      );
     }
     this.#migrate(path);
   }
@@ -72,9 +78,13 @@ export class Database implements Disposable {
 
   #migrate(path: string): void {
     if (this.#version() > migrations.length) {
-      throw new HakoError('STATE_TOO_NEW', `The state store ${path} was written by a newer hako (schema ${this.#version()}, this one knows ${migrations.length}). Upgrade libhako.`, {
-        path,
-      });
+      throw new HakoError(
+        'STATE_TOO_NEW',
+        `The state store ${path} was written by a newer hako (schema ${this.#version()}, this one knows ${migrations.length}). Upgrade libhako.`,
+        {
+          path,
+        },
+      );
     }
     if (this.#version() === migrations.length) return;
     this.transaction(() => {

@@ -41,7 +41,12 @@ export class SqliteImageRepository implements ImageRepository {
 
   findByPrefix(hexPrefix: string, limit: number): readonly Digest[] {
     return this.#db
-      .all('SELECT id FROM images WHERE id >= ? AND id < ? LIMIT ?', `sha256:${hexPrefix}`, `sha256:${hexPrefix}g`, limit)
+      .all(
+        'SELECT id FROM images WHERE id >= ? AND id < ? LIMIT ?',
+        `sha256:${hexPrefix}`,
+        `sha256:${hexPrefix}g`,
+        limit,
+      )
       .map((row) => row['id'] as Digest);
   }
 
@@ -57,7 +62,11 @@ export class SqliteImageRepository implements ImageRepository {
   }
 
   setReference(reference: string, id: Digest): void {
-    this.#db.run('INSERT INTO image_references (reference, image_id) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image_id = excluded.image_id', reference, id);
+    this.#db.run(
+      'INSERT INTO image_references (reference, image_id) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image_id = excluded.image_id',
+      reference,
+      id,
+    );
   }
 
   deleteReference(reference: string): void {
@@ -65,11 +74,17 @@ export class SqliteImageRepository implements ImageRepository {
   }
 
   resolveReference(reference: string): Digest | null {
-    return (this.#db.get('SELECT image_id FROM image_references WHERE reference = ?', reference)?.['image_id'] as Digest | undefined) ?? null;
+    return (
+      (this.#db.get('SELECT image_id FROM image_references WHERE reference = ?', reference)?.['image_id'] as
+        | Digest
+        | undefined) ?? null
+    );
   }
 
   referencesOf(id: Digest): readonly string[] {
-    return this.#db.all('SELECT reference FROM image_references WHERE image_id = ? ORDER BY reference', id).map((row) => String(row['reference']));
+    return this.#db
+      .all('SELECT reference FROM image_references WHERE image_id = ? ORDER BY reference', id)
+      .map((row) => String(row['reference']));
   }
 
   #read(row: Record<string, unknown> | undefined): ImageRecord | null {

@@ -14,7 +14,12 @@ export class SqliteLeaseRepository implements LeaseRepository {
   }
 
   insertLease(lease: LeaseRecord): void {
-    this.#db.run('INSERT INTO leases (id, purpose, expires_at) VALUES (?, ?, ?)', lease.id, lease.purpose, lease.expiresAt);
+    this.#db.run(
+      'INSERT INTO leases (id, purpose, expires_at) VALUES (?, ?, ?)',
+      lease.id,
+      lease.purpose,
+      lease.expiresAt,
+    );
   }
 
   addResource(leaseId: string, resource: ResourceKey): boolean {
@@ -38,7 +43,9 @@ export class SqliteLeaseRepository implements LeaseRepository {
   }
 
   leasedResources(): ReadonlySet<ResourceKey> {
-    return new Set(this.#db.all('SELECT DISTINCT resource FROM lease_resources').map((row) => row['resource'] as ResourceKey));
+    return new Set(
+      this.#db.all('SELECT DISTINCT resource FROM lease_resources').map((row) => row['resource'] as ResourceKey),
+    );
   }
 
   insertRemoval(resource: ResourceKey): void {

@@ -15,9 +15,18 @@ export class Quarantine {
     const id = String(row['id']);
     const reason = (error as Error).message;
     this.#db.transaction(() => {
-      this.#db.run('INSERT INTO quarantine (kind, id, content, reason, found_at) VALUES (?, ?, ?, ?, ?)', table, id, JSON.stringify(row), reason, Date.now());
+      this.#db.run(
+        'INSERT INTO quarantine (kind, id, content, reason, found_at) VALUES (?, ?, ?, ?, ?)',
+        table,
+        id,
+        JSON.stringify(row),
+        reason,
+        Date.now(),
+      );
       this.#db.run(`DELETE FROM ${table} WHERE id = ?`, id);
     });
-    this.#warn(`The record ${id} of ${table} cannot be read and was put aside (table quarantine of the state store): ${reason}`);
+    this.#warn(
+      `The record ${id} of ${table} cannot be read and was put aside (table quarantine of the state store): ${reason}`,
+    );
   }
 }

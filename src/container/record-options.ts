@@ -1,0 +1,15 @@
+import { type ParsedContainerOptions, parseContainerOptions } from './options.ts';
+import type { ContainerRecord } from './record.ts';
+
+const known = new WeakMap<object, ParsedContainerOptions>();
+
+/** A container's options, parsed once for each record that was read: they are asked for at every step of a start. */
+export function optionsOf({ options }: Pick<ContainerRecord, 'options'>): ParsedContainerOptions {
+  if (typeof options !== 'object' || options === null) return parseContainerOptions(options);
+  let parsed = known.get(options);
+  if (parsed === undefined) {
+    parsed = parseContainerOptions(options);
+    known.set(options, parsed);
+  }
+  return parsed;
+}
