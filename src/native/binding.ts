@@ -34,9 +34,9 @@ interface Addon {
   tryLock(fd: number): Promise<boolean>;
   syncFilesystem(fd: number): Promise<void>;
   removeTree(path: string): Promise<void>;
-  readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
+  async readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
   compileSeccomp(rules: Uint8Array): Uint8Array;
-  mount(request: HostMountRequest): Promise<void>;
+  async mount(request: HostMountRequest): Promise<void>;
   unmount(target: string): Promise<void>;
   probe(): Promise<AddonProbe>;
 }
@@ -93,7 +93,7 @@ class AddonBinding implements NativeBinding {
     return later(() => this.#addon.sealExecutable(checkedText(path, 'path of a program')));
   }
 
-  spawn(request: SpawnRequest): Promise<SpawnedProcess> {
+  async spawn(request: SpawnRequest): Promise<SpawnedProcess> {
     if (request.argv.length === 0)
       throw new HakoError('INVALID_OPTION', 'A program needs at least its own name as argument; argv is empty.');
     for (const argument of request.argv) checkedText(argument, 'argument of a program');
@@ -155,7 +155,7 @@ class AddonBinding implements NativeBinding {
     return later(() => this.#addon.removeTree(checkedText(path, 'path')));
   }
 
-  readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null> {
+  async readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null> {
     if (!Number.isInteger(limit) || limit < 0 || limit > LARGEST_READ)
       throw new HakoError('INVALID_OPTION', `The limit of a file's size cannot be ${limit} bytes.`);
     return later(() => this.#addon.readFileInRoot(checkedText(root, 'root'), checkedText(path, 'path'), limit));
@@ -165,7 +165,7 @@ class AddonBinding implements NativeBinding {
     return now(() => this.#addon.compileSeccomp(rules));
   }
 
-  mount(request: HostMountRequest): Promise<void> {
+  async mount(request: HostMountRequest): Promise<void> {
     for (const text of [request.type, request.source, request.target, ...request.options.flat()])
       checkedText(text, 'mount');
     return later(() => this.#addon.mount(request));

@@ -89,12 +89,12 @@ describe('spawn', () => {
     await expect(native.spawn({ executable: shell, argv: ['sh'], fds: [999] })).rejects.toMatchObject({
       errno: 'EBADF',
     });
-    expect(() => native.spawn({ executable: shell, argv: [], fds: [] })).toThrowError(
-      expect.objectContaining({ code: 'HAKO_ERR_INVALID_OPTION' }),
-    );
-    expect(() => native.spawn({ executable: shell, argv: ['a\0b'], fds: [] })).toThrowError(
-      expect.objectContaining({ code: 'HAKO_ERR_INVALID_OPTION' }),
-    );
+    await expect(native.spawn({ executable: shell, argv: [], fds: [] })).rejects.toMatchObject({
+      code: 'HAKO_ERR_INVALID_OPTION',
+    });
+    await expect(native.spawn({ executable: shell, argv: ['a\0b'], fds: [] })).rejects.toMatchObject({
+      code: 'HAKO_ERR_INVALID_OPTION',
+    });
     expect(openDescriptors()).toBe(before);
     native.close(text);
   });
