@@ -34,9 +34,9 @@ interface Addon {
   tryLock(fd: number): Promise<boolean>;
   syncFilesystem(fd: number): Promise<void>;
   removeTree(path: string): Promise<void>;
-  async readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
+  readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
   compileSeccomp(rules: Uint8Array): Uint8Array;
-  async mount(request: HostMountRequest): Promise<void>;
+  mount(request: HostMountRequest): Promise<void>;
   unmount(target: string): Promise<void>;
   probe(): Promise<AddonProbe>;
 }
