@@ -6,8 +6,8 @@ import { rules } from './rules.mjs';
 /** Every import of src/ and plugins/ that the rules do not allow, and every cycle: one sentence each. */
 export function checkDependencies(root) {
   const files = typescriptFiles(root, ['src', 'plugins']);
-  const graph = new Map(files.map((file) => [file, importsOf(root, file)]));
   const violations = [];
+  const graph = new Map(files.map((file) => [file, importsOrNone(root, file, violations)]));
   for (const [file, imports] of graph) {
     for (const import_ of imports) {
       for (const rule of rules) {
@@ -27,6 +27,15 @@ export function checkDependencies(root) {
     violations.push(`${file} is listed in file-system-users.mjs and does not use node:fs: take its line out`);
   }
   return { files: files.length, violations };
+}
+
+function importsOrNone(root, file, violations) {
+  try {
+    return importsOf(root, file);
+  } catch (error) {
+    violations.push(`${file}: cannot be parsed: ${error.message.split('\n')[0]}`);
+    return [];
+  }
 }
 
 // A type goes away when it is compiled: it can make no cycle at run time.

@@ -34,6 +34,7 @@ const users = {
     'plugins/storage/overlay2/driver.ts',
     'plugins/storage/vfs/driver.ts',
     'src/plugins/snapshots/children.ts',
+    'src/plugins/snapshots/directory.ts',
     'src/plugins/snapshots/record.ts',
     'src/plugins/snapshots/snapshot-store.ts',
     'src/plugins/snapshots/spares.ts',
