@@ -1,6 +1,6 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,7 +21,9 @@ export function testContext(native: NativeServices = commandLineServices): TestC
   const directory = mkdtempSync(join(tmpdir(), 'hako-conformance-'));
   return {
     ...contextOn(directory, native),
-    [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+    [Symbol.dispose]: () => {
+      for (const [program, args] of removal(directory)) execFileSync(program, args);
+    },
   };
 }
 
@@ -62,8 +64,18 @@ function testHost(): HostInfo {
   };
 }
 
+/** overlayfs leaves directories that an ordinary user may not even look into, though they are their own. */
+function removal(path: string): readonly (readonly [program: string, args: readonly string[]])[] {
+  return [
+    ['sh', ['-c', 'test ! -e "$1" || chmod -R u+rwX -- "$1"', 'sh', path]],
+    ['rm', ['-rf', '--', path]],
+  ];
+}
+
 const commandLineServices: NativeServices = {
-  removeTree: async (path) => void (await run('rm', ['-rf', '--', path])),
+  removeTree: async (path) => {
+    for (const [program, args] of removal(path)) await run(program, args);
+  },
   copyTree: async (from, to, _idMappings, options) =>
     void (await run('cp', ['-a', '--reflink=auto', '--', from, to], { signal: options?.signal })),
   usage: async (path) => {
