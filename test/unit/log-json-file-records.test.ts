@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { RandomAccess } from '../../plugins/log/json-file/file-blocks.ts';
 import { RecordDecoder } from '../../plugins/log/json-file/record-decoder.ts';
 import { maxRecordLength, RecordStream } from '../../plugins/log/json-file/record-stream.ts';
-import { type RandomAccess, reverseLines } from '../../plugins/log/json-file/reverse-lines.ts';
+import { reverseLines } from '../../plugins/log/json-file/reverse-lines.ts';
 import type { LogEntry } from '../../src/contracts/log-driver.ts';
 import { recordLine, textOf } from '../support/json-file-log.ts';
 
