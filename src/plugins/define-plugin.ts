@@ -29,7 +29,7 @@ export function definePlugin<const K extends PluginKind, Options extends z.ZodOb
  * @throws HakoError `HAKO_ERR_INVALID_OPTION`, naming the option and, for an unknown one, those that exist.
  */
 export function parsePluginOptions<K extends PluginKind, Options extends z.ZodObject>(spec: PluginSpec<K, Options>, options: unknown): z.output<Options> {
-  const result = spec.options.strict().safeParse(options);
+  const result = strict(spec.options).safeParse(options);
   if (result.success) return result.data as z.output<Options>;
   const known = Object.keys(spec.options.shape);
   const sentences = result.error.issues.map((issue) =>
@@ -38,4 +38,13 @@ export function parsePluginOptions<K extends PluginKind, Options extends z.ZodOb
       : `${issue.path.join('.') || 'options'}: ${issue.message}`,
   );
   throw new HakoError('INVALID_OPTION', `The ${spec.kind} driver '${spec.id}' does not accept these options: ${sentences.join('; ')}.`, { cause: result.error });
+}
+
+// zod compiles a schema when it is first used: a new one for each call would be compiled for each container.
+const strictSchemas = new WeakMap<z.ZodObject, z.ZodObject>();
+
+function strict(schema: z.ZodObject): z.ZodObject {
+  const known = strictSchemas.get(schema) ?? schema.strict();
+  strictSchemas.set(schema, known);
+  return known;
 }
