@@ -55,7 +55,7 @@ export function cgroupOperations(plan: IsolationPlan, groups: readonly CgroupGro
     ...legacy.flatMap(({ controllers }) => legacyDirectory(controllers)),
     // Before the hierarchies are there: read-only by a mount of itself over itself, and they need not be mounted twice.
     ...(plan.writableSys ? [] : [{ kind: 'readonly', path: '/sys/fs/cgroup' } as const]),
-    ...legacy.map(({ controllers }) => legacyHierarchy(controllers, hardened | readonly)),
+    ...legacy.map((group) => legacyHierarchy(group, hardened | readonly)),
   ];
 }
 
@@ -73,10 +73,13 @@ function legacyDirectory(controllers: readonly string[]): readonly SetupOperatio
   return [{ kind: 'mkdir', path: `/sys/fs/cgroup/${name}`, mode: 0o755 }, ...links];
 }
 
-function legacyHierarchy(controllers: readonly string[], attributes: bigint): SetupOperation {
-  const options = controllers.map((controller) => [controller, ''] as const);
-  return mountOf('cgroup', `/sys/fs/cgroup/${controllers.join(',')}`, attributes, options, 'cgroup', {
-    create: null,
-    noFollow: true,
+/**
+ * The container's own group, bound: inside its cgroup namespace that is just what a new mount of the hierarchy shows,
+ * but it need not wait until the process is in the group, nor for the kernel's lock of all groups.
+ */
+function legacyHierarchy({ controllers, directory }: CgroupGroup, set: bigint): SetupOperation {
+  return bindOf(directory, `/sys/fs/cgroup/${controllers.join(',')}`, {
+    set,
+    target: { create: null, noFollow: true },
   });
 }
