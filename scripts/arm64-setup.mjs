@@ -17,8 +17,11 @@ function zigIsThere() {
   return run('python3', ['-m', 'ziglang', 'version']);
 }
 
-if (!existsSync(libraries)) {
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'libc6-arm64-cross', 'libstdc++6-arm64-cross']);
+const install = ['install', '-y', '-qq', '--no-install-recommends', 'libc6-arm64-cross', 'libstdc++6-arm64-cross'];
+// The lists of packages may be old: once more with new ones.
+if (!existsSync(libraries) && !run('apt-get', install)) {
+  run('apt-get', ['update', '-qq']);
+  run('apt-get', install);
 }
 if (!zigIsThere()) {
   run('pip3', ['install', '--quiet', 'ziglang']) ||

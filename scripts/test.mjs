@@ -64,7 +64,7 @@ function runVitest(name, args, env) {
 }
 
 function vitest() {
-  runVitest('vitest', positionals, { HAKO_LEAK_CHECK: '1' });
+  runVitest('vitest', positionals, { HAKO_LEAK_CHECK: '1', HAKO_BUILT: '1' });
 }
 
 /**
@@ -85,6 +85,7 @@ function sanitize() {
   runVitest('sanitize', [...projects, ...notSanitized.map((pattern) => `--exclude=${pattern}`)], {
     HAKO_NATIVE_DIR: join(root, `build/native-sanitize/linux-${arch}-${hostLibc()}`),
     HAKO_SANITIZE: '1',
+    HAKO_BUILT: '1',
     LD_PRELOAD: preload,
     // Node itself keeps what it allocated until the end.
     ASAN_OPTIONS: `detect_leaks=0:log_path=${join(sanitizerReports, 'node')}`,

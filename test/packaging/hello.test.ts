@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { OrdinaryUser } from '../support/ordinary-user.ts';
 import { describeWith } from '../support/requires.ts';
-import { projectRoot, run } from './published.ts';
+import { build, projectRoot, run } from './published.ts';
 
 // What a newcomer types is `npm run hello`: dist/examples/hello.js in a clone that `npm ci` has built.
 const hello = 'dist/examples/hello.js';
@@ -12,7 +12,7 @@ const greeting = /^Hello from box: I am process 1, uid 0, and see \d+ processes\
 
 let directory: string;
 beforeAll(() => {
-  run('npm', ['run', 'build'], projectRoot);
+  build();
   directory = mkdtempSync(join(tmpdir(), 'hako-hello-'));
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

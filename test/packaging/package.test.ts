@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { filesIn, installedProject, pack, projectRoot, run } from './published.ts';
+import { build, filesIn, installedProject, pack, projectRoot, run } from './published.ts';
 
 const libc =
   (process.report.getReport() as { header: { glibcVersionRuntime?: string } }).header.glibcVersionRuntime === undefined
@@ -20,7 +20,7 @@ let project: string;
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'hako-package-'));
-  run('npm', ['run', 'build'], projectRoot);
+  build();
   const staged = join(directory, 'npm');
   // The parts that this machine's own compiler made: a release makes them with zig, for all four targets.
   run(

@@ -19,6 +19,11 @@ export function run(command: string, args: readonly string[], cwd: string, env: 
   }
 }
 
+/** `npm test` has built everything; somebody who runs one file may not have. */
+export function build(): void {
+  if (process.env['HAKO_BUILT'] !== '1') run('npm', ['run', 'build'], projectRoot);
+}
+
 /** `npm pack` of a folder; gives the tarball's path. */
 export function pack(folder: string, into: string): string {
   mkdirSync(into, { recursive: true });
