@@ -45,6 +45,7 @@ int init_split(struct program *program, const struct identity *identity) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, NULL);
+  program->init = getpid();
   pid_t child = fork();
   if (child < 0)
     return fail(program->failure, "child", errno, "cannot make the program's process below init");

@@ -94,9 +94,11 @@ static int prepare(struct program *program, const struct identity *identity) {
 
 // The parent may have died before it was asked to take this process along. A
 // change of credentials forgets the wish, so it comes after.
-static void follow_supervisor(const struct program *program) {
+static void follow_parent(const struct program *program) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (!handshake_supervisor_alive(program->handshake))
+  // The supervisor's number can't be seen from another pid namespace; init's can.
+  bool alive = program->init ? getppid() == program->init : handshake_supervisor_alive(program->handshake);
+  if (!alive)
     _exit(1);
 }
 
@@ -133,8 +135,7 @@ void program_run(struct program *program) {
   // Not a step into the program before its limits hold.
   if (!program->joined && !handshake_wait(program->handshake))
     _exit(1);
-  if (!(process->flags & HAKO_PROCESS_INIT))
-    follow_supervisor(program);
+  follow_parent(program);
   struct report *report = program->handshake->report;
   report->uid = identity.uid;
   report->gid = identity.gid;

@@ -316,6 +316,7 @@ describeWith({ root: true }, 'a container, seen from inside', () => {
     ['with a pid namespace', privateNamespaces, false],
     ['below init', privateNamespaces, true],
     ['without', privateNamespaces & ~CLONE_NEWPID, false],
+    ['without, below init', privateNamespaces & ~CLONE_NEWPID, true],
   ])(
     'whoever kills the supervisor has killed the container and what was executed in it, %s',
     async (_, unshare, init) => {
@@ -325,7 +326,10 @@ describeWith({ root: true }, 'a container, seen from inside', () => {
       const executed = await session.exec(
         execRequest([], { process: containerProcess(['sleep', '1000'], { user: 'app' }) }),
       );
-      const pids = [(await supervisor.owner.next('started')).pid, executed.type === 'started' ? executed.pid : 0];
+      const { pid } = await supervisor.owner.next('started');
+      const below = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+      expect(below !== '').toBe(init);
+      const pids = [pid, executed.type === 'started' ? executed.pid : 0, ...(init ? [Number(below)] : [])];
       const alive = () =>
         pids.filter((pid) => existsSync(`/proc/${pid}`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
       expect(alive()).toEqual(pids);
