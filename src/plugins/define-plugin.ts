@@ -23,6 +23,9 @@ export function definePlugin<const K extends PluginKind, Options extends z.ZodOb
   return Object.assign(reference, spec);
 }
 
+// The log drivers' is Docker's: scripts look for its sentence.
+const optionWord = { storage: 'option', privilege: 'option', log: 'log opt' } as const satisfies Record<PluginKind, string>;
+
 /**
  * Checks options against the plugin's schema.
  *
@@ -34,7 +37,7 @@ export function parsePluginOptions<K extends PluginKind, Options extends z.ZodOb
   const known = Object.keys(spec.options.shape);
   const sentences = result.error.issues.map((issue) =>
     issue.code === 'unrecognized_keys'
-      ? `unknown option ${issue.keys.map((key) => `'${key}'`).join(', ')} (known: ${known.length === 0 ? 'none' : known.join(', ')})`
+      ? `unknown ${optionWord[spec.kind]} ${issue.keys.map((key) => `'${key}'`).join(', ')} for ${spec.id} ${spec.kind} driver (known: ${known.length === 0 ? 'none' : known.join(', ')})`
       : `${issue.path.join('.') || 'options'}: ${issue.message}`,
   );
   throw new HakoError('INVALID_OPTION', `The ${spec.kind} driver '${spec.id}' does not accept these options: ${sentences.join('; ')}.`, { cause: result.error });

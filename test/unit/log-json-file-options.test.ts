@@ -87,7 +87,7 @@ describe("json-file's options", () => {
     [{ labelsRegex: '(' }, /is not a regular expression of RE2/],
     [{ 'env-regex': '(?=x)' }, /is not a regular expression of RE2/],
     [{ tag: '{{.Nope}}' }, /field '\.Nope' is not known/],
-    [{ 'max-sise': '1m' }, /'max-sise'.*\(known: max-size, maxSize, max-file/],
+    [{ 'max-sise': '1m' }, /unknown log opt 'max-sise' for json-file log driver \(known: max-size, maxSize, max-file/],
     [{ labels: [1] }, /labels/],
     [{ labels: { a: 'b' } }, /labels/],
   ])('refuses %j', (options, sentence) => {
