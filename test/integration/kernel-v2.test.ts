@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { Machine, machineTools } from '../qemu/machine.ts';
 import { describeWith } from '../support/requires.ts';
 
-const TIMEOUT = 180_000;
+/** On an idle machine it takes a minute; emulation beside other tests several times that. */
+const TIMEOUT = 480_000;
 
 interface Result {
   readonly name: string;

@@ -9,8 +9,7 @@ import { cgroupCases } from '../support/cgroup-cases.ts';
 import { thisHost } from '../support/isolated-run.ts';
 import { isolationCases } from '../support/isolation-cases.ts';
 import { appArmorCases } from './apparmor-cases.ts';
-
-const host = await thisHost();
+import { delegationCases, runDelegated } from './delegation-cases.ts';
 
 /** The whole of hako, on a kernel whose fsconfig(2) cannot name overlay's layers one by one (before 6.8). */
 const runtimeCases: readonly Case[] = [
@@ -28,16 +27,23 @@ const runtimeCases: readonly Case[] = [
   },
 ];
 
-test('the machine', () => {
-  assert.equal(host.cgroup.layout, 'v2');
-  assert.deepEqual(host.cgroup.missing, {});
-});
+if (process.argv[2] === 'delegated') await runDelegated();
+else await runAll();
 
-for (const { name, missing, run } of [
-  ...runtimeCases,
-  ...cgroupCases(host),
-  ...isolationCases({ probe: '/probe', host }),
-  ...appArmorCases(host),
-]) {
-  test(name, { skip: missing?.() ?? false, timeout: 60_000 }, run);
+async function runAll(): Promise<void> {
+  const host = await thisHost();
+  test('the machine', () => {
+    assert.equal(host.cgroup.layout, 'v2');
+    assert.deepEqual(host.cgroup.missing, {});
+  });
+
+  for (const { name, missing, run } of [
+    ...runtimeCases,
+    ...cgroupCases(host),
+    ...isolationCases({ probe: '/probe', host }),
+    ...appArmorCases(host),
+    ...delegationCases,
+  ]) {
+    test(name, { skip: missing?.() ?? false, timeout: 60_000 }, run);
+  }
 }
