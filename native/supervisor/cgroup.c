@@ -51,12 +51,20 @@ int cgroup_open_v2(const char *directory) {
   return steal_fd(&fd);
 }
 
-static int step(const struct cgroup_step *step, struct container *container, int *into, struct failure *failure) {
+static bool born_inside(const struct start_request *request) {
+  for (uint32_t i = 0; i < request->step_count; i++)
+    if (request->steps[i].kind == HAKO_CGROUP_INTO)
+      return true;
+  return false;
+}
+
+static int prepare(const struct cgroup_step *step, bool limited, struct container *container, int *into,
+                   struct failure *failure) {
   switch (step->kind) {
   case HAKO_CGROUP_MKDIR:
     return make(container, step->path, failure);
   case HAKO_CGROUP_WRITE:
-    return write_file(step->path, step->value, failure);
+    return limited ? write_file(step->path, step->value, failure) : 0;
   case HAKO_CGROUP_DEVICES:
     return cgroup_attach_devices(step->path, step->value, failure);
   case HAKO_CGROUP_INTO:
@@ -81,9 +89,12 @@ int cgroup_prepare(const struct start_request *request, struct container *contai
   *into = -1;
   // The supervisor's own umask is for its files; whoever is in a container may read its cgroup.
   mode_t kept = umask(022);
+  // A process that is born in a group has to find its limits there. One that joins does so when they are
+  // written, which takes as long as its mounts: that is done meanwhile.
+  bool limited = born_inside(request);
   int result = 0;
   for (uint32_t i = 0; i < request->step_count && result == 0; i++)
-    result = step(&request->steps[i], container, into, failure);
+    result = prepare(&request->steps[i], limited, container, into, failure);
   umask(kept);
   if (result < 0) {
     close_fd(into);
@@ -109,9 +120,14 @@ int cgroup_join(const char *directory, pid_t pid, struct failure *failure) {
 }
 
 int cgroup_join_steps(const struct start_request *request, pid_t pid, struct failure *failure) {
-  for (uint32_t i = 0; i < request->step_count; i++)
-    if (request->steps[i].kind == HAKO_CGROUP_JOIN && cgroup_join(request->steps[i].path, pid, failure) < 0)
+  bool limited = born_inside(request);
+  for (uint32_t i = 0; i < request->step_count; i++) {
+    const struct cgroup_step *step = &request->steps[i];
+    if (step->kind == HAKO_CGROUP_WRITE && !limited && write_file(step->path, step->value, failure) < 0)
       return -1;
+    if (step->kind == HAKO_CGROUP_JOIN && cgroup_join(step->path, pid, failure) < 0)
+      return -1;
+  }
   return 0;
 }
 

@@ -7,12 +7,13 @@
 
 #include "container.h"
 
-// All steps but JOIN, in order. `into` gets the directory of HAKO_CGROUP_INTO,
-// or -1. On failure the directories that were made are gone again.
+// Makes the directories; fills them too when the process will be born in one
+// (HAKO_CGROUP_INTO), whose directory `into` then gets, else -1. On failure the directories that were made are gone again.
 int cgroup_prepare(const struct start_request *request, struct container *container, int *into,
                    struct failure *failure);
 
-// The JOIN steps, for a process that exists.
+// For a process that exists: the WRITE steps that are still to be done, and the
+// JOIN steps, in order.
 int cgroup_join_steps(const struct start_request *request, pid_t pid, struct failure *failure);
 
 int cgroup_join(const char *directory, pid_t pid, struct failure *failure);
