@@ -1,8 +1,3 @@
-/** Throws the signal's own reason, which is whatever the caller gave to `abort()`. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  signal?.throwIfAborted();
-}
-
 /**
  * Waits for a promise no longer than until the signal is aborted. What the promise stands for goes on all the same:
  * this ends the wait, not the work.
@@ -20,10 +15,4 @@ export async function raceSignal<T>(promise: PromiseLike<T>, signal: AbortSignal
   } finally {
     signal.removeEventListener('abort', abort);
   }
-}
-
-/** One signal of several, of which any may be absent; undefined when all are. */
-export function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
-  const given = signals.filter((signal) => signal !== undefined);
-  return given.length > 1 ? AbortSignal.any(given) : given[0];
 }

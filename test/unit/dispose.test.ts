@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Disposer } from '../../src/base/dispose.ts';
-import { anySignal, raceSignal, throwIfAborted } from '../../src/base/signal.ts';
+import { raceSignal } from '../../src/base/signal.ts';
 
 describe('Disposer', () => {
   it('closes in the reverse order, waiting for each, and once', async () => {
@@ -50,14 +50,8 @@ describe('Disposer', () => {
   });
 });
 
-describe('signals', () => {
+describe('raceSignal', () => {
   const reason = new Error('enough');
-
-  it("throws the caller's own reason", () => {
-    expect(() => throwIfAborted(AbortSignal.abort(reason))).toThrow(reason);
-    throwIfAborted(undefined);
-    throwIfAborted(new AbortController().signal);
-  });
 
   it('waits for a promise, or for the signal, whichever is first', async () => {
     const never = new Promise<void>(() => {});
@@ -84,14 +78,5 @@ describe('signals', () => {
     late.reject(new Error('late'));
     await new Promise((resolve) => setImmediate(resolve));
     expect(remove).toHaveBeenCalledTimes(add.mock.calls.length);
-  });
-
-  it('makes one signal of those that are there', () => {
-    const abort = new AbortController();
-    expect(anySignal(undefined, undefined)).toBeUndefined();
-    expect(anySignal(undefined, abort.signal)).toBe(abort.signal);
-    const both = anySignal(abort.signal, new AbortController().signal);
-    abort.abort(reason);
-    expect(both?.reason).toBe(reason);
   });
 });

@@ -75,7 +75,7 @@ describe("json-file's options", () => {
     [{ maxFile: 0 }, /max-file cannot be less than 1/],
     [{ maxFile: 1.5 }, /write a whole number/],
     [{ 'max-file': 'three' }, /write a whole number/],
-    [{ 'max-file': '99999' }, /max-file cannot be more than 10000/],
+    [{ 'max-file': '99999' }, /max-file cannot be more than 1000/],
     [{ compress: true }, /compress cannot be true when max-file is less than 2 or max-size is not set/],
     [
       { compress: 'true', 'max-size': '1m' },

@@ -41,7 +41,7 @@ const files = z
   )
   .refine((value) => Number.isInteger(value), 'write a whole number')
   .refine((value) => value >= 1, 'max-file cannot be less than 1')
-  .refine((value) => value <= 10_000, 'max-file cannot be more than 10000')
+  .refine((value) => value <= 1_000, 'max-file cannot be more than 1000')
   .meta({ description: 'How many files are kept, with the one that is written to. Default: 1.' });
 const compress = z
   .union(
