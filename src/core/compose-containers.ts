@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { EventEmitter } from 'eventemitter3';
 import { ContainerLauncher } from '../container/container-launcher.ts';
 import { Containers } from '../container/containers.ts';
@@ -116,7 +117,9 @@ export async function composeContainers(
     planner,
     operations,
     inspector,
-    findImage: imageFinder(injector.get(ImageService), storage, around.ownershipOf),
+    findImage: imageFinder(injector.get(ImageService), storage, around.ownershipOf, (key) =>
+      join(paths.containers, key),
+    ),
     defaults,
     checkPlugin: (kind, reference) => plugins.check(kind, reference),
     created: (record) => void events.emit('container:create', event(record)),

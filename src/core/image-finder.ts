@@ -11,11 +11,16 @@ import type { ImageChoice } from './runtime.ts';
 
 type Mode = Omit<PluginReference<'privilege'>, 'kind'>;
 
-/** Joins containers to images: finds the one that is named, and prepares snapshots on it. */
+/**
+ * Joins containers to images: finds the one that is named, and prepares snapshots on it.
+ *
+ * @param directoryOf - the container's own directory, whose files are mounted in it.
+ */
 export function imageFinder(
   images: ImageService,
   storage: HostRootStorage,
   ownershipOf: (mode: Mode) => Promise<FileOwnership>,
+  directoryOf: (key: ActiveKey) => string,
 ): ImageFinder<ImageChoice> {
   return async (choice) => {
     const image = typeof choice === 'string' ? await images.get(choice) : choice;
@@ -26,7 +31,8 @@ export function imageFinder(
       prepare: async (key, mode, options) => {
         const ownership = await ownershipOf(mode);
         if (image.host === null) await prepare(image, ownership, key, options);
-        else await storage.prepareHostRoot(key, image.host, ownership.kind !== 'same', options);
+        else await storage.prepareHostRoot(ownership, key, image.host, options);
+        storage.openWay(ownership, directoryOf(key));
       },
     } satisfies ContainerImage;
   };
@@ -39,10 +45,15 @@ export function imageFinder(
   ): Promise<void> {
     try {
       // The container's record is there already, and keeps the image: a snapshot that exists will go on to.
-      await storage.prepare(key, initSnapshot(image.layers.at(-1)?.chainId ?? null, ownership), options);
+      await storage.prepareFor(ownership, key, initSnapshot(image.layers.at(-1)?.chainId ?? null, ownership), options);
     } catch (error) {
       if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
-      await images.withSnapshot(image, ownership, (parent) => storage.prepare(key, parent, options), options);
+      await images.withSnapshot(
+        image,
+        ownership,
+        (parent) => storage.prepareFor(ownership, key, parent, options),
+        options,
+      );
     }
   }
 }

@@ -42,7 +42,8 @@ export function prepareRoot(root: string): RuntimePaths {
         { path: absolute },
       );
     }
-    chmodSync(absolute, 0o700);
+    // Root of a user namespace may have been let pass through, as a group; nobody else ever is.
+    if ((statSync(absolute).mode & 0o067) !== 0) chmodSync(absolute, 0o700);
     mkdirSync(paths.containers, { recursive: true, mode: 0o700 });
     mkdirSync(paths.content, { recursive: true, mode: 0o700 });
   } catch (cause) {

@@ -11,10 +11,11 @@ import type { Mount } from '../contracts/mount.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
 import type { ActiveKey, CommittedName, StorageDriver } from '../contracts/storage-driver.ts';
-import { StorageDriverToken, TreeWorkerToken } from '../contracts/tokens.ts';
+import { RuntimePathsToken, StorageDriverToken, TreeWorkerToken } from '../contracts/tokens.ts';
 import { layerCompression } from '../oci/media-types.ts';
 import type { LayerRecord } from './image-repository.ts';
 import { initMountPoints } from './init-layer.ts';
+import { giveSnapshot, mappedRootOf } from './mapped-root.ts';
 import { initSnapshot, layerSnapshot } from './snapshot-names.ts';
 import type { TreeWorker, UnpackLimits } from './tree-worker.ts';
 
@@ -35,6 +36,13 @@ export interface UnpackOptions extends OperationOptions {
   readonly onLayer?: (chainId: Digest) => void;
 }
 
+interface SnapshotRequest {
+  readonly name: CommittedName;
+  readonly parent: CommittedName | null;
+  readonly ownership: FileOwnership;
+  readonly lease: Lease;
+}
+
 /** Names of snapshots that are being filled; those of killed processes are garbage. */
 export const unpackKeyPrefix = 'unpack-';
 
@@ -44,15 +52,18 @@ export class UnpackService {
   readonly #store: ContentStore;
   readonly #driver: StorageDriver;
   readonly #worker: TreeWorker;
+  readonly #root: string;
 
   constructor(
     @inject(ContentStore) store: ContentStore,
     @inject(StorageDriverToken) driver: StorageDriver,
     @inject(TreeWorkerToken) worker: TreeWorker,
+    @inject(RuntimePathsToken) paths: { readonly root: string },
   ) {
     this.#store = store;
     this.#driver = driver;
     this.#worker = worker;
+    this.#root = paths.root;
   }
 
   /**
@@ -72,12 +83,14 @@ export class UnpackService {
     let parent: CommittedName | null = null;
     for (const layer of layers) {
       const name = layerSnapshot(layer.chainId, ownership);
-      await this.#make(name, parent, lease, options, async (key) => this.#unpack(layer, key, ownership, options));
+      await this.#make({ name, parent, ownership, lease }, options, async (key) =>
+        this.#unpack(layer, key, ownership, options),
+      );
       options.onLayer?.(layer.chainId);
       parent = name;
     }
     const init = initSnapshot(layers.at(-1)?.chainId ?? null, ownership);
-    await this.#make(init, parent, lease, options, (_key, mounts) =>
+    await this.#make({ name: init, parent, ownership, lease }, options, (_key, mounts) =>
       this.#worker.makeMountPoints(mounts, initMountPoints, ownership, options),
     );
     return init;
@@ -85,9 +98,7 @@ export class UnpackService {
 
   /** Makes one committed snapshot, unless it is there: prepared, filled, committed; whoever comes second uses the first one's. */
   async #make(
-    name: CommittedName,
-    parent: CommittedName | null,
-    lease: Lease,
+    { name, parent, ownership, lease }: SnapshotRequest,
     options: OperationOptions,
     fill: (key: ActiveKey, mounts: readonly Mount[]) => Promise<void>,
   ): Promise<void> {
@@ -97,6 +108,8 @@ export class UnpackService {
     await lease.hold(snapshotResource(key), options);
     const mounts = await this.#driver.prepare(key, parent, options);
     try {
+      const owner = mappedRootOf(ownership);
+      if (owner !== null) giveSnapshot(this.#root, (await this.#driver.unpackTarget(key)).directory, mounts, owner);
       await fill(key, mounts);
       await this.#driver.commit(name, key, options);
     } catch (error) {

@@ -12,10 +12,19 @@ mkdirSync(join(root, 'overlay2'), { recursive: true });
 writeFileSync(join(root, 'secret'), 'of hako');
 const storage = new HostRootStorage(await overlay2.create(contextOn(join(root, 'overlay2')), {}), root);
 const key = 'container' as never;
+const ids = (hostId: number) => [{ containerId: 0, hostId, size: 1 }];
+const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+const ownership =
+  uid === 0
+    ? ({ kind: 'same' } as const)
+    : ({
+        kind: 'single',
+        idMappings: { uid: ids(uid), gid: ids(gid), method: { kind: 'direct', denySetgroups: true } },
+      } as const);
 const mounts = await storage.prepareHostRoot(
+  ownership,
   key,
   hide === undefined ? {} : { hide: JSON.parse(hide) as string[] },
-  process.getuid?.() !== 0,
 );
 if (JSON.stringify(await storage.mounts(key)) !== JSON.stringify(mounts))
   throw new Error('the mounts are not found again as they were');

@@ -77,7 +77,7 @@ export async function openImageRuntime(
   const images = new ImageService(
     store,
     new ImageImporter(store, trees, context.host),
-    new UnpackService(store, storage, trees),
+    new UnpackService(store, storage, trees, { root }),
     collector,
     repository,
     leases,

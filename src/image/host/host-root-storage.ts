@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { hasHakoCode } from '../../base/errors.ts';
 import type { Mount } from '../../contracts/mount.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
+import type { FileOwnership } from '../../contracts/privilege-mode.ts';
 import type {
   ActiveKey,
   CommittedName,
@@ -13,16 +12,14 @@ import type {
   StorageDriver,
   UnpackTarget,
 } from '../../contracts/storage-driver.ts';
+import { giveSnapshot, mappedRootOf, openWay } from '../mapped-root.ts';
 import { type HostImageOptions, hiddenDirectories } from './host-image.ts';
-import { type HostRootPlan, planHostRoot } from './host-root-plan.ts';
+import { planHostRoot } from './host-root-plan.ts';
 import { findHidden, readHostTree } from './host-tree.ts';
+import { layHostRoot, readPlan } from './lay-host-root.ts';
 
 /** What snapshots of the host's root have for a parent. It is empty, and only tells them from others. */
 const hostRootName = 'host-root' as CommittedName;
-const planFile = 'host-root.json';
-const planSchema = z.array(
-  z.object({ type: z.string(), source: z.string(), target: z.string().exactOptional(), options: z.array(z.string()) }),
-);
 
 /**
  * Lets containers live on the host's own root, with any storage driver: their snapshots are ordinary ones of the
@@ -43,25 +40,43 @@ export class HostRootStorage implements StorageDriver {
     return this.#driver.capabilities;
   }
 
+  /** As `prepare`, for a container whose root may be somebody else outside. */
+  async prepareFor(
+    ownership: FileOwnership,
+    key: ActiveKey,
+    parent: CommittedName,
+    options: OperationOptions = {},
+  ): Promise<void> {
+    const mounts = await this.#driver.prepare(key, parent, options);
+    const owner = mappedRootOf(ownership);
+    if (owner !== null)
+      await this.#undoing(key, async () => giveSnapshot(this.#root, await this.#directory(key), mounts, owner));
+  }
+
+  /** Lets a container's root pass through to a directory of hako's, if it is somebody else outside. */
+  openWay(ownership: FileOwnership, directory: string): void {
+    const owner = mappedRootOf(ownership);
+    if (owner !== null) openWay(this.#root, directory, owner.gid);
+  }
+
   /** Makes an active snapshot on the host's root. */
   async prepareHostRoot(
+    ownership: FileOwnership,
     key: ActiveKey,
     image: HostImageOptions,
-    inUserNamespace: boolean,
     options: OperationOptions = {},
   ): Promise<readonly Mount[]> {
     await this.#ensureParent();
     await this.#driver.prepare(key, hostRootName, options);
-    try {
-      const { directory } = await this.#driver.unpackTarget(key);
+    return this.#undoing(key, async () => {
+      const directory = await this.#directory(key);
       const [tree, hidden] = await Promise.all([readHostTree(), findHidden([this.#root, ...hiddenDirectories(image)])]);
-      const plan = planHostRoot({ tree, directory, hidden, inUserNamespace });
-      lay(directory, plan);
+      const plan = planHostRoot({ tree, directory, hidden, inUserNamespace: ownership.kind !== 'same' });
+      const owner = mappedRootOf(ownership);
+      layHostRoot(directory, plan, owner);
+      if (owner !== null) giveSnapshot(this.#root, directory, [], owner);
       return plan.mounts;
-    } catch (error) {
-      await this.#driver.remove(key);
-      throw error;
-    }
+    });
   }
 
   prepare(key: ActiveKey, parent: CommittedName | null, options?: OperationOptions): Promise<readonly Mount[]> {
@@ -73,7 +88,7 @@ export class HostRootStorage implements StorageDriver {
   }
 
   async mounts(key: ActiveKey, options?: OperationOptions): Promise<readonly Mount[]> {
-    return (await this.#isHostRoot(key)) ? this.#readPlan(key) : this.#driver.mounts(key, options);
+    return (await this.#isHostRoot(key)) ? readPlan(await this.#directory(key)) : this.#driver.mounts(key, options);
   }
 
   unpackTarget(key: ActiveKey): Promise<UnpackTarget> {
@@ -103,7 +118,7 @@ export class HostRootStorage implements StorageDriver {
   async describe(key: ActiveKey): Promise<Readonly<Record<string, string>>> {
     const described = await this.#driver.describe(key);
     if (!(await this.#isHostRoot(key))) return described;
-    const { directory } = await this.#driver.unpackTarget(key);
+    const directory = await this.#directory(key);
     return { ...described, LowerDir: '/', UpperDir: join(directory, 'upper'), WorkDir: join(directory, 'work') };
   }
 
@@ -115,9 +130,17 @@ export class HostRootStorage implements StorageDriver {
     return (await this.#driver.stat(key)).parent === hostRootName;
   }
 
-  async #readPlan(key: ActiveKey): Promise<readonly Mount[]> {
-    const { directory } = await this.#driver.unpackTarget(key);
-    return planSchema.parse(JSON.parse(readFileSync(join(directory, planFile), 'utf8')));
+  async #directory(key: ActiveKey): Promise<string> {
+    return (await this.#driver.unpackTarget(key)).directory;
+  }
+
+  async #undoing<T>(key: ActiveKey, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await this.#driver.remove(key);
+      throw error;
+    }
   }
 
   async #ensureParent(): Promise<void> {
@@ -140,13 +163,4 @@ export class HostRootStorage implements StorageDriver {
       if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_EXISTS')) throw error;
     }
   }
-}
-
-function lay(directory: string, plan: HostRootPlan): void {
-  for (const { path, mode } of plan.directories) {
-    mkdirSync(join(directory, path));
-    chmodSync(join(directory, path), mode); // mkdir(2) heeds the umask
-  }
-  for (const { path, target } of plan.symlinks) symlinkSync(target, join(directory, path));
-  writeFileSync(join(directory, planFile), JSON.stringify(plan.mounts), { mode: 0o600 });
 }
