@@ -73,12 +73,13 @@ describeWith({ root: true, tools: ['nsenter'] }, 'a container that attacks whoev
   test('CVE-2021-30465, CVE-2024-45310: a neighbour swaps the target for a link in a shared volume', async () => {
     using rootfs = new Rootfs();
     using shared = new Rootfs();
+    using naively = new Rootfs();
     const host = mkdtempSync(join(tmpdir(), 'hako-host-'));
     const canary = new Canary(join(host, 'canary'));
     const decoy = new Canary(join(host, 'decoy'));
     for (const applet of ['ln', 'rm']) symlinkSync('busybox', rootfs.at(`bin/${applet}`));
     await using attacker = await idle(rootfs, {}, {}, { before: [bind(shared.path, 'vol')] });
-    const attack = await inside(attacker, racer(['/', canary.path]));
+    await inside(attacker, racer(['/', canary.path]));
     const outcomes = { mounted: 0, refused: 0 };
     for (let i = 0; i < 200; i++) {
       const ops = [
@@ -99,10 +100,11 @@ describeWith({ root: true, tools: ['nsenter'] }, 'a container that attacks whoev
     expect(outcomes.mounted).toBeGreaterThan(0);
     expect(canary.damage).toBeUndefined();
     expect(readdirSync('/')).not.toContain('deep');
-    attack.socket.destroy();
-    // The same race against makers of directories by path, on a canary of their own.
-    await inside(attacker, racer([decoy.path]));
-    for (let i = 0; i < 5000 && decoy.damage === undefined; i++) naive.makeDirectory(shared, 'x/deep');
+    // The same race against a maker of directories by path, in a volume and with a canary of its own: a link to "/"
+    // in it would lead to the host's.
+    await using other = await idle(rootfs, {}, {}, { before: [bind(naively.path, 'vol')] });
+    await inside(other, racer([decoy.path]));
+    for (let i = 0; i < 5000 && decoy.damage === undefined; i++) naive.makeDirectory(naively, 'x/deep');
     expect(decoy.damage, 'the positive control').toContain('deep');
     rmSync(host, { recursive: true });
   });
