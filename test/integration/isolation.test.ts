@@ -1,3 +1,4 @@
+import { afterAll } from 'vitest';
 import { testCases } from '../support/cases.ts';
 import { thisHost } from '../support/isolated-run.ts';
 import { isolationCases } from '../support/isolation-cases.ts';
@@ -8,6 +9,6 @@ const host = await thisHost();
 
 describeWith({ tools: ['cc'] }, 'isolation, as a program sees it', () => {
   const probe = new Probe();
-  process.on('exit', () => probe[Symbol.dispose]());
+  afterAll(() => probe[Symbol.dispose]());
   testCases(isolationCases({ probe: probe.path, host }));
 });

@@ -6,6 +6,7 @@ import { normal } from '../../plugins/privilege/normal/index.ts';
 import { privileged } from '../../plugins/privilege/privileged/index.ts';
 import { rootless } from '../../plugins/privilege/rootless/index.ts';
 import { type ContainerId, newContainerId } from '../../src/base/ids.ts';
+import { hasCode } from '../../src/cgroup/files.ts';
 import { type CgroupPlan, openCgroups, planCgroup, resolveResources } from '../../src/cgroup/index.ts';
 import { type ContainerSettings, parseContainerOptions, parseExecOptions } from '../../src/container/options.ts';
 import {
@@ -55,19 +56,21 @@ const noServices = new Proxy({} as NativeServices, {
 let detected: Promise<HostInfo> | undefined;
 
 /** A runtime in another test removes hako's parent groups when it closes and they are empty: here they are not. */
-function holdParents(cgroup: CgroupHost): void {
-  const parents = [...new Set(Object.values(cgroup.controllers))];
+function holdParents({ controllers, unifiedParent }: CgroupHost): void {
+  const parents = [...new Set([...Object.values(controllers), ...(unifiedParent === null ? [] : [unifiedParent])])];
   for (const parent of parents) mkdirSync(`${parent}/test-${process.pid}`, { recursive: true });
   process.on('exit', () => {
-    for (const parent of parents) {
-      rmdirSync(`${parent}/test-${process.pid}`);
-      try {
-        rmdirSync(parent);
-      } catch {
-        // Another test holds it.
-      }
-    }
+    // A parent that another test holds stays.
+    for (const group of parents.flatMap((parent) => [`${parent}/test-${process.pid}`, parent])) removeIfEmpty(group);
   });
+}
+
+function removeIfEmpty(group: string): void {
+  try {
+    rmdirSync(group);
+  } catch (error) {
+    if (!hasCode(error, 'EBUSY') && !hasCode(error, 'ENOTEMPTY') && !hasCode(error, 'ENOENT')) throw error;
+  }
 }
 
 /** This machine, looked at once. */

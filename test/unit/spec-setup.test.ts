@@ -6,7 +6,7 @@ import { checkImageVolumes } from '../../src/container/spec/index.ts';
 import type { HostInfo } from '../../src/contracts/host-info.ts';
 import { encodeStart, type SetupOperation } from '../../src/native/protocol.ts';
 import { ordinaryHost, testHost } from '../../src/plugins/conformance/privilege-hosts.ts';
-import { at, start, targets } from '../support/spec-context.ts';
+import { at, id, start, targets } from '../support/spec-context.ts';
 
 describe('the order of a start', () => {
   test('a normal container', async () => {
@@ -156,13 +156,10 @@ describe('filesystems', () => {
       '/sys/fs/cgroup/cpu,cpuacct',
     ]);
     expect(at(request, '/sys/fs/cgroup/cpu,cpuacct')[1]).toMatchObject({
-      kind: 'mount',
-      type: 'cgroup',
-      options: [
-        ['cpu', ''],
-        ['cpuacct', ''],
-      ],
-      target: { create: null },
+      kind: 'bind',
+      hostPath: `/cg/cpu,cpuacct/hako/${id}`,
+      set: 1n | 2n | 4n | 8n,
+      target: { create: null, noFollow: true },
     });
   });
 
