@@ -108,7 +108,7 @@ function cgroups(directory: string, depth: number): string[] {
     .filter((entry) => entry.isDirectory())
     .flatMap((entry) => {
       const path = join(directory, entry.name);
-      return [...(entry.name.includes('hako') ? [path] : []), ...cgroups(path, depth + 1)];
+      return [...(path.includes('hako') ? [path] : []), ...cgroups(path, depth + 1)];
     });
 }
 
