@@ -70,7 +70,7 @@ export class HostRootStorage implements StorageDriver {
     await this.#driver.prepare(key, hostRootName, options);
     return this.#undoing(key, async () => {
       const directory = await this.#directory(key);
-      const [tree, hidden] = await Promise.all([readHostTree(), findHidden([this.#root, ...hiddenDirectories(image)])]);
+      const [tree, hidden] = [readHostTree(), findHidden([this.#root, ...hiddenDirectories(image)])];
       const plan = planHostRoot({ tree, directory, hidden, inUserNamespace: ownership.kind !== 'same' });
       const owner = mappedRootOf(ownership);
       layHostRoot(directory, plan, owner);

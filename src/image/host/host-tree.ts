@@ -1,43 +1,43 @@
-import { constants } from 'node:fs';
-import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
+import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { hasErrno } from '../../base/errno.ts';
 import { parseMountInfo } from '../../base/mountinfo.ts';
 import type { HiddenDirectory, HostEntry, HostTree } from './host-root-plan.ts';
 
+// All of it synchronous: a few quick calls, on the path of every start.
+
 /** What of the host's root is a directory or a link there; anything else is of no use in a container. */
-export async function readHostTree(): Promise<HostTree> {
-  const [entries, mountinfo] = await Promise.all([
-    readdir('/', { withFileTypes: true }),
-    readFile('/proc/self/mountinfo', 'utf8'),
-  ]);
-  const described = await Promise.all(
-    entries.map(async (entry): Promise<HostEntry | null> => {
-      if (entry.isDirectory()) return { name: entry.name, kind: 'directory' };
-      return entry.isSymbolicLink()
-        ? { name: entry.name, kind: 'symlink', target: await readlink(join('/', entry.name)) }
-        : null;
-    }),
-  );
-  return {
-    entries: described.filter((entry) => entry !== null),
-    mountPoints: parseMountInfo(mountinfo)
-      .map(({ mountPoint }) => mountPoint)
-      .filter((path) => path !== '/'),
-  };
+export function readHostTree(): HostTree {
+  const entries = readdirSync('/', { withFileTypes: true }).flatMap((entry): HostEntry[] => {
+    if (entry.isDirectory()) return [{ name: entry.name, kind: 'directory' }];
+    return entry.isSymbolicLink()
+      ? [{ name: entry.name, kind: 'symlink', target: readlinkSync(join('/', entry.name)) }]
+      : [];
+  });
+  const mounts = parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+  return { entries, mountPoints: mounts.map(({ mountPoint }) => mountPoint).filter((path) => path !== '/') };
 }
 
 /** Those of `paths` that are there, by their real paths; what is within another of them is hidden with it. */
-export async function findHidden(paths: readonly string[]): Promise<readonly HiddenDirectory[]> {
+export function findHidden(paths: readonly string[]): readonly HiddenDirectory[] {
   const found = new Map<string, number>();
   for (const path of paths) {
-    const real = await realpath(path).catch(() => null);
+    const real = realPath(path);
     if (real === null || real === '/') continue;
-    const status = await stat(real);
-    if (status.isDirectory())
-      found.set(real, status.mode & (constants.S_IRWXU | constants.S_IRWXG | constants.S_IRWXO | 0o1000));
+    const status = statSync(real);
+    if (status.isDirectory()) found.set(real, status.mode & 0o1777);
   }
-  const all = [...found.keys()].sort();
+  const all = [...found].sort(([one], [other]) => (one < other ? -1 : 1));
   return all
-    .filter((path) => !all.some((other) => path.startsWith(`${other}/`)))
-    .map((path) => ({ path, mode: found.get(path) ?? 0o755 }));
+    .filter(([path]) => !all.some(([other]) => path.startsWith(`${other}/`)))
+    .map(([path, mode]) => ({ path, mode }));
+}
+
+function realPath(path: string): string | null {
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'EACCES', 'ENOTDIR', 'ELOOP')) return null; // nobody gets there, so nothing is to be hidden
+    throw error;
+  }
 }
