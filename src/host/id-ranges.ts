@@ -8,6 +8,8 @@ import type { HostFiles } from './files.ts';
 export const rootRange: SubordinateRange = { start: 1_879_048_192, size: 65_536 };
 
 const USABLE = 65_536;
+/** A map has 340 lines at most (user_namespaces(7)); one is for the user. */
+const MOST_RANGES = 339;
 
 /** Which ids a user may map into a user namespace (subuid(5), newuidmap(1)). */
 export function detectIdRanges(
@@ -30,6 +32,13 @@ export function detectIdRanges(
       reason: `this process is in a user namespace that does not have the ids ${describe(uidRanges)}; grant root a range that it has, in /etc/subuid and /etc/subgid`,
     };
   }
+  if (/^NoNewPrivs:\s+1$/m.test(files.read('/proc/self/status') ?? '')) {
+    return {
+      supported: false,
+      reason:
+        'this process cannot gain privileges (no_new_privs), which newuidmap and newgidmap do; start it without (systemd: NoNewPrivileges=no)',
+    };
+  }
   const newuidmap = files.findProgram('newuidmap');
   const newgidmap = files.findProgram('newgidmap');
   if (newuidmap === null || newgidmap === null) {
@@ -49,6 +58,12 @@ export function detectIdRanges(
       supported: false,
       reason: `/etc/subgid grants no ids to ${who}; run 'usermod --add-subgids 100000-165535 ${who}' as root`,
     };
+  if (!isMapped(uid, files.read('/proc/self/uid_map')) || !isMapped(gid, files.read('/proc/self/gid_map'))) {
+    return {
+      supported: false,
+      reason: `this process is in a user namespace that does not have the ids ${describe(uid)} of /etc/subuid and ${describe(gid)} of /etc/subgid`,
+    };
+  }
   return { supported: true, method: { kind: 'helpers', newuidmap, newgidmap }, uid, gid };
 }
 
@@ -57,12 +72,28 @@ function rangesOf(
   text: string | null,
   user: { readonly uid: number; readonly name: string | null },
 ): readonly SubordinateRange[] {
-  return (text ?? '').split('\n').flatMap((line) => {
+  const ranges: SubordinateRange[] = [];
+  for (const line of (text ?? '').split('\n')) {
     const [, owner, start, size] = /^([^:#]+):(\d{1,10}):(\d{1,10})$/.exec(line.trim()) ?? [];
-    if (owner === undefined || (owner !== user.name && owner !== String(user.uid))) return [];
+    if (owner === undefined || (owner !== user.name && owner !== String(user.uid))) continue;
     const range = { start: Number(start), size: Number(size) };
-    return range.size > 0 && range.start > 0 && range.start + range.size <= 2 ** 32 - 1 ? [range] : [];
-  });
+    if (isUsable(range, user.uid) && !ranges.some((other) => overlap(range, other))) ranges.push(range);
+  }
+  return ranges.slice(0, MOST_RANGES);
+}
+
+/** An id may be mapped once, and the user's own is root inside already. */
+function isUsable(range: SubordinateRange, own: number): boolean {
+  return (
+    range.size > 0 &&
+    range.start > 0 &&
+    range.start + range.size <= 2 ** 32 - 1 &&
+    !overlap(range, { start: own, size: 1 })
+  );
+}
+
+function overlap(one: SubordinateRange, other: SubordinateRange): boolean {
+  return one.start < other.start + other.size && other.start < one.start + one.size;
 }
 
 function enough(ranges: readonly SubordinateRange[]): boolean {

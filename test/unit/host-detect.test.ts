@@ -147,6 +147,8 @@ describe('what the host can do', () => {
 
 describe('ids that may be mapped', () => {
   const both = ['newuidmap', 'newgidmap'];
+  const maps = { '/proc/self/uid_map': wholeMap, '/proc/self/gid_map': wholeMap };
+  const granted = { '/etc/subuid': 'ann:100000:65536', '/etc/subgid': 'ann:200000:65536' };
 
   test("an ordinary user's ranges, by name and by number, without what is malformed", () => {
     const ranges = detectIdRanges(
@@ -154,8 +156,9 @@ describe('ids that may be mapped', () => {
       files(
         {
           '/etc/subuid':
-            '# comment\nbob:1:2\nann:100000:65536\n1000:300000:1000\nann:x:1\nann:5\nann:0:10\nann:4294967290:100\n',
+            '# comment\nbob:1:2\nann:100000:65536\n1000:300000:1000\nann:x:1\nann:5\nann:0:10\nann:4294967290:100\nann:165000:1000\nann:999:5\n',
           '/etc/subgid': 'ann:200000:65536',
+          ...maps,
         },
         both,
       ),
@@ -176,6 +179,8 @@ describe('ids that may be mapped', () => {
     [{}, ['newuidmap'], /newgidmap is not installed/],
     [{}, both, /\/etc\/subuid grants no ids to ann.*--add-subuids 100000-165535 ann/],
     [{ '/etc/subuid': 'ann:100000:65536' }, both, /\/etc\/subgid grants no ids/],
+    [{ ...granted, ...maps, '/proc/self/status': 'NoNewPrivs:\t1\n' }, both, /no_new_privs.*NoNewPrivileges=no/],
+    [{ ...granted, ...maps, '/proc/self/gid_map': '0 0 65536\n' }, both, /does not have the ids 100000–165535/],
   ])('why there are none %#', (contents, programs, reason) => {
     expect(detectIdRanges(user, files(contents, programs))).toMatchObject({
       supported: false,
