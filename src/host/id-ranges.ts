@@ -11,13 +11,17 @@ const USABLE = 65_536;
 /** A map has 340 lines at most (user_namespaces(7)); one is for the user. */
 const MOST_RANGES = 339;
 
+export interface IdOwner {
+  readonly uid: number;
+  readonly gid: number;
+  /** null: the id has no entry in passwd. */
+  readonly name: string | null;
+}
+
 /** Which ids a user may map into a user namespace (subuid(5), newuidmap(1)). */
-export function detectIdRanges(
-  user: { readonly uid: number; readonly name: string | null },
-  files: HostFiles,
-): HostInfo['idRanges'] {
-  const uid = rangesOf(files.read('/etc/subuid'), user);
-  const gid = rangesOf(files.read('/etc/subgid'), user);
+export function detectIdRanges(user: IdOwner, files: HostFiles): HostInfo['idRanges'] {
+  const uid = rangesOf(files.read('/etc/subuid'), user, user.uid);
+  const gid = rangesOf(files.read('/etc/subgid'), user, user.gid);
   if (user.uid === 0) {
     const uidRanges = enough(uid) ? uid : [rootRange];
     const gidRanges = enough(gid) ? gid : [rootRange];
@@ -68,16 +72,13 @@ export function detectIdRanges(
 }
 
 /** Lines of subuid(5): name or uid, first id, count. Lines that are not of this form are passed over, as shadow does. */
-function rangesOf(
-  text: string | null,
-  user: { readonly uid: number; readonly name: string | null },
-): readonly SubordinateRange[] {
+function rangesOf(text: string | null, user: IdOwner, own: number): readonly SubordinateRange[] {
   const ranges: SubordinateRange[] = [];
   for (const line of (text ?? '').split('\n')) {
     const [, owner, start, size] = /^([^:#]+):(\d{1,10}):(\d{1,10})$/.exec(line.trim()) ?? [];
     if (owner === undefined || (owner !== user.name && owner !== String(user.uid))) continue;
     const range = { start: Number(start), size: Number(size) };
-    if (isUsable(range, user.uid) && !ranges.some((other) => overlap(range, other))) ranges.push(range);
+    if (isUsable(range, own) && !ranges.some((other) => overlap(range, other))) ranges.push(range);
   }
   return ranges.slice(0, MOST_RANGES);
 }
