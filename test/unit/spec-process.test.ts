@@ -201,9 +201,12 @@ describe('exec', () => {
 
 test('compiling is quick: it is on the way of every run', async () => {
   const base = await context();
-  for (let warm = 0; warm < 200; warm++) compileStart(base);
-  const rounds = 500;
-  const begin = performance.now();
-  for (let round = 0; round < rounds; round++) compileStart(base);
-  expect((performance.now() - begin) / rounds).toBeLessThan(0.2);
+  const rounds = 200;
+  // The best of several rounds, since other tests share the processor.
+  const times = Array.from({ length: 10 }, () => {
+    const begin = performance.now();
+    for (let round = 0; round < rounds; round++) compileStart(base);
+    return (performance.now() - begin) / rounds;
+  });
+  expect(Math.min(...times)).toBeLessThan(0.2);
 });
