@@ -30,12 +30,12 @@ export async function openCgroups(
     (await files.read('/proc/self/cgroup')) ?? '',
     (await files.read('/proc/self/mountinfo')) ?? '',
   );
-  const mayLoadPrograms = await mayLoadDevicePrograms(files);
+  const mayRule = await mayRuleDevices(files);
   const groups = await Promise.all(
     hierarchies.map((hierarchy) =>
       hierarchy.version === 1
-        ? openLegacyParent(hierarchy, parent, files)
-        : openUnifiedParent(hierarchy, parent, mayLoadPrograms, files),
+        ? openLegacyParent(hierarchy, parent, mayRule, files)
+        : openUnifiedParent(hierarchy, parent, mayRule, files),
     ),
   );
   const controllers = controllersOf(groups);
@@ -76,8 +76,8 @@ function missingOf(
 /** What hako has a use for. */
 const known = ['cpu', 'cpuset', 'devices', 'freezer', 'io', 'memory', 'pids'];
 
-/** bpf(2) checks capabilities in the first user namespace only, so root of another one does not have the right. */
-async function mayLoadDevicePrograms(files: CgroupFiles): Promise<boolean> {
+/** Both bpf(2) and the v1 controller check in the first user namespace only, so root of another one does not have the right. */
+async function mayRuleDevices(files: CgroupFiles): Promise<boolean> {
   const [, digits] = /^CapEff:\s*([0-9a-f]{16})$/m.exec((await files.read('/proc/self/status')) ?? '') ?? [];
   const first = /^\s*0\s+0\s+4294967295\s*$/.test((await files.read('/proc/self/uid_map')) ?? '');
   return first && digits !== undefined && capabilityNames(BigInt(`0x${digits}`)).includes('CAP_SYS_ADMIN');

@@ -1,11 +1,12 @@
 import { type CgroupFiles, makeDirectory } from './files.ts';
 import { defaultParentName, type Hierarchy } from './hierarchies.ts';
-import type { ParentGroup } from './parents.ts';
+import { noDeviceRules, type ParentGroup } from './parents.ts';
 
 /** Makes hako's group in one hierarchy of v1, under this process's own unless the caller names another. */
 export async function openLegacyParent(
   hierarchy: Hierarchy,
   parent: string | null,
+  mayRuleDevices: boolean,
   files: CgroupFiles,
 ): Promise<ParentGroup> {
   const { controllers } = hierarchy;
@@ -22,7 +23,14 @@ export async function openLegacyParent(
       missing: Object.fromEntries(controllers.map((controller) => [controller, reason])),
     };
   }
-  return { version: 1, directory, controllers, files: (await files.list(directory))?.files ?? [], missing: {} };
+  const usable = controllers.filter((controller) => controller !== 'devices' || mayRuleDevices);
+  return {
+    version: 1,
+    directory,
+    controllers: usable,
+    files: (await files.list(directory))?.files ?? [],
+    missing: usable.length === controllers.length ? {} : { devices: noDeviceRules },
+  };
 }
 
 async function makeLegacyGroup(hierarchy: Hierarchy, directory: string, files: CgroupFiles): Promise<void> {

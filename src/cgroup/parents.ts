@@ -1,6 +1,9 @@
 import type { CgroupHost } from '../contracts/host-info.ts';
 import { type CgroupFiles, hasCode, isAbsent, kernelCgroupFiles } from './files.ts';
 
+/** Why `devices` is missing where groups can be made. */
+export const noDeviceRules = 'device rules need CAP_SYS_ADMIN in the first user namespace';
+
 /** hako's group in one hierarchy, or why there is none. */
 export interface ParentGroup {
   readonly version: 1 | 2;

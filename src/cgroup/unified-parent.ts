@@ -1,6 +1,6 @@
 import { type CgroupFiles, makeDirectory } from './files.ts';
 import { defaultParentName, type Hierarchy } from './hierarchies.ts';
-import type { ParentGroup } from './parents.ts';
+import { noDeviceRules, type ParentGroup } from './parents.ts';
 
 const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 
@@ -13,7 +13,7 @@ const wanted = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 export async function openUnifiedParent(
   hierarchy: Hierarchy,
   parent: string | null,
-  mayLoadPrograms: boolean,
+  mayRuleDevices: boolean,
   files: CgroupFiles,
 ): Promise<ParentGroup> {
   const chosen = parent === null ? await chooseParent(hierarchy, files) : `${hierarchy.mountPoint}${parent}`;
@@ -24,14 +24,13 @@ export async function openUnifiedParent(
   }
   const { directory, controllers, missing } = await handDown(chosen, hierarchy.mountPoint, files);
   if (directory === null) return none(missing);
-  const noPrograms = 'attaching a device program to a control group needs CAP_SYS_ADMIN in the first user namespace';
   return {
     version: 2,
     directory,
     // What v1 has controllers for, v2 does by programs and for every group.
-    controllers: [...controllers, 'freezer', ...(mayLoadPrograms ? ['devices'] : [])],
+    controllers: [...controllers, 'freezer', ...(mayRuleDevices ? ['devices'] : [])],
     files: (await files.list(directory))?.files ?? [],
-    missing: mayLoadPrograms ? missing : { ...missing, devices: noPrograms },
+    missing: mayRuleDevices ? missing : { ...missing, devices: noDeviceRules },
   };
 }
 

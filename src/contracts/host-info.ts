@@ -38,6 +38,8 @@ export interface HostInfo {
   /** Names of the capabilities in this process's effective set. */
   readonly capabilities: readonly string[];
   readonly cgroup: CgroupHost;
+  /** This process is itself in a user namespace: it cannot make device nodes, whatever its capabilities. */
+  readonly inUserNamespace: boolean;
   readonly userNamespaces: Support;
   /** Overlay mounted inside a user namespace. */
   readonly rootlessOverlay: Support;
@@ -54,7 +56,9 @@ export interface HostInfo {
     | {
         readonly supported: true;
         /** Who may write such a map: this process itself (root), or newuidmap(1) and newgidmap(1) at these paths. */
-        readonly method: { readonly kind: 'direct' } | { readonly kind: 'helpers'; readonly newuidmap: string; readonly newgidmap: string };
+        readonly method:
+          | { readonly kind: 'direct' }
+          | { readonly kind: 'helpers'; readonly newuidmap: string; readonly newgidmap: string };
         readonly uid: readonly SubordinateRange[];
         readonly gid: readonly SubordinateRange[];
       }

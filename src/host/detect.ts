@@ -4,14 +4,10 @@ import { HakoError } from '../base/errors.ts';
 import type { CgroupHost, HostInfo, Support } from '../contracts/host-info.ts';
 import type { KernelProbe, ProbeAnswer } from '../contracts/native-binding.ts';
 import { type HostFiles, realHostFiles } from './files.ts';
-import { detectIdRanges } from './id-ranges.ts';
+import { detectIdRanges, type IdOwner } from './id-ranges.ts';
 
 /** Who this process is. */
-export interface HostIdentity {
-  readonly uid: number;
-  readonly gid: number;
-  /** null: the id has no entry in passwd. */
-  readonly name: string | null;
+export interface HostIdentity extends IdOwner {
   readonly architecture: string;
 }
 
@@ -53,6 +49,7 @@ export function detectHost(
     gid: identity.gid,
     capabilities,
     cgroup,
+    inUserNamespace: !/^\s*0\s+0\s+4294967295\s*$/.test(files.read('/proc/self/uid_map') ?? ''),
     userNamespaces: toSupport(probe.userNamespace),
     rootlessOverlay: toSupport(probe.overlayInUserNamespace),
     overlay: detectOverlay(mayMount, files),

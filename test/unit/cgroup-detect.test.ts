@@ -213,6 +213,19 @@ describe('v1 and none', () => {
     expect(host.missing['memory']).toMatch(/\/cg\/memory\/hako cannot be made.*EACCES/);
   });
 
+  test('the devices controller cannot be used by root of a user namespace, who could make groups', async () => {
+    const mounts = '33 30 0:30 / /cg/devices rw - cgroup cgroup rw,devices\n';
+    const groups = (root: typeof asRoot) => {
+      const files = machine('4:devices:/\n', mounts, root).group('/cg/devices');
+      files.newFiles = () => ({ 'cgroup.procs': '' });
+      return openCgroups({}, files);
+    };
+    expect((await groups(asRoot)).controllers).toEqual({ devices: '/cg/devices/hako' });
+    const inside = await groups({ ...asRoot, map: '0 0 1\n' });
+    expect(inside.controllers).toEqual({});
+    expect(inside.missing['devices']).toMatch(/first user namespace/);
+  });
+
   test('no hierarchy at all', async () => {
     const host = await openCgroups({}, machine('', ''));
     expect(host).toMatchObject({ layout: 'none', controllers: {} });

@@ -80,7 +80,7 @@ function plan(request: IsolationRequest): IsolationPlan {
     readonlyRoot: request.readonlyRoot,
     writableSys: false,
     devices: request.devices,
-    deviceMethod: 'mknod',
+    deviceMethod: host.inUserNamespace ? 'bind' : 'mknod',
     deviceRules: planDeviceRules(request, defaultDeviceRules, degraded),
     degraded,
   };

@@ -76,7 +76,7 @@ function plan(request: IsolationRequest): IsolationPlan {
     readonlyRoot: request.readonlyRoot,
     writableSys: true,
     devices: merge(request),
-    deviceMethod: 'mknod',
+    deviceMethod: host.inUserNamespace ? 'bind' : 'mknod',
     // What the service itself may use: a group inherits its parent's rules on v1, and has none on v2.
     deviceRules: request.deviceRules.length === 0 ? null : requireRules(request),
     degraded,

@@ -50,6 +50,7 @@ function testHost(): HostInfo {
     gid,
     capabilities: [],
     cgroup: { layout: 'none', controllers: {}, files: [], unifiedMount: null, unifiedParent: null, missing: {} },
+    inUserNamespace: false,
     userNamespaces: supported,
     rootlessOverlay: supported,
     overlay: supported,

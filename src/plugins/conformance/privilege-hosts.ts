@@ -21,6 +21,7 @@ export function testHost(more: Partial<HostInfo> = {}): HostInfo {
       unifiedParent: '/sys/fs/cgroup/hako',
       missing: {},
     },
+    inUserNamespace: false,
     userNamespaces: yes,
     rootlessOverlay: yes,
     overlay: yes,
