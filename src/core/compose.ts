@@ -76,7 +76,10 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
 
   const defaults = {
     storage: options.storage ?? { driver: plugins.firstSupported('storage', preferredStorage), options: {} },
-    mode: options.mode ?? { driver: host.uid === 0 ? preferredModes.root : preferredModes.user, options: {} },
+    mode: options.mode ?? {
+      driver: host.uid === 0 && !host.inUserNamespace ? preferredModes.root : preferredModes.user,
+      options: {},
+    },
     log: options.log ?? defaultLog,
   };
   for (const kind of ['privilege', 'log'] as const) plugins.check(kind, kind === 'log' ? defaults.log : defaults.mode);
