@@ -31,6 +31,7 @@ export interface SnapshotUsage {
  * turns it into a *committed* snapshot with a **name**; the key is gone afterwards. A committed snapshot never
  * changes and can be the parent of others. A **view** is a read-only look at a committed snapshot. Names and keys
  * share one space: one that exists is `HAKO_ERR_SNAPSHOT_EXISTS`, one that does not `HAKO_ERR_SNAPSHOT_NOT_FOUND`.
+ * They match `^(sha256:)?[A-Za-z0-9][A-Za-z0-9_.+-]{0,199}$`; anything else is `HAKO_ERR_INVALID_NAME`.
  *
  * A layer is unpacked so:
  *
