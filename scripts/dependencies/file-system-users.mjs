@@ -47,7 +47,8 @@ const users = {
     'src/image/sources/open-path.ts',
     'src/image/sources/rootfs.ts',
   ],
-  "the host's own root, for Image.fromHost()": ['src/image/host/host-root-storage.ts', 'src/image/host/host-tree.ts'],
+  "the host's own root, for Image.fromHost()": ['src/image/host/host-tree.ts', 'src/image/host/lay-host-root.ts'],
+  "a new snapshot's own directories, before anything runs in it": ['src/image/mapped-root.ts'],
   'temporary directories of the conformance suites': [
     'src/plugins/conformance/context.ts',
     'src/plugins/conformance/log-subject.ts',
