@@ -96,6 +96,7 @@ function commandOf(pid: string): string {
   }
 }
 
+// The parent `hako` is every runtime's, and stays: only what is in it is some container's.
 function cgroups(directory: string, depth: number): string[] {
   if (depth > 8) return [];
   let entries: { name: string; isDirectory(): boolean }[];
@@ -108,7 +109,8 @@ function cgroups(directory: string, depth: number): string[] {
     .filter((entry) => entry.isDirectory())
     .flatMap((entry) => {
       const path = join(directory, entry.name);
-      return [...(path.includes('hako') ? [path] : []), ...cgroups(path, depth + 1)];
+      const ours = basename(directory) === 'hako' || (entry.name.includes('hako') && entry.name !== 'hako');
+      return [...(ours ? [path] : []), ...cgroups(path, depth + 1)];
     });
 }
 
