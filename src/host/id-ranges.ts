@@ -22,20 +22,7 @@ export interface IdOwner {
 export function detectIdRanges(user: IdOwner, files: HostFiles): HostInfo['idRanges'] {
   const uid = rangesOf(files.read('/etc/subuid'), user, user.uid);
   const gid = rangesOf(files.read('/etc/subgid'), user, user.gid);
-  if (user.uid === 0) {
-    const uidRanges = enough(uid) ? uid : [rootRange];
-    const gidRanges = enough(gid) ? gid : [rootRange];
-    if (
-      isMapped(uidRanges, files.read('/proc/self/uid_map')) &&
-      isMapped(gidRanges, files.read('/proc/self/gid_map'))
-    ) {
-      return { supported: true, method: { kind: 'direct' }, uid: uidRanges, gid: gidRanges };
-    }
-    return {
-      supported: false,
-      reason: `this process is in a user namespace that does not have the ids ${describe(uidRanges)}; grant root a range that it has, in /etc/subuid and /etc/subgid`,
-    };
-  }
+  if (user.uid === 0) return rangesOfRoot(uid, gid, files);
   if (/^NoNewPrivs:\s+1$/m.test(files.read('/proc/self/status') ?? '')) {
     return {
       supported: false,
@@ -71,6 +58,27 @@ export function detectIdRanges(user: IdOwner, files: HostFiles): HostInfo['idRan
   return { supported: true, method: { kind: 'helpers', newuidmap, newgidmap }, uid, gid };
 }
 
+/** Root writes maps itself: of its own ranges, else of one that nobody has, else of the user namespace that it is root of. */
+function rangesOfRoot(
+  uid: readonly SubordinateRange[],
+  gid: readonly SubordinateRange[],
+  files: HostFiles,
+): HostInfo['idRanges'] {
+  const [uidMap, gidMap] = [files.read('/proc/self/uid_map'), files.read('/proc/self/gid_map')];
+  const candidates = [
+    { uid: enough(uid) ? uid : [rootRange], gid: enough(gid) ? gid : [rootRange] },
+    { uid: insideOf(uidMap), gid: insideOf(gidMap) },
+  ];
+  const ranges = candidates.find((each) => isMapped(each.uid, uidMap) && isMapped(each.gid, gidMap));
+  if (ranges !== undefined && count(ranges.uid) > 1 && count(ranges.gid) > 1) {
+    return { supported: true, method: { kind: 'direct' }, ...ranges };
+  }
+  return {
+    supported: false,
+    reason: 'this process is in a user namespace that has one id; start that one with a range of ids',
+  };
+}
+
 /** Lines of subuid(5): name or uid, first id, count. Lines that are not of this form are passed over, as shadow does. */
 function rangesOf(text: string | null, user: IdOwner, own: number): readonly SubordinateRange[] {
   const ranges: SubordinateRange[] = [];
@@ -98,17 +106,26 @@ function overlap(one: SubordinateRange, other: SubordinateRange): boolean {
 }
 
 function enough(ranges: readonly SubordinateRange[]): boolean {
-  return ranges.reduce((sum, { size }) => sum + size, 0) >= USABLE;
+  return count(ranges) >= USABLE;
+}
+
+function count(ranges: readonly SubordinateRange[]): number {
+  return ranges.reduce((sum, { size }) => sum + size, 0);
 }
 
 function isMapped(ranges: readonly SubordinateRange[], map: string | null): boolean {
-  const lines = (map ?? '').split('\n').flatMap((line) => {
-    const [inside, , size] = line.trim().split(/\s+/).map(Number);
-    return inside === undefined || size === undefined ? [] : [{ inside, size }];
-  });
-  return ranges.every(({ start, size }) =>
-    lines.some((line) => start >= line.inside && start + size <= line.inside + line.size),
+  const lines = insideOf(map);
+  return ranges.every((range) =>
+    lines.some(({ start, size }) => range.start >= start && range.start + range.size <= start + size),
   );
+}
+
+/** The ids that there are in a user namespace, by its own map (user_namespaces(7)). */
+function insideOf(map: string | null): readonly SubordinateRange[] {
+  return [...(map ?? '').matchAll(/^\s*(\d+)\s+\d+\s+(\d+)\s*$/gm)].map(([, start, size]) => ({
+    start: Number(start),
+    size: Number(size),
+  }));
 }
 
 function describe(ranges: readonly SubordinateRange[]): string {

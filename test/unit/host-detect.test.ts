@@ -188,7 +188,7 @@ describe('ids that may be mapped', () => {
     });
   });
 
-  test('root: its own range, else one that nobody has, and none in a user namespace that lacks it', () => {
+  test('root: its own range, else one that nobody has, else those of its user namespace', () => {
     const maps = { '/proc/self/uid_map': wholeMap, '/proc/self/gid_map': wholeMap };
     expect(detectIdRanges(root, files(maps))).toEqual({
       supported: true,
@@ -201,11 +201,19 @@ describe('ids that may be mapped', () => {
       uid: [{ start: 500_000, size: 65_536 }],
       gid: [{ start: 600_000, size: 65_536 }],
     });
-    const inside = { '/proc/self/uid_map': '0 100000 65536\n', '/proc/self/gid_map': '0 100000 65536\n' };
-    expect(detectIdRanges(root, files(inside))).toMatchObject({
-      supported: false,
-      reason: expect.stringMatching(/user namespace that does not have the ids/),
+    const inside = (map: string) =>
+      detectIdRanges(root, files({ '/proc/self/uid_map': map, '/proc/self/gid_map': map }));
+    expect(inside('0 100000 65536\n')).toMatchObject({
+      uid: [{ start: 0, size: 65_536 }],
+      gid: [{ start: 0, size: 65_536 }],
     });
+    expect(inside('0 1000 1\n1 100000 65535\n')).toMatchObject({
+      uid: [
+        { start: 0, size: 1 },
+        { start: 1, size: 65_535 },
+      ],
+    });
+    expect(inside('0 1000 1\n')).toMatchObject({ supported: false, reason: expect.stringMatching(/has one id/) });
   });
 });
 
