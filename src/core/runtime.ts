@@ -87,7 +87,7 @@ export class Runtime implements AsyncDisposable {
 
   /**
    * Runs one program in a container of its own, gathers its output, and removes the container. A program that fails is
-   * no error: look at `exitCode`.
+   * no error: look at `exitCode`. No log is kept unless `log` names a driver.
    *
    * @throws HakoError when the program could not be started; `HAKO_ERR_OUTPUT_TOO_LARGE`; `signal.reason` when aborted.
    * The container is gone in every case.
@@ -95,6 +95,8 @@ export class Runtime implements AsyncDisposable {
   async run({ input, maxOutput = defaultMaxOutput, ...options }: RunOptions): Promise<ProgramResult> {
     const { signal } = options;
     await using container = await this.containers.create({
+      // Its output goes to the caller, and its handle to nobody: there is no one to read a log.
+      log: 'none',
       ...options,
       ephemeral: true,
       stdin: input !== undefined,
