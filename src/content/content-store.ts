@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inject, injectable } from 'tsyringe';
 import { type Digest, digestHex, isDigest } from '../base/digest.ts';
 import { hasErrno } from '../base/errno.ts';
-import { HakoError } from '../base/errors.ts';
+import { HakoError, hasHakoCode } from '../base/errors.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import { RuntimePathsToken } from '../contracts/tokens.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -87,14 +87,27 @@ export class ContentStore {
 
   /**
    * Reads a blob, verifying it on the way: the last chunk is followed by an error when the whole was not as its
-   * descriptor says. So whoever acts on the content must not commit before the end.
+   * descriptor says. So whoever acts on the content must not commit before the end. A blob that is found to be damaged
+   * is removed, so that it is fetched anew by the next import.
    *
    * @throws HakoError `HAKO_ERR_BLOB_NOT_FOUND`, `HAKO_ERR_BLOB_DIGEST_MISMATCH`
    */
-  async *read(descriptor: Pick<Descriptor, 'digest' | 'size'>): AsyncGenerator<Uint8Array> {
-    const handle = await this.#open(descriptor.digest);
-    // The stream closes the handle, at its end and when the reader stops early.
-    yield* verified(handle.createReadStream({ highWaterMark: 1 << 20 }), descriptor, `blob ${descriptor.digest}`);
+  async *read({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): AsyncGenerator<Uint8Array> {
+    const handle = await this.#open(digest);
+    let actual: StoredContent;
+    try {
+      // The stream closes the handle, at its end and when the reader stops early.
+      actual = yield* verified(handle.createReadStream({ highWaterMark: 1 << 20 }), { digest }, `blob ${digest}`);
+    } catch (error) {
+      if (hasHakoCode(error, 'HAKO_ERR_BLOB_DIGEST_MISMATCH')) await this.detach([digest]).finish();
+      throw error;
+    }
+    // The descriptor may be wrong about a sound blob, which others may need.
+    if (actual.size !== size)
+      throw new HakoError(
+        'BLOB_DIGEST_MISMATCH',
+        `Blob ${digest} has ${actual.size} bytes, but is described with ${size}. The image was made wrongly.`,
+      );
   }
 
   /** @throws HakoError as {@link read} does, and `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED` over `limit` bytes. */

@@ -175,8 +175,20 @@ export class ImageService {
       this.#leases.transaction(() => this.#record(imported));
       return await Promise.all(imported.map(({ record }) => this.#announce(record)));
     } catch (error) {
-      await this.#collector.collect();
+      await this.#cleanUp();
       throw error;
+    }
+  }
+
+  /** After a failure, which is what the caller must hear of. */
+  async #cleanUp(): Promise<void> {
+    try {
+      await this.#collector.collect();
+    } catch (cause) {
+      this.#events.emit('warning', {
+        message: 'What a failed import had stored could not be removed yet; a later removal of an image does it.',
+        cause,
+      });
     }
   }
 

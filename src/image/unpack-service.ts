@@ -149,7 +149,10 @@ export class UnpackService {
       return (await this.#driver.stat(name)).kind === 'committed';
     } catch (error) {
       if (hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) return false;
-      throw error;
+      if (!hasHakoCode(error, 'HAKO_ERR_STATE_CORRUPT')) throw error;
     }
+    // Damaged, as by a power cut on a disk that lies. We have all that it takes to make it anew.
+    await this.#driver.remove(name);
+    return false;
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -188,7 +188,31 @@ describeWith({ root: true }, 'the store of images', () => {
     await using fresh = await openImageRuntime({ root: runtime.root });
     expect((await fresh.images.list()).map(({ id }) => id)).toEqual([two.config.digest]);
     expect(fresh.events).toMatchObject([['warning', { message: expect.stringContaining(broken.id) }]]);
-    await expect(fresh.images.get(broken.id)).rejects.toMatchObject({ code: 'HAKO_ERR_BLOB_DIGEST_MISMATCH' });
+    await expect(fresh.images.get(broken.id)).rejects.toMatchObject({ code: 'HAKO_ERR_BLOB_NOT_FOUND' });
+    await fresh.images.import(sourceOf(one), same);
+    expect(await fresh.images.list()).toHaveLength(2);
+  });
+
+  it('makes a damaged snapshot anew, and fetches a damaged blob anew', async () => {
+    await using runtime = await openImageRuntime();
+    const source = sourceOf(one);
+    const image = await runtime.images.import(source, same);
+    const top = initSnapshot(image.layers.at(-1)?.chainId ?? null, same);
+    writeFileSync(join(runtime.root, 'overlay2', top.slice(7), 'snapshot.json'), '');
+    await expect(runtime.storage.stat(top)).rejects.toMatchObject({ code: 'HAKO_ERR_STATE_CORRUPT' });
+    await runtime.images.withSnapshot(image, same, async (parent) =>
+      runtime.storage.prepare('container' as ActiveKey, parent),
+    );
+    await runtime.storage.remove('container' as ActiveKey);
+
+    const damaged = image.layers[1]?.digest ?? '';
+    const path = join(runtime.root, 'content/blobs/sha256', damaged.slice(7));
+    writeFileSync(path, Buffer.alloc(image.layers[1]?.size ?? 0, 7));
+    await runtime.storage.remove(top);
+    await runtime.storage.remove(layerSnapshot(image.layers.at(-1)?.chainId ?? ('' as never), same));
+    await expect(runtime.images.import(source, same)).rejects.toMatchObject({ code: 'HAKO_ERR_BLOB_DIGEST_MISMATCH' });
+    await runtime.images.import(source, same);
+    expect(blobOf(readFileSync(path)).digest).toBe(damaged);
   });
 });
 

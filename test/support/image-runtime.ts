@@ -1,10 +1,10 @@
 import 'reflect-metadata';
+import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { overlay2 } from 'libhako/plugins/storage/overlay2';
 import { vfs } from 'libhako/plugins/storage/vfs';
-import { expect } from 'vitest';
 import { ContentStore } from '../../src/content/content-store.ts';
 import type { RuntimeEvents } from '../../src/contracts/events.ts';
 import type { StorageDriver } from '../../src/contracts/storage-driver.ts';
@@ -98,7 +98,7 @@ export async function openImageRuntime(
     [Symbol.asyncDispose]: async () => {
       await storage[Symbol.asyncDispose]();
       database[Symbol.dispose]();
-      expect(context.warnings, 'warnings of the storage driver').toEqual([]);
+      assert.deepEqual(context.warnings, [], 'warnings of the storage driver');
       if (options.root === undefined) rmSync(root, { recursive: true, force: true });
     },
   };

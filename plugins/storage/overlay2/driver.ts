@@ -104,7 +104,7 @@ export class Overlay2Driver implements StorageDriver {
     const record = this.#active(key);
     const lower = this.#lowerDirectories(record).join(':');
     // Made when somebody is told of it: few want it, and every container would pay for it.
-    mkdirSync(join(record.directory, 'merged'), { recursive: true, mode: 0o700 });
+    makeIfAbsent(join(record.directory, 'merged'));
     return {
       ...(lower === '' ? {} : { LowerDir: lower }),
       MergedDir: join(record.directory, 'merged'),
@@ -164,12 +164,23 @@ function copyRootAttributes(from: string, to: string): void {
   if (wanted.mode !== made.mode) chmodSync(to, wanted.mode & 0o7777);
 }
 
+function makeIfAbsent(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+}
+
 function removeIfEmpty(directory: string): void {
   try {
     rmdirSync(directory);
   } catch (error) {
     // What was mounted once leaves things in `work`. They do no harm there.
-    if (!(error instanceof Error && 'code' in error && ['ENOTEMPTY', 'ENOENT', 'EEXIST'].includes(String(error.code))))
-      throw error;
+    if (!hasCode(error, 'ENOTEMPTY', 'ENOENT', 'EEXIST')) throw error;
   }
+}
+
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
