@@ -123,7 +123,8 @@ export class ContainerLauncher {
       opened.defer(() => this.#parts.native.close(fd));
       return fd;
     });
-    return launcher.launch(
+    // Waited for here: the descriptors of namespaces are needed until the supervisor has them.
+    return await launcher.launch(
       states.directory(record.id),
       joined,
       this.#request(record, settings, isolation, options),
