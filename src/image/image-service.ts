@@ -159,7 +159,7 @@ export class ImageService {
     if (record === null)
       throw new HakoError('IMAGE_NOT_FOUND', `The image ${image.id} has been removed. Import it again.`);
     using lease = new Lease(this.#leases, `container of ${image.id}`);
-    return use(await this.#unpacker.ensure(record.layers, ownership, lease, options));
+    return await use(await this.#unpacker.ensure(record.layers, ownership, lease, options));
   }
 
   async #import(
