@@ -145,9 +145,23 @@ export class IsolatedContainer implements AsyncDisposable {
     command: readonly string[],
     isolated: IsolatedOptions = {},
   ): Promise<IsolatedContainer> {
+    const directory = mkdtempSync(join(tmpdir(), 'hako-isolated-'));
+    try {
+      return await IsolatedContainer.#launchIn(directory, rootfs, command, isolated);
+    } catch (error) {
+      rmSync(directory, { recursive: true });
+      throw error;
+    }
+  }
+
+  static async #launchIn(
+    directory: string,
+    rootfs: Rootfs,
+    command: readonly string[],
+    isolated: IsolatedOptions,
+  ): Promise<IsolatedContainer> {
     const host = isolated.host ?? (await thisHost());
     const options = parseContainerOptions({ command, ...isolated.settings });
-    const directory = mkdtempSync(join(tmpdir(), 'hako-isolated-'));
     // Mapped root has to come here for the files of /etc.
     chmodSync(directory, 0o711);
     const id = newContainerId();
