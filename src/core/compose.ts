@@ -83,7 +83,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     log: options.log ?? defaultLog,
   };
   for (const kind of ['privilege', 'log'] as const) plugins.check(kind, kind === 'log' ? defaults.log : defaults.mode);
-  const storage = new HostRootStorage(await plugins.instance('storage', defaults.storage), paths.root);
+  const storage = new HostRootStorage(await plugins.instance('storage', defaults.storage), paths.root, host);
   injector.value(StorageDriverToken, storage);
 
   for (const service of [ContentStore, UnpackService, ImageImporter, GarbageCollector, ImageService])

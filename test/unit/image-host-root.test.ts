@@ -17,25 +17,31 @@ const overlayOptions = ['index=off', 'metacopy=off', 'redirect_dir=nofollow'];
 
 describe('the plan of a root that is the host’s', () => {
   it('is one overlay on "/" outside of user namespaces', () => {
-    expect(planHostRoot({ tree, directory, hidden: [{ path: '/home', mode: 0o755 }], inUserNamespace: false })).toEqual(
-      {
-        directories: [
-          { path: 'upper', mode: 0o755 },
-          { path: 'work', mode: 0o700 },
-          { path: 'hidden', mode: 0o700 },
-          { path: 'hidden/0', mode: 0o755 },
-        ],
-        symlinks: [],
-        mounts: [
-          {
-            type: 'overlay',
-            source: 'overlay',
-            options: ['lowerdir+=/', `upperdir=${directory}/upper`, `workdir=${directory}/work`, ...overlayOptions],
-          },
-          { type: 'bind', source: `${directory}/hidden/0`, target: 'home', options: ['rbind', 'rw'] },
-        ],
-      },
-    );
+    expect(
+      planHostRoot({
+        tree,
+        directory,
+        hidden: [{ path: '/home', mode: 0o755 }],
+        inUserNamespace: false,
+        overlay: true,
+      }),
+    ).toEqual({
+      directories: [
+        { path: 'upper', mode: 0o755 },
+        { path: 'work', mode: 0o700 },
+        { path: 'hidden', mode: 0o700 },
+        { path: 'hidden/0', mode: 0o755 },
+      ],
+      symlinks: [],
+      mounts: [
+        {
+          type: 'overlay',
+          source: 'overlay',
+          options: ['lowerdir+=/', `upperdir=${directory}/upper`, `workdir=${directory}/work`, ...overlayOptions],
+        },
+        { type: 'bind', source: `${directory}/hidden/0`, target: 'home', options: ['rbind', 'rw'] },
+      ],
+    });
   });
 
   it('is an overlay for each directory inside one; what has mounts below is bound read-only', () => {
@@ -47,6 +53,7 @@ describe('the plan of a root that is the host’s', () => {
         { path: '/var/lib/hako', mode: 0o700 },
       ],
       inUserNamespace: true,
+      overlay: true,
     });
     const overlay = (name: string) => ({
       type: 'overlay',
@@ -73,6 +80,16 @@ describe('the plan of a root that is the host’s', () => {
     expect(plan.directories).toContainEqual({ path: 'root/tmp', mode: 0o1777 });
     expect(plan.directories.map(({ path }) => path).sort()).toEqual(
       [...new Set(plan.directories.map(({ path }) => path))].sort(),
+    );
+  });
+});
+
+describe('where overlayfs cannot be had', () => {
+  it.each([true, false])('is bound, read-only (in a user namespace: %s)', (inUserNamespace) => {
+    const { mounts } = planHostRoot({ tree, directory, hidden: [], inUserNamespace, overlay: false });
+    expect(mounts[0]).toEqual({ type: 'bind', source: `${directory}/root`, options: ['rbind', 'rw'] });
+    expect(mounts.slice(1).map(({ type, target, options }) => [type, target, options])).toEqual(
+      ['boot', 'etc', 'home', 'usr', 'var'].map((name) => ['bind', name, ['rbind', 'ro']]),
     );
   });
 });

@@ -1,6 +1,6 @@
 import { definePlugin } from 'libhako/plugin';
 import { Overlay2Driver } from './driver.ts';
-import { overlay2Options } from './options.ts';
+import { isConfined, overlay2Options } from './options.ts';
 
 /**
  * Layers as overlayfs stacks them, as Docker's driver of that name: no copy is made, and a container's changes lie
@@ -13,7 +13,7 @@ export const overlay2 = definePlugin({
   id: 'overlay2',
   api: 1,
   options: overlay2Options,
-  probe: (host) => (host.uid === 0 ? host.overlay : host.rootlessOverlay),
+  probe: (host) => (isConfined(host) ? host.rootlessOverlay : host.overlay),
   create: async (context, options) => new Overlay2Driver(context, options),
 });
 

@@ -1,3 +1,4 @@
+import type { HostInfo } from 'libhako/plugin';
 import { z } from 'zod';
 
 /** Those that belong to the driver: with them, `mountOptions` could point a container's root anywhere. */
@@ -18,3 +19,8 @@ export const overlay2Options = z.object({
 });
 
 export type Overlay2Options = z.output<typeof overlay2Options>;
+
+/** Whether overlayfs is mounted inside a user namespace here: by an ordinary user, or by a root that is one inside only. */
+export function isConfined(host: Pick<HostInfo, 'uid' | 'inUserNamespace'>): boolean {
+  return host.uid !== 0 || host.inUserNamespace;
+}

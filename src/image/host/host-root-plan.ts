@@ -21,6 +21,8 @@ export interface HostRootRequest {
   readonly hidden: readonly HiddenDirectory[];
   /** Whether it is mounted inside a user namespace, which may not take "/" apart from what is mounted on it. */
   readonly inUserNamespace: boolean;
+  /** Whether overlayfs can be mounted with its changes on this disk. */
+  readonly overlay: boolean;
 }
 
 export interface HiddenDirectory {
@@ -52,12 +54,13 @@ const ownDirectories: Readonly<Record<string, number>> = {
  *
  * In a user namespace the kernel refuses that: mounts that came from outside are locked together, lest somebody look
  * under them. It agrees for a directory that nothing is mounted below, so there is one overlay for each such directory
- * of "/". One with mounts below is bound with all of them, read-only.
+ * of "/". One with mounts below is bound with all of them, read-only; so is each where overlayfs cannot be had, as in most
+ * containers.
  *
  * What is hidden has a directory of the container's own mounted over it.
  */
 export function planHostRoot(request: HostRootRequest): HostRootPlan {
-  return request.inUserNamespace ? planByDirectory(request) : planWhole(request);
+  return request.overlay && !request.inUserNamespace ? planWhole(request) : planByDirectory(request);
 }
 
 function planWhole({ directory, hidden }: HostRootRequest): HostRootPlan {
@@ -69,14 +72,14 @@ function planWhole({ directory, hidden }: HostRootRequest): HostRootPlan {
   };
 }
 
-function planByDirectory({ tree, directory, hidden }: HostRootRequest): HostRootPlan {
+function planByDirectory({ tree, directory, hidden, overlay: canOverlay }: HostRootRequest): HostRootPlan {
   const hiddenModes = new Map(hidden.map(({ path, mode }) => [path, mode]));
   const names = tree.entries.flatMap((entry) =>
     entry.kind === 'directory' && !(entry.name in ownDirectories) ? [entry.name] : [],
   );
   const shown = names.filter((name) => !hiddenModes.has(`/${name}`));
   const alone = new Set(
-    shown.filter((name) => !tree.mountPoints.some((mountPoint) => isWithin(mountPoint, `/${name}`))),
+    shown.filter((name) => canOverlay && !tree.mountPoints.some((mountPoint) => isWithin(mountPoint, `/${name}`))),
   );
   const covers = cover(
     directory,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { hasHakoCode } from '../../base/errors.ts';
+import type { HostInfo } from '../../contracts/host-info.ts';
 import type { Mount } from '../../contracts/mount.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
 import type { FileOwnership } from '../../contracts/privilege-mode.ts';
@@ -21,6 +22,8 @@ import { layHostRoot, readPlan } from './lay-host-root.ts';
 /** What snapshots of the host's root have for a parent. It is empty, and only tells them from others. */
 const hostRootName = 'host-root' as CommittedName;
 
+type OverlayHost = Pick<HostInfo, 'uid' | 'inUserNamespace' | 'overlay' | 'rootlessOverlay'>;
+
 /**
  * Lets containers live on the host's own root, with any storage driver: their snapshots are ordinary ones of the
  * driver, in which the changes lie beside a note of how it is all mounted. The container never sees the note: it is
@@ -29,11 +32,16 @@ const hostRootName = 'host-root' as CommittedName;
 export class HostRootStorage implements StorageDriver {
   readonly #driver: StorageDriver;
   readonly #root: string;
+  readonly #host: OverlayHost;
 
-  /** @param root - hako's own root, which no container may see. */
-  constructor(driver: StorageDriver, root: string) {
+  /**
+   * @param root - hako's own root, which no container may see.
+   * @param host - says where overlayfs can be mounted; without it, what is the host's can be read only.
+   */
+  constructor(driver: StorageDriver, root: string, host: OverlayHost) {
     this.#driver = driver;
     this.#root = root;
+    this.#host = host;
   }
 
   get capabilities(): StorageDriver['capabilities'] {
@@ -71,7 +79,9 @@ export class HostRootStorage implements StorageDriver {
     return this.#undoing(key, async () => {
       const directory = await this.#directory(key);
       const [tree, hidden] = [readHostTree(), findHidden([this.#root, ...hiddenDirectories(image)])];
-      const plan = planHostRoot({ tree, directory, hidden, inUserNamespace: ownership.kind !== 'same' });
+      const inUserNamespace = ownership.kind !== 'same' || this.#host.uid !== 0 || this.#host.inUserNamespace;
+      const overlay = (inUserNamespace ? this.#host.rootlessOverlay : this.#host.overlay).supported;
+      const plan = planHostRoot({ tree, directory, hidden, inUserNamespace, overlay });
       const owner = mappedRootOf(ownership);
       layHostRoot(directory, plan, owner);
       if (owner !== null) giveSnapshot(this.#root, directory, [], owner);
