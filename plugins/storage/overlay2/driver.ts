@@ -15,7 +15,7 @@ import {
   type UnpackTarget,
 } from 'libhako/plugin';
 import { overlayMount } from './mounts.ts';
-import { isConfined, type Overlay2Options } from './options.ts';
+import { choosesUserXattr, type Overlay2Options } from './options.ts';
 
 /** OVL_MAX_STACK of the kernel. */
 const maxLowerLayers = 500;
@@ -40,7 +40,7 @@ export class Overlay2Driver implements StorageDriver {
     this.#context = context;
     this.#store = SnapshotStore.open(context, activeDirectories);
     this.#options = options;
-    this.#userxattr = options.userxattr ?? isConfined(context.host);
+    this.#userxattr = choosesUserXattr(options);
   }
 
   async prepare(
