@@ -119,13 +119,21 @@ int cgroup_join(const char *directory, pid_t pid, struct failure *failure) {
   return 0;
 }
 
-int cgroup_join_steps(const struct start_request *request, pid_t pid, struct failure *failure) {
+void cgroup_open_step_doors(const struct start_request *request, struct cgroup_doors *doors) {
+  for (uint32_t i = 0; i < request->step_count; i++)
+    if (request->steps[i].kind == HAKO_CGROUP_JOIN)
+      cgroup_open_door(doors, request->steps[i].path);
+}
+
+int cgroup_join_steps(const struct start_request *request, const struct cgroup_doors *doors, pid_t pid,
+                      struct failure *failure) {
   bool limited = born_inside(request);
   for (uint32_t i = 0; i < request->step_count; i++) {
     const struct cgroup_step *step = &request->steps[i];
     if (step->kind == HAKO_CGROUP_WRITE && !limited && write_file(step->path, step->value, failure) < 0)
       return -1;
-    if (step->kind == HAKO_CGROUP_JOIN && cgroup_join(step->path, pid, failure) < 0)
+    if (step->kind == HAKO_CGROUP_JOIN && !cgroup_has_door(doors, step->path) &&
+        cgroup_join(step->path, pid, failure) < 0)
       return -1;
   }
   return 0;

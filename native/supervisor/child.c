@@ -33,12 +33,15 @@ int host_open(struct host *host, struct failure *failure) {
 void host_close(struct host *host) {
   close_fd(&host->proc);
   close_fd(&host->null);
+  cgroup_close_doors(&host->doors);
 }
+
+#define MOST_KEPT (4 + MOST_JOINS + MOST_DOORS)
 
 // Everything else that the supervisor has open is closed before anything is done.
 // execve would do it too, but a container's own processes may see this one earlier.
 static int keep_only(const int fds[], size_t count, struct failure *failure) {
-  int sorted[3 + MOST_JOINS + 1];
+  int sorted[MOST_KEPT];
   for (size_t i = 0; i < count; i++) {
     size_t at = i;
     for (; at > 0 && sorted[at - 1] > fds[i]; at--)
@@ -120,21 +123,27 @@ static int prepare_start(struct setup *setup) {
   stage("hako:mounts");
   if (setup_run(setup) < 0)
     return -1;
-  // Init's child is not moved with it, and a cgroup namespace needs the place first.
-  bool needs_place = (request->unshare & CLONE_NEWCGROUP) || (request->process.flags & HAKO_PROCESS_INIT);
-  return needs_place ? setup_join_cgroups(setup) : 0;
+  // With its first credentials, and before there is an init's child, which would stay behind.
+  return setup_join_cgroups(setup);
+}
+
+static size_t keep_doors(int keep[], size_t count, const struct host *host) {
+  for (uint32_t i = 0; i < host->doors.count; i++)
+    keep[count++] = host->doors.fds[i];
+  return count;
 }
 
 void child_start(const struct start_request *request, const struct handshake *handshake, const struct host *host) {
   struct failure *failure = &handshake->report->failure;
-  int keep[3 + MOST_JOINS] = {handshake->child, host->proc, host->null};
+  int keep[MOST_KEPT] = {handshake->child, host->proc, host->null};
   for (uint32_t i = 0; i < request->join_count; i++)
     keep[3 + i] = request->joins[i].fd;
-  if (keep_only(keep, 3 + request->join_count, failure) < 0)
+  if (keep_only(keep, keep_doors(keep, 3 + request->join_count, host), failure) < 0)
     _exit(1);
   struct setup setup = {.request = request,
                         .handshake = handshake,
                         .failure = failure,
+                        .doors = &host->doors,
                         .root = -1,
                         .proc = host->proc,
                         .null = -1,
@@ -150,14 +159,18 @@ void child_start(const struct start_request *request, const struct handshake *ha
                             .proc = host->proc,
                             .null = host->null,
                             .pty = setup.pty,
-                            .with_stdin = request->flags & HAKO_START_STDIN,
-                            .joined = setup.joined};
+                            .with_stdin = request->flags & HAKO_START_STDIN};
   program_run(&program);
   _exit(1);
 }
 
-static int prepare_exec(const struct container *container, struct program *program) {
+static int prepare_exec(const struct container *container, const struct host *host, bool joined,
+                        struct program *program) {
   stage("hako:exec");
+  if (!joined && !handshake_wait(program->handshake))
+    _exit(1);
+  if (cgroup_enter(&host->doors, program->failure) < 0)
+    return -1;
   // What the intermediate could not enter: see join_time, and for the cgroup namespace
   // that from inside it the way into the container's own cgroup would be outside.
   uint32_t rest = container->namespaces & (CLONE_NEWCGROUP | CLONE_NEWTIME);
@@ -174,7 +187,7 @@ static int prepare_exec(const struct container *container, struct program *progr
 
 void child_exec(const struct container *container, const struct exec_request *request,
                 const struct handshake *handshake, const struct host *host, bool joined) {
-  const int keep[] = {handshake->child, host->proc, host->null, container_entry(container)};
+  int keep[MOST_KEPT] = {handshake->child, host->proc, host->null, container_entry(container)};
   struct program program = {.process = &request->process,
                             .handshake = handshake,
                             .failure = &handshake->report->failure,
@@ -182,9 +195,9 @@ void child_exec(const struct container *container, const struct exec_request *re
                             .proc = host->proc,
                             .null = host->null,
                             .pty = {.master = -1, .slave = -1},
-                            .with_stdin = request->flags & HAKO_EXEC_STDIN,
-                            .joined = joined};
-  if (keep_only(keep, 4, program.failure) == 0 && prepare_exec(container, &program) == 0)
+                            .with_stdin = request->flags & HAKO_EXEC_STDIN};
+  if (keep_only(keep, keep_doors(keep, 4, host), program.failure) == 0 &&
+      prepare_exec(container, host, joined, &program) == 0)
     program_run(&program);
   _exit(1);
 }

@@ -4,12 +4,14 @@
 #ifndef HAKO_CHILD_H
 #define HAKO_CHILD_H
 
+#include "cgroup.h"
 #include "handshake.h"
 
-// Opened by the supervisor, where no container can have a say: both CLOEXEC.
+// Opened by the supervisor, where no container can have a say: all CLOEXEC.
 struct host {
   int proc; // O_PATH of procfs
   int null; // /dev/null, for reading
+  struct cgroup_doors doors;
 };
 
 int host_open(struct host *host, struct failure *failure);

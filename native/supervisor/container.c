@@ -78,7 +78,7 @@ static int see_off(const struct start_request *request, start_hook *meanwhile, s
       return -1;
   }
   // Meanwhile the child builds its mounts.
-  if (meanwhile(request, failure) < 0 || cgroup_join_steps(request, pid, failure) < 0 ||
+  if (meanwhile(request, failure) < 0 || cgroup_join_steps(request, &host->doors, pid, failure) < 0 ||
       read_start_ticks(host->proc, &out->init, failure) < 0 || handshake_release(handshake, failure) < 0)
     return -1;
   struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
@@ -123,6 +123,7 @@ int container_start(const struct start_request *request, start_hook *meanwhile, 
     return -1;
   int result = -1;
   if (host_open(&host, failure) == 0) {
+    cgroup_open_step_doors(request, &host.doors);
     if (handshake_open(&handshake, failure) == 0) {
       result = launch(request, meanwhile, out, into, &handshake, &host, failure);
       handshake_close(&handshake);
@@ -137,7 +138,8 @@ int container_start(const struct start_request *request, start_hook *meanwhile, 
 static int see_off_exec(const struct exec_request *request, uint32_t born_in, struct process *out,
                         struct handshake *handshake, const struct host *host, struct failure *failure) {
   for (uint32_t i = 0; i < request->cgroups.count; i++)
-    if (i != born_in && cgroup_join(request->cgroups.items[i], out->pid, failure) < 0)
+    if (i != born_in && !cgroup_has_door(&host->doors, request->cgroups.items[i]) &&
+        cgroup_join(request->cgroups.items[i], out->pid, failure) < 0)
       return -1;
   if (read_start_ticks(host->proc, out, failure) < 0 || handshake_release(handshake, failure) < 0)
     return -1;
@@ -153,7 +155,7 @@ static int see_off_exec(const struct exec_request *request, uint32_t born_in, st
 }
 
 static int launch_exec(const struct container *container, const struct exec_request *request, struct process *out,
-                       struct handshake *handshake, const struct host *host, struct failure *failure) {
+                       struct handshake *handshake, struct host *host, struct failure *failure) {
   // Of several directories one at most is of version 2: the unified hierarchy is one.
   cleanup_fd int into = -1;
   uint32_t born_in = 0;
@@ -161,6 +163,9 @@ static int launch_exec(const struct container *container, const struct exec_requ
     into = cgroup_open_v2(request->cgroups.items[born_in]);
   born_in = into >= 0 ? born_in - 1 : UINT32_MAX;
   bool joined = into >= 0 && request->cgroups.count == 1;
+  for (uint32_t i = 0; i < request->cgroups.count; i++)
+    if (i != born_in)
+      cgroup_open_door(&host->doors, request->cgroups.items[i]);
   struct spawn how = {.cgroup = into,
                       .pidfd = container_entry(container),
                       .enter = container->namespaces & ~(uint32_t)(CLONE_NEWCGROUP | CLONE_NEWTIME),

@@ -132,9 +132,6 @@ void program_run(struct program *program) {
     return;
   struct process_request final = *process;
   add_home(&final, identity.home);
-  // Not a step into the program before its limits hold.
-  if (!program->joined && !handshake_wait(program->handshake))
-    _exit(1);
   follow_parent(program);
   struct report *report = program->handshake->report;
   report->uid = identity.uid;

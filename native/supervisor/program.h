@@ -17,8 +17,7 @@ struct program {
   int null; // the host's /dev/null, for reading
   struct pty pty;
   bool with_stdin;
-  bool joined; // in its cgroups already
-  pid_t init;  // with HAKO_PROCESS_INIT: the process above; else 0
+  pid_t init; // with HAKO_PROCESS_INIT: the process above; else 0
 };
 
 // Becomes the program; comes back only with a failure.

@@ -12,6 +12,8 @@ int setup_join_cgroups(struct setup *setup) {
   // The supervisor is gone, or has a failure of its own to report.
   if (!handshake_wait(setup->handshake))
     _exit(1);
+  if (cgroup_enter(setup->doors, setup->failure) < 0)
+    return -1;
   setup->joined = true;
   if ((setup->request->unshare & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
     return fail(setup->failure, "namespace", errno, "cannot make a cgroup namespace");

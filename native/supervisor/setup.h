@@ -5,6 +5,7 @@
 #ifndef HAKO_SETUP_H
 #define HAKO_SETUP_H
 
+#include "cgroup.h"
 #include "console.h"
 #include "handshake.h"
 
@@ -12,6 +13,7 @@ struct setup {
   const struct start_request *request;
   const struct handshake *handshake;
   struct failure *failure;
+  const struct cgroup_doors *doors;
   int root;       // O_PATH of the root being built; "/" until something is mounted on ""
   int proc;       // the host's procfs, which no image can have changed
   int null;       // a mount of the host's /dev/null, taken while it can be reached
@@ -23,8 +25,8 @@ struct setup {
 
 int setup_run(struct setup *setup);
 
-// Waits until the supervisor has put this process into its cgroups, and then
-// makes the cgroup namespace: its root is where its maker is at that moment.
+// Waits until the cgroups are filled, goes into them, and then makes the cgroup
+// namespace: its root is where its maker is at that moment.
 int setup_join_cgroups(struct setup *setup);
 
 // One function for each op; each is given an op of its kind.
