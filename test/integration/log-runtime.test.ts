@@ -54,10 +54,9 @@ describeWith({ root: true, tools: ['busybox'] }, "a container's log", () => {
     expect([0, 2_000]).toContain((await followed).length);
     expect((await again).map(textOf)).toEqual(numbers(1, 2_000));
     const { logPath } = await container.inspect();
-    for (const end = Date.now() + 10_000; existsSync(`${logPath}.1`) && Date.now() < end; ) await delay(20);
-    const names = readdirSync(dirname(logPath)).filter((name) => name.includes('-json.log'));
-    expect(names.length).toBeGreaterThan(3);
-    expect(names.filter((name) => !name.endsWith('.gz'))).toHaveLength(1);
+    const names = () => readdirSync(dirname(logPath)).filter((name) => name.includes('-json.log'));
+    await expect.poll(() => names().filter((name) => !name.endsWith('.gz')), { timeout: 10_000 }).toHaveLength(1);
+    expect(names().length).toBeGreaterThan(3);
     expect((await collect(container.logs())).map(textOf)).toEqual(numbers(1, 2_000));
     expect((await collect(container.logs({ tail: 1_500 }))).map(textOf)).toEqual(numbers(501, 2_000));
   });
