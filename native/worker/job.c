@@ -115,7 +115,7 @@ int job_decode(uint8_t type, void *payload, size_t length, struct job *job, stru
       return -1;
     break;
   case HAKO_WORKER_PACK:
-    job->pack_flags = read_choice(&r, HAKO_PACK_WHITEOUTS | HAKO_PACK_OWNERS);
+    job->pack_flags = read_choice(&r, HAKO_PACK_WHITEOUTS | HAKO_PACK_OWNERS | HAKO_PACK_ADOPT);
     break;
   case HAKO_WORKER_REMOVE:
   case HAKO_WORKER_USAGE:

@@ -148,14 +148,21 @@ static int send_file(struct pack *p, int fd, const struct stat *status, struct t
 
 // ── entries ──
 
+// DEFAULT_OVERFLOWUID of the kernel: how stat(2) shows an id that the user namespace does not have.
+#define FOREIGN 65534u
+
+static unsigned owner_of(const struct pack *p, unsigned id) {
+  return id == FOREIGN && (p->flags & HAKO_PACK_ADOPT) ? 0 : id;
+}
+
 static struct tar_output output_for(const struct pack *p, char type, const struct stat *status) {
   return (struct tar_output){
       .type = type,
       .path = bytes_text(&p->path),
       .link_path = "",
       .mode = status->st_mode & 07777,
-      .uid = status->st_uid,
-      .gid = status->st_gid,
+      .uid = owner_of(p, status->st_uid),
+      .gid = owner_of(p, status->st_gid),
       .mtime = status->st_mtim,
   };
 }

@@ -84,6 +84,7 @@ enum hako_ownership {
 
 #define HAKO_PACK_WHITEOUTS 0x1u // overlayfs's marks become ".wh." entries; else they are left out
 #define HAKO_PACK_OWNERS 0x2u    // ids come from HAKO_OWNER_XATTR where it is there
+#define HAKO_PACK_ADOPT 0x4u     // what belongs to an id that the user namespace does not have belongs to 0
 
 enum hako_mountpoint {
   HAKO_MOUNTPOINT_DIRECTORY = 0,

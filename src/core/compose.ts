@@ -62,10 +62,10 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   injector.value(RuntimePathsToken, paths);
   composeState(injector, opened.use(new Database(paths.database)), warn);
 
-  const worker = await Worker.open(native, files.worker);
+  const worker = opened.use(await Worker.open(native, files.worker));
   const services = new HostFileServices(native, worker, () => ownMappings());
   injector.value(NativeServicesToken, services);
-  injector.value(TreeWorkerToken, new NativeTreeWorker(worker));
+  injector.value(TreeWorkerToken, new NativeTreeWorker(worker, () => ownMappings()));
 
   const closing = new AbortController();
   const plugins = opened.use(
@@ -93,7 +93,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   // Until the mode is known nothing of the root's has been touched.
   const ownMappings = async () => {
     const ownership = await ownershipOf(defaults.mode);
-    return host.uid !== 0 && ownership.kind === 'mapped' ? ownership.idMappings : null;
+    return host.uid !== 0 && ownership.kind !== 'same' ? ownership.idMappings : null;
   };
   const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode));
   const { containers, close } = await composeContainers({

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { HakoError } from '../base/errors.ts';
+import type { IdMappings } from '../contracts/isolation.ts';
 import type { Mount } from '../contracts/mount.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
@@ -11,9 +12,12 @@ import type { MountPoint, TreeWorker, UnpackLimits } from './tree-worker.ts';
 /** {@link TreeWorker} by hako-worker. */
 export class NativeTreeWorker implements TreeWorker {
   readonly #worker: Worker;
+  readonly #own: () => Promise<IdMappings | null>;
 
-  constructor(worker: Worker) {
+  /** @param own - the ids that this user may map, for an ordinary user; null for root */
+  constructor(worker: Worker, own: () => Promise<IdMappings | null>) {
     this.#worker = worker;
+    this.#own = own;
   }
 
   async unpack(
@@ -50,10 +54,18 @@ export class NativeTreeWorker implements TreeWorker {
   }
 
   async *pack(directory: string, options: OperationOptions = {}): AsyncGenerator<Uint8Array> {
+    const idMappings = await this.#own();
     const stream = new PassThrough({ highWaterMark: 1 << 20 });
     const packing = this.#worker
       .pack(
-        { tree: { kind: 'directory', base: directory, path: '' }, idMappings: null, whiteouts: false, owners: false },
+        {
+          tree: { kind: 'directory', base: directory, path: '' },
+          idMappings,
+          whiteouts: false,
+          owners: false,
+          // What another user has put there (root, with debootstrap) is the image's own.
+          adopt: idMappings !== null,
+        },
         stream,
         options,
       )

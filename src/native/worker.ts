@@ -47,18 +47,27 @@ type Pipes = Pick<NativeBinding, 'pipe' | 'close'>;
  * owns the files, locked into the tree that it is about: no name and no byte in an archive or a tree can reach
  * anything else. Aborting a job kills its process; what it had made so far stays, and is the caller's to remove.
  */
-export class Worker {
+export class Worker implements Disposable {
   readonly #pipes: Pipes;
   readonly #launch: LaunchWorker;
+  readonly #close: () => void;
 
-  constructor(pipes: Pipes, launch: LaunchWorker) {
+  /** @param close - lets go of what `launch` needs */
+  constructor(pipes: Pipes, launch: LaunchWorker, close: () => void = () => {}) {
     this.#pipes = pipes;
     this.#launch = launch;
+    this.#close = close;
   }
 
   /** @param path - of the program `hako-worker`, which is run from a sealed copy from now on */
   static async open(binding: NativeBinding, path: string): Promise<Worker> {
-    return new Worker(binding, nativeLauncher(binding, await binding.sealExecutable(path)));
+    const executable = await binding.sealExecutable(path);
+    return new Worker(binding, nativeLauncher(binding, executable), () => binding.close(executable));
+  }
+
+  /** No job can be started any more. */
+  [Symbol.dispose](): void {
+    this.#close();
   }
 
   /**
@@ -90,7 +99,7 @@ export class Worker {
     }
   }
 
-  /** Writes a tree as a tar archive into `output`, which is ended after it. */
+  /** Writes a tree as a tar archive into `output`, which is ended after it: what ends is whole. */
   async pack(request: PackRequest, output: Writable, options: OperationOptions = {}): Promise<PackResult> {
     const message = encodePack(request);
     options.signal?.throwIfAborted();
@@ -100,8 +109,9 @@ export class Worker {
       const worker = await this.#launch({ base: request.tree.base, input: null, output: writeEnd }).finally(() =>
         this.#pipes.close(writeEnd),
       );
+      // A worker that fails ends the pipe as one does that is done; only its answer tells which it was.
       const [drained, answered] = await Promise.allSettled([
-        pipeline(source, output),
+        pipeline(source, output, { end: false }),
         callWorker(worker, message, options),
       ]);
       options.signal?.throwIfAborted();
@@ -110,6 +120,7 @@ export class Worker {
       const answer = answered.value;
       const result = { entries: count(answer), bytes: count(answer) };
       answer.end();
+      output.end();
       return result;
     } finally {
       source.destroy();

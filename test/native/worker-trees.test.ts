@@ -293,4 +293,38 @@ describeWith({ root: true, tools: ['tar', 'setfattr', 'setcap'] }, 'pack', () =>
       ['-rw-r--r--', '0/0', 'c'],
     ]);
   });
+
+  test('an archive that ends is whole: a worker that fails does not end it', async () => {
+    using scratch = new Scratch();
+    // A name that a tar archive of overlayfs's marks cannot have, in the middle of a tree.
+    shell(`mkdir a z; echo x > a/f; mknod "$(printf '%0255d' 0)" c 0 0`, scratch.path);
+    const output = new PassThrough();
+    let ended = false;
+    output.on('end', () => (ended = true)).resume();
+    const request = {
+      tree: { kind: 'directory', base: scratch.path, path: '' },
+      idMappings: null,
+      owners: false,
+    } as const;
+    await expect(worker.pack({ ...request, whiteouts: true }, output)).rejects.toMatchObject({ operation: 'pack' });
+    await new Promise(setImmediate);
+    expect(ended).toBe(false);
+    expect(output.writableEnded).toBe(false);
+  });
+
+  test('what belongs to nobody in the user namespace is adopted when that is asked for', async () => {
+    using scratch = new Scratch();
+    shell('mkdir own; echo 1 > own/root; echo 2 > own/nobody; chown 65534:65534 own own/nobody', scratch.path);
+    const request = { tree: { kind: 'directory', base: scratch.path, path: 'own' }, idMappings: null } as const;
+    const owners = async (adopt: boolean) =>
+      execFileSync('tar', ['--numeric-owner', '-tvf', '-'], {
+        input: await packed({ ...request, adopt }),
+        encoding: 'utf8',
+      })
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/\s+/)[1]);
+    expect(await owners(false)).toEqual(['65534/65534', '65534/65534', '0/0']);
+    expect(await owners(true)).toEqual(['0/0', '0/0', '0/0']);
+  });
 });

@@ -70,7 +70,7 @@ export async function openImageRuntime(
   const context = contextOn(join(root, id), services);
   const driver = id === 'vfs' ? await vfs.create(context, {}) : await overlay2.create(context, {});
   const storage = new HostRootStorage(driver, root, context.host);
-  const trees = new NativeTreeWorker(worker);
+  const trees = new NativeTreeWorker(worker, async () => null);
   const collector = new GarbageCollector(store, repository, leases, storage, services, paths);
   const events: unknown[][] = [];
   const used = new Set<string>();

@@ -87,7 +87,12 @@ export function encodePack(request: PackRequest): Buffer {
   const writer = begin(WorkerFrameType.PACK, request.idMappings);
   writeTree(writer, request.tree);
   return writer
-    .u8((request.whiteouts ? PackFlag.WHITEOUTS : 0) | (request.owners ? PackFlag.OWNERS : 0), 'flags')
+    .u8(
+      (request.whiteouts ? PackFlag.WHITEOUTS : 0) |
+        (request.owners ? PackFlag.OWNERS : 0) |
+        (request.adopt === true ? PackFlag.ADOPT : 0),
+      'flags',
+    )
     .finish();
 }
 

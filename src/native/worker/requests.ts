@@ -97,6 +97,8 @@ export interface PackRequest {
   readonly whiteouts: boolean;
   /** Take owners from {@link OWNER_XATTR} where it is there. */
   readonly owners: boolean;
+  /** Give to root what belongs to ids that `idMappings` does not have. */
+  readonly adopt?: boolean;
 }
 
 export interface PackResult {
