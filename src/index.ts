@@ -9,6 +9,7 @@ export type { Attachment, Exec, ProgramResult, TerminalSize } from './container/
 export {
   type AttachOptions,
   Container,
+  type LogCounts,
   type RemoveOptions,
   type StartOptions,
   type StopOptions,

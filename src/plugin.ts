@@ -16,6 +16,7 @@ export type * from './contracts/plugin-definition.ts';
 export type * from './contracts/privilege-mode.ts';
 export type * from './contracts/storage-driver.ts';
 export { compileRe2, type LogAttributeSelection, selectLogAttributes } from './log/attributes.ts';
+export { FileWatch } from './log/file-watch.ts';
 export { reassembleLines } from './log/reassemble.ts';
 export { TagTemplate } from './log/tag-template.ts';
 export { definePlugin } from './plugins/define-plugin.ts';

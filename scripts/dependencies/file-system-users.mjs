@@ -27,8 +27,10 @@ const users = {
   ],
   'a log, in the state directory': [
     'plugins/log/json-file/compressor.ts',
-    'plugins/log/json-file/file-watch.ts',
     'plugins/log/json-file/log-files.ts',
+    'src/log/file-watch.ts',
+    'src/log/journal-deliveries.ts',
+    'src/log/journal-reader.ts',
   ],
   'the directories around a snapshot: its own tree is only ever a name': [
     'plugins/storage/overlay2/driver.ts',

@@ -38,6 +38,13 @@ export interface RemoveOptions extends OperationOptions {
   readonly force?: boolean;
 }
 
+/** Records of a log: lines, and pieces of lines longer than 16 KiB. @public */
+export interface LogCounts {
+  readonly written: number;
+  /** For want of room: on the disk, or in the journal of a log driver in mode `non-blocking`. */
+  readonly lost: number;
+}
+
 /**
  * A handle on a container. Closing the handle (`await using`) does nothing to the container, unless that was made
  * `ephemeral`: then it is killed and removed.
@@ -128,6 +135,11 @@ export class Container implements AsyncDisposable {
   /** The output so far, and with `follow` what comes until the end. @throws HakoError `HAKO_ERR_LOG_NOT_READABLE` */
   logs(query: LogQuery & OperationOptions = {}): AsyncIterable<LogEntry> {
     return this.#operations.logs(this.id, query);
+  }
+
+  /** What has become of the output of this run. @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */
+  logCounts(): Promise<LogCounts> {
+    return this.#operations.logCounts(this.id);
   }
 
   inspect(): Promise<ContainerInspection> {

@@ -1,3 +1,4 @@
+import type { JournaledContainer } from '../log/journal-deliveries.ts';
 import type { LoggedContainer } from '../log/log-service.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
@@ -17,4 +18,9 @@ export function loggedContainer(record: ContainerRecord, directory: string): Log
     directory,
     log: record.log,
   };
+}
+
+/** The same, for what brings journals to log drivers. */
+export function journaledContainer(record: ContainerRecord, directory: string): JournaledContainer {
+  return { id: record.id, name: record.name, directory, logged: () => loggedContainer(record, directory) };
 }

@@ -9,7 +9,7 @@ import type { OperationOptions } from '../contracts/operation.ts';
 import type { LogService } from '../log/log-service.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
 import { collect, defaultMaxOutput } from './collect.ts';
-import type { AttachOptions, RemoveOptions, StartOptions, StopOptions } from './container.ts';
+import type { AttachOptions, LogCounts, RemoveOptions, StartOptions, StopOptions } from './container.ts';
 import type { ContainerLauncher } from './container-launcher.ts';
 import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
@@ -122,6 +122,11 @@ export class ContainerOperations {
     const supervised = await this.#supervision.find(record);
     const ended = supervised === null ? Promise.resolve() : supervised.ended.then(noResult, noResult);
     yield* this.#logs.read(loggedContainer(record, this.#states.directory(id)), query, ended, query);
+  }
+
+  async logCounts(id: ContainerId): Promise<LogCounts> {
+    const { logRecordsWritten, logRecordsLost } = await (await this.#running(id)).session.state();
+    return { written: Number(logRecordsWritten), lost: Number(logRecordsLost) };
   }
 
   async inspect(id: ContainerId): Promise<ContainerInspection> {

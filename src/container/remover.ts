@@ -18,25 +18,30 @@ export class Remover {
   readonly #storage: StorageDriver;
   readonly #hostMounts: HostMounts;
   readonly #native: NativeBinding;
+  readonly #finishLog: (record: ContainerRecord) => Promise<void>;
 
+  /** @param finishLog - delivers what the log's journal still has, in bounded time */
   constructor(
     repository: ContainerRepository,
     states: StateReader,
     storage: StorageDriver,
     hostMounts: HostMounts,
     native: NativeBinding,
+    finishLog: (record: ContainerRecord) => Promise<void>,
   ) {
     this.#repository = repository;
     this.#states = states;
     this.#storage = storage;
     this.#hostMounts = hostMounts;
     this.#native = native;
+    this.#finishLog = finishLog;
   }
 
   async remove(record: ContainerRecord): Promise<void> {
     const cgroups = 'cgroups' in record.state ? record.state.cgroups : [];
     this.#repository.setState(record.id, { status: 'removing', cgroups });
     await removeGroups(cgroups);
+    await this.#finishLog(record);
     await this.removeFiles(record);
     this.#repository.delete(record.id);
   }

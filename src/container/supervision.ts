@@ -22,6 +22,7 @@ export interface Supervised {
 
 /** What the rest of the runtime wants to hear of. */
 export interface SupervisionListener {
+  adopted(supervised: Supervised): void;
   exited(record: ContainerRecord, exit: ExitResult): void;
   logRotated(record: ContainerRecord): void;
 }
@@ -66,6 +67,7 @@ export class Supervision {
     gone.then(departed, departed);
     const supervised: Supervised = { record, session, owned, ended, gone };
     this.#live.set(record.id, supervised);
+    this.#listener.adopted(supervised);
     return supervised;
   }
 

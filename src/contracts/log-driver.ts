@@ -47,6 +47,11 @@ export interface LogContainerInfo {
 /**
  * Where the supervisor puts output by itself, with no Node process needed.
  *
+ * A `journal` is a file of bounded size, from which hako feeds the driver's {@link LogWriter}. `mode` and `capacity`
+ * are Docker's `mode` and `max-buffer-size` (docs.docker.com, "Configure logging drivers"): in mode `blocking` a full
+ * journal slows the container down, in mode `non-blocking` what finds no room is dropped and counted. In both the
+ * buffer outlives the Node process.
+ *
  * @public
  */
 export type LogSink =
@@ -60,19 +65,51 @@ export type LogSink =
       readonly maxFiles: number;
       readonly compress: boolean;
       readonly attributes: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'journal';
+      /** Bytes; each line takes 32 to 63 more than its text. Less than 64 KiB is taken for 64 KiB. Docker's default is 1 MiB. */
+      readonly capacity: number;
+      /** Docker's default is `blocking`. */
+      readonly mode: 'blocking' | 'non-blocking';
     };
+
+/**
+ * Takes one container's output to wherever its driver keeps it, out of the journal.
+ *
+ * Entries come in order, and one `write` at a time. They leave the journal when `write` has resolved, so each is
+ * delivered *at least* once: after a crash, or after `write` has failed, the same entries come again. What is not
+ * settled some seconds after the container has ended is given up: `signal` is aborted, and the writer disposed of.
+ *
+ * @public
+ */
+export interface LogWriter extends AsyncDisposable {
+  /**
+   * Resolves when the entries are safe at the far end: until then they are kept, and no more are given. Rejects when
+   * they are not: they are given again, after a pause that grows.
+   */
+  write(entries: readonly LogEntry[], options?: OperationOptions): Promise<void>;
+  /** The last entry has been written: resolves when nothing is left on its way. */
+  flush?(options?: OperationOptions): Promise<void>;
+}
 
 /**
  * A log driver decides where a container's output is kept, and reads it back.
  *
  * `open` is called before each start and names a {@link LogSink}, which the supervisor runs by itself: that is
- * why a driver goes on working when no Node process is alive. `read` is optional: a driver without it answers
- * `logs()` with `HAKO_ERR_LOG_NOT_READABLE`, never with an empty stream.
+ * why a driver goes on working when no Node process is alive. One that sends output elsewhere names a `journal`, and
+ * has a `writer`. `read` is optional: a driver without it answers `logs()` with `HAKO_ERR_LOG_NOT_READABLE`, never
+ * with an empty stream.
  *
  * @public
  */
 export interface LogDriver extends AsyncDisposable {
   open(container: LogContainerInfo, options?: OperationOptions): Promise<LogSink>;
+  /**
+   * What takes a container's output out of its journal; required of a driver whose sink is one. Called in whichever
+   * process delivers, one at a time for each container; called again, after a pause, when it has failed.
+   */
+  writer?(container: LogContainerInfo, options?: OperationOptions): Promise<LogWriter>;
   /** `ended` resolves (it never rejects) when the container's last byte has been written: the end of a followed log. */
   read?(container: LogContainerInfo, query: LogQuery, ended: Promise<void>, options?: OperationOptions): AsyncIterable<LogEntry>;
   /** The supervisor has rotated a file (only of sinks that ask for compression). Resolves when the work is done. */

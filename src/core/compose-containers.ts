@@ -8,7 +8,7 @@ import { HostMounts } from '../container/host-mounts.ts';
 import { Inspector } from '../container/inspection.ts';
 import { IsolationPlanner } from '../container/isolation.ts';
 import { SupervisorLauncher } from '../container/launcher.ts';
-import { loggedContainer } from '../container/logged-container.ts';
+import { journaledContainer, loggedContainer } from '../container/logged-container.ts';
 import { ContainerOperations } from '../container/operations.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import { optionsOf } from '../container/record-options.ts';
@@ -24,6 +24,7 @@ import type { FileOwnership } from '../contracts/privilege-mode.ts';
 import { ContainerRepositoryToken } from '../contracts/tokens.ts';
 import type { HostRootStorage } from '../image/host/host-root-storage.ts';
 import { ImageService } from '../image/image-service.ts';
+import { JournalDeliveries } from '../log/journal-deliveries.ts';
 import { LogService } from '../log/log-service.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import { imageFinder } from './image-finder.ts';
@@ -58,11 +59,14 @@ export async function composeContainers(
   const repository = injector.get<ContainerRepository>(ContainerRepositoryToken);
   const states = new StateReader(repository, paths.containers);
   const logs = new LogService({ driver: (reference) => plugins.instance('log', reference) });
+  const deliveries = new JournalDeliveries(logs, services.lock.bind(services), warn);
+  const journaled = (record: ContainerRecord) => journaledContainer(record, states.directory(record.id));
   const hub = new EventHub();
   const event = ({ id, name }: ContainerRecord) => ({ id, name, time: new Date() });
 
   const launcher = new SupervisorLauncher(native);
   const supervision = new Supervision(repository, states, launcher, {
+    adopted: ({ record, ended }) => deliveries.follow(journaled(record), ended),
     exited: (record, exit) => {
       hub.exited(record.id, exit);
       events.emit('container:exit', { ...event(record), ...exit });
@@ -81,7 +85,9 @@ export async function composeContainers(
     (name) => containers.resolve(name),
   );
   const hostMounts = new HostMounts(storage, services);
-  const remover = new Remover(repository, states, storage, hostMounts, native);
+  const remover = new Remover(repository, states, storage, hostMounts, native, (record) =>
+    deliveries.finish(journaled(record)),
+  );
   const inspector = new Inspector(states, planner, { name: defaults.storage.driver, driver: storage }, logs);
   const operations = new ContainerOperations({
     repository,
@@ -126,10 +132,27 @@ export async function composeContainers(
     removeFiles: (record) => remover.removeFiles(record),
   });
 
-  await recover(repository, states, remover, warn);
+  const background: Promise<void>[] = [];
+  await recover({
+    repository,
+    states,
+    remover,
+    logStatus: (record) => {
+      if (!deliveries.has(journaled(record))) return 'none';
+      return plugins.has('log', record.log.driver) ? 'journal' : 'foreign';
+    },
+    deliverLog: async (record) => {
+      // One that is found is followed because it is adopted.
+      if ((await supervision.find(record)) === null) deliveries.follow(journaled(record), Promise.resolve());
+    },
+    background: (work) => void background.push(work),
+    warn,
+  });
 
   const close = async () => {
     await endContainers(supervision, operations);
+    await deliveries[Symbol.asyncDispose]();
+    await Promise.all(background);
     await launcher[Symbol.asyncDispose]();
   };
   return { containers, close };

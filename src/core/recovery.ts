@@ -1,3 +1,4 @@
+import { hasHakoCode } from '../base/errors.ts';
 import { isAlive } from '../container/process-identity.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import { optionsOf } from '../container/record-options.ts';
@@ -5,25 +6,54 @@ import type { Remover } from '../container/remover.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import type { StateReader } from '../container/state-reader.ts';
 
+export interface RecoveryParts {
+  readonly repository: ContainerRepository;
+  readonly states: StateReader;
+  readonly remover: Remover;
+  /** What a container's log needs of whoever opens the root. */
+  logStatus(record: ContainerRecord): LogStatus;
+  /** Takes a journal up again, of a container that runs or does not. */
+  deliverLog(record: ContainerRecord): Promise<void>;
+  /** For what takes longer than a user should wait for a runtime to open. */
+  background(work: Promise<void>): void;
+  warn(message: string, cause?: unknown): void;
+}
+
+/** `journal`: there is one to be delivered; `foreign`: there is, and its log driver is not known here. */
+export type LogStatus = 'none' | 'journal' | 'foreign';
+
 /**
  * Puts right what processes that are gone have left on a root: finishes removals that were begun, removes ephemeral
- * containers whose maker is no more, and brings records in line with what runs.
+ * containers whose maker is no more, brings records in line with what runs, and delivers logs that nobody does.
  */
-export async function recover(
-  repository: ContainerRepository,
-  states: StateReader,
-  remover: Remover,
-  warn: (message: string, cause?: unknown) => void,
-): Promise<void> {
-  for (const claimed of repository.list()) {
+export async function recover(parts: RecoveryParts): Promise<void> {
+  for (const claimed of parts.repository.list()) {
     try {
-      const record = states.refresh(claimed);
-      if (record.state.status === 'removing' || isAbandoned(record)) await remover.remove(record);
+      await putRight(parts, claimed);
     } catch (error) {
-      // One container that cannot be put right must not keep the others from their user.
-      warn(`Container '${claimed.name}' could not be put right: ${(error as Error).message}`, error);
+      tell(parts, claimed, error);
     }
   }
+}
+
+async function putRight(parts: RecoveryParts, claimed: ContainerRecord): Promise<void> {
+  const record = parts.states.refresh(claimed);
+  const log = parts.logStatus(record);
+  // A runtime that can deliver its log is to come: what is lost here is lost for good.
+  if (log === 'foreign') return;
+  if (record.state.status === 'removing' || isAbandoned(record)) {
+    const removal = parts.remover.remove(record);
+    if (log === 'none') await removal;
+    else parts.background(removal.catch((error: unknown) => tell(parts, record, error)));
+  } else if (log === 'journal' && record.state.status !== 'starting') {
+    await parts.deliverLog(record);
+  }
+}
+
+/** One container that cannot be put right must not keep the others from their user. */
+function tell({ warn }: RecoveryParts, { name }: ContainerRecord, error: unknown): void {
+  if (!hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED'))
+    warn(`Container '${name}' could not be put right: ${(error as Error).message}`, error);
 }
 
 function isAbandoned(record: ContainerRecord): boolean {

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { HakoError } from '../base/errors.ts';
 import { goJson } from '../base/go-json.ts';
 import type { ContainerId } from '../base/ids.ts';
-import type { LogContainerInfo, LogDriver, LogEntry, LogQuery, LogSink } from '../contracts/log-driver.ts';
+import type { LogContainerInfo, LogDriver, LogEntry, LogQuery, LogSink, LogWriter } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { PluginReference } from '../contracts/plugin-definition.ts';
 import { selectEntries } from './select-entries.ts';
@@ -37,10 +37,27 @@ export class LogService {
     this.#drivers = drivers;
   }
 
-  /** What the supervisor is told to do with the output; asked before each start. */
+  /**
+   * What the supervisor is told to do with the output; asked before each start.
+   *
+   * @throws HakoError `HAKO_ERR_PLUGIN_API_MISMATCH` when nobody would take it from there.
+   */
   async open(container: LoggedContainer, options?: OperationOptions): Promise<LogSink> {
     const driver = await this.#drivers.driver(container.log);
-    return driver.open(toLogContainerInfo(container), options);
+    const sink = await driver.open(toLogContainerInfo(container), options);
+    if (sink.kind === 'journal' && driver.writer === undefined) throw withoutWriter(container);
+    return sink;
+  }
+
+  /**
+   * What takes a container's output out of its journal.
+   *
+   * @throws HakoError `HAKO_ERR_PLUGIN_NOT_FOUND` when this runtime does not know the driver.
+   */
+  async writer(container: LoggedContainer, options?: OperationOptions): Promise<LogWriter> {
+    const driver = await this.#drivers.driver(container.log);
+    if (driver.writer === undefined) throw withoutWriter(container);
+    return driver.writer(toLogContainerInfo(container), options);
   }
 
   /**
@@ -113,6 +130,13 @@ export function toLogContainerInfo(container: LoggedContainer): LogContainerInfo
 /** The attributes of a sink as the text that stands in each record; empty when there are none. */
 export function attributesText(attributes: Readonly<Record<string, string>>): string {
   return Object.keys(attributes).length === 0 ? '' : goJson(attributes);
+}
+
+function withoutWriter({ name, log }: LoggedContainer): HakoError {
+  return new HakoError(
+    'PLUGIN_API_MISMATCH',
+    `The log driver '${log.driver}' of container '${name}' has the output put into a journal, and no writer() that would take it out. Install a version of the plugin that has one.`,
+  );
 }
 
 function checkQuery({ tail, since, until }: LogQuery): void {

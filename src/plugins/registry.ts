@@ -92,6 +92,10 @@ export class PluginRegistry implements AsyncDisposable {
     return plugin as unknown as Plugin<K>;
   }
 
+  has(kind: PluginKind, id: string): boolean {
+    return this.#plugins.has(`${kind}/${id}`);
+  }
+
   list(): readonly PluginInfo[] {
     return [...this.#plugins.values()].map((plugin) => ({
       kind: plugin.kind,

@@ -1,25 +1,10 @@
+import { sinkRequest } from '../../src/container/spec/sink.ts';
 import type { LogSink } from '../../src/contracts/log-driver.ts';
-import { attributesText } from '../../src/log/log-service.ts';
-import type { SinkRequest } from '../../src/native/protocol.ts';
 import type { LogOutput, SinkSurroundings } from '../../src/plugins/conformance/sink-output.ts';
 import { SupervisorProcess, shell } from '../native/support/supervisor-process.ts';
 
 /** Prints each line that it reads, but for its first letter, which says where to. */
 const printer = `while IFS= read -r line; do case "$line" in e*) printf '%s\\n' "\${line#?}" >&2;; *) printf '%s\\n' "\${line#?}";; esac; done`;
-
-/** A driver's sink as it is told to a supervisor. */
-export function sinkRequest(sink: LogSink): SinkRequest {
-  if (sink.kind === 'none') return sink;
-  const { fileName, maxSize, maxFiles, compress, attributes } = sink;
-  return {
-    kind: 'json-file',
-    file: fileName,
-    maxSize: maxSize ?? 0,
-    maxFiles,
-    compress,
-    attributes: attributesText(attributes),
-  };
-}
 
 /** A supervisor in a container's directory that runs the sink; what it does to it is the real thing. */
 export function supervisorWith(

@@ -1,5 +1,4 @@
-import type { LogEntry, LogQuery } from 'libhako/plugin';
-import { FileWatch } from './file-watch.ts';
+import { FileWatch, type LogEntry, type LogQuery } from 'libhako/plugin';
 import { isDamage } from './gzip-log.ts';
 import { LogChain } from './log-chain.ts';
 import type { LogCursor } from './log-cursor.ts';

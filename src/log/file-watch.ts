@@ -5,7 +5,7 @@ import { basename, dirname } from 'node:path';
 const pollWithWatch = 1_000;
 const pollAlone = 100;
 
-/** Tells when a file may have changed, or another have taken its name. */
+/** Tells when a file may have changed, or another have taken its name. @public */
 export class FileWatch implements Disposable {
   readonly #name: string;
   readonly #onRename: () => void;
