@@ -27,7 +27,9 @@ const mounts = await storage.prepareHostRoot(
   key,
   hide === undefined ? {} : { hide: JSON.parse(hide) as string[] },
 );
-if (JSON.stringify(await storage.mounts(key)) !== JSON.stringify(mounts))
+// As another process, which has only the files to go by.
+const again = new HostRootStorage(await overlay2.create(context, {}), root, context.host);
+if (JSON.stringify(await again.mounts(key)) !== JSON.stringify(mounts))
   throw new Error('the mounts are not found again as they were');
 process.stdout.write(runMounted(mounts, script));
 await storage.remove(key);

@@ -22,6 +22,8 @@ import { layHostRoot, readPlan } from './lay-host-root.ts';
 /** What snapshots of the host's root have for a parent. It is empty, and only tells them from others. */
 const hostRootName = 'host-root' as CommittedName;
 
+const rememberedKeys = 1000;
+
 type OverlayHost = Pick<HostInfo, 'uid' | 'inUserNamespace' | 'overlay' | 'rootlessOverlay'>;
 
 /**
@@ -33,6 +35,8 @@ export class HostRootStorage implements StorageDriver {
   readonly #driver: StorageDriver;
   readonly #root: string;
   readonly #host: OverlayHost;
+  /** Mounts of keys that were prepared here: most are asked for right after, and they never change. */
+  readonly #prepared = new Map<ActiveKey, readonly Mount[]>();
 
   /**
    * @param root - hako's own root, which no container may see.
@@ -57,6 +61,7 @@ export class HostRootStorage implements StorageDriver {
   ): Promise<void> {
     const mounts = await this.#driver.prepare(key, parent, options);
     const owner = mappedRootOf(ownership);
+    this.#remember(key, mounts);
     if (owner !== null)
       await this.#undoing(key, async () => giveSnapshot(this.#root, await this.#directory(key), mounts, owner));
   }
@@ -85,6 +90,7 @@ export class HostRootStorage implements StorageDriver {
       const owner = mappedRootOf(ownership);
       layHostRoot(directory, plan, owner);
       if (owner !== null) giveSnapshot(this.#root, directory, [], owner);
+      this.#remember(key, plan.mounts);
       return plan.mounts;
     });
   }
@@ -98,6 +104,8 @@ export class HostRootStorage implements StorageDriver {
   }
 
   async mounts(key: ActiveKey, options?: OperationOptions): Promise<readonly Mount[]> {
+    const remembered = this.#prepared.get(key);
+    if (remembered !== undefined) return remembered;
     return (await this.#isHostRoot(key)) ? readPlan(await this.#directory(key)) : this.#driver.mounts(key, options);
   }
 
@@ -110,6 +118,7 @@ export class HostRootStorage implements StorageDriver {
   }
 
   remove(name: ActiveKey | CommittedName, options?: OperationOptions): Promise<void> {
+    this.#prepared.delete(name as ActiveKey);
     return this.#driver.remove(name, options);
   }
 
@@ -148,9 +157,14 @@ export class HostRootStorage implements StorageDriver {
     try {
       return await work();
     } catch (error) {
-      await this.#driver.remove(key);
+      await this.remove(key);
       throw error;
     }
+  }
+
+  #remember(key: ActiveKey, mounts: readonly Mount[]): void {
+    if (this.#prepared.size >= rememberedKeys) this.#prepared.clear();
+    this.#prepared.set(key, mounts);
   }
 
   async #ensureParent(): Promise<void> {
