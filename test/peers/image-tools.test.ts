@@ -96,6 +96,7 @@ describeWith({ root: true, tools: ['umoci'] }, 'what umoci makes', () => {
     run('umoci', 'unpack', '--image', 'made:app', 'second');
     rmSync(join(scratch, 'second/rootfs/srv/gone'));
     run('umoci', 'repack', '--image', 'made:app', 'second');
+    run('umoci', 'insert', '--image', 'made:app', join(tree, 'srv'), '/inserted');
     run('umoci', 'config', '--image', 'made:app', '--config.cmd', '/srv/file');
     run('umoci', 'unpack', '--image', 'made:app', 'bundle');
     await using runtime = await openImageRuntime();
@@ -103,8 +104,8 @@ describeWith({ root: true, tools: ['umoci'] }, 'what umoci makes', () => {
       reference: 'app',
     });
     expect(image.config.defaults.cmd).toEqual(['/srv/file']);
-    expect(image.layers).toHaveLength(2);
-    const files = (text: string) => text.split('\n').filter((line) => line.startsWith('srv'));
+    expect(image.layers).toHaveLength(3);
+    const files = (text: string) => text.split('\n').filter((line) => /^(?:srv|inserted)/.test(line));
     expect(files(await look(runtime, image))).toEqual(
       files(runMounted([{ type: 'bind', source: join(scratch, 'bundle/rootfs'), options: ['rbind'] }], listing)),
     );

@@ -67,7 +67,6 @@ const damaged: readonly (readonly [name: string, archive: () => Buffer, why: Reg
   ['a wrong checksum', () => tar(file('a'), file('b', '', { badChecksum: true })), /checksum is wrong.*byte 512/],
   ['an end in the middle of a header', () => tar(file('a')).subarray(0, 300), /ends too early/],
   ['an end in the middle of data', () => tar(file('a', Buffer.alloc(2000, 'x'))).subarray(0, 1200), /ends too early/],
-  ['an end in the padding', () => tar(file('a', 'x')).subarray(0, 600), /ends too early/],
   ['an end behind an extended header', () => paxHeader('x', { path: 'a' }), /ends too early/],
   [
     'an extended header with nothing after it',
@@ -195,11 +194,12 @@ describeWith({ root: true }, 'bombs and damage', () => {
     await expect(unpack(archive(), scratch.path)).rejects.toMatchObject({ code, message: expect.stringMatching(why) });
   });
 
-  test('an archive without the two blocks of zeros, and one of no bytes, are whole', async () => {
+  test('an archive without the two blocks of zeros, without the last padding, and one of no bytes, are whole', async () => {
     using scratch = new Scratch();
     await unpack(tarEntry(file('a', 'x')), scratch.path);
+    await unpack(tarEntry(file('b', 'x')).subarray(0, 513), scratch.path); // as `umoci insert` makes them
     expect(await unpack(Buffer.alloc(0), scratch.path)).toMatchObject({ entries: 0 });
-    expect(readdirSync(scratch.path)).toEqual(['a']);
+    expect(readdirSync(scratch.path)).toEqual(['a', 'b']);
   });
 
   test('a sparse file of 8 EiB is refused by the default limits, and makes no file that large', async () => {
