@@ -180,6 +180,21 @@ describeWith({ root: true }, 'the store of images', () => {
     }
   });
 
+  it('holds what a container is being made of', async () => {
+    await using runtime = await openImageRuntime();
+    const image = await runtime.images.import(sourceOf(one), same);
+    const parent = initSnapshot(image.layers.at(-1)?.chainId ?? null, same);
+    await runtime.images.withSnapshot(image, same, async (name) => {
+      await runtime.images.remove(image.id);
+      await runtime.collector.collect();
+      await runtime.storage.prepare('container' as ActiveKey, name);
+    });
+    expect((await runtime.storage.stat(parent)).kind).toBe('committed');
+    await runtime.storage.remove('container' as ActiveKey);
+    await runtime.collector.collect();
+    await expect(runtime.storage.stat(parent)).rejects.toMatchObject({ code: 'HAKO_ERR_SNAPSHOT_NOT_FOUND' });
+  });
+
   it('reports an image whose config is damaged, and lists the others', async () => {
     await using runtime = await openImageRuntime();
     const broken = await runtime.images.import(sourceOf(one), same);
