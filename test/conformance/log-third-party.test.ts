@@ -1,8 +1,23 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { logDriverConformance } from 'libhako/plugin/conformance';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { plain } from '../support/plain-log-driver.ts';
+import { sending, sent } from '../support/sending-log-driver.ts';
 import { supervisorOutput } from '../support/supervisor-output.ts';
+
+describe("a stranger's driver that sends output away", () => {
+  const directory = mkdtempSync(join(tmpdir(), 'hako-log-sending-'));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'far-end');
+
+  logDriverConformance({
+    create: (context) => sending.create(context, sending.options.parse({ path })),
+    reads: false,
+    received: async ({ id }) => sent(path, id),
+  });
+});
 
 describe("a stranger's driver", () => {
   logDriverConformance({

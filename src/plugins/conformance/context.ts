@@ -60,6 +60,7 @@ function testHost(): HostInfo {
     cgroupNamespaces: supported,
     raiseLimits: supported,
     openFilesLimit: null,
+    oomScoreAdj: 0,
     sideChannels: [],
     idRanges: { supported: false, reason: 'not asked for in tests' },
   };

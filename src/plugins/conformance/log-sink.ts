@@ -8,7 +8,12 @@ export function logSinkCases(subject: LogDriverSubject): void {
   it('is one that a supervisor can run', async () => {
     await using logged = await LoggedSubject.create(subject);
     const sink = await logged.driver.open(logged.container);
-    expect(sink.kind).toBeOneOf(['none', 'json-file']);
+    expect(sink.kind).toBeOneOf(['none', 'json-file', 'journal']);
+    if (sink.kind === 'journal') {
+      expect(logged.driver.writer, 'what takes it out again').toBeDefined();
+      expect(Number.isSafeInteger(sink.capacity) && sink.capacity > 0).toBe(true);
+      expect(sink.mode).toBeOneOf(['blocking', 'non-blocking']);
+    }
     if (sink.kind !== 'json-file') return;
     expect(sink.fileName, 'a name in the directory, and no path').toMatch(/^[^/\0]{1,200}$/);
     expect(sink.fileName).not.toBeOneOf(['.', '..']);

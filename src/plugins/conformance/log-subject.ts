@@ -8,6 +8,7 @@ import type { OperationOptions } from '../../contracts/operation.ts';
 import { contextOn, type TestContext, testContext } from './context.ts';
 import type { LogDriverSubject } from './log-driver.ts';
 import { type LogOutput, sinkOutput } from './sink-output.ts';
+import { writerOutput } from './writer-output.ts';
 
 /** A container whose output goes where its driver wants it. All of it is gone when it is disposed of. */
 export class LoggedSubject implements AsyncDisposable {
@@ -47,10 +48,11 @@ export class LoggedSubject implements AsyncDisposable {
       const rotated = (): void => {
         this.#rotations.push(this.driver.rotated?.(this.container) ?? Promise.resolve());
       };
-      this.#output = (this.#subject.output ?? sinkOutput)(sink, this.container.directory, {
-        rotated,
-        lock: this.context.native.lock,
-      });
+      const surroundings = { rotated, lock: this.context.native.lock };
+      this.#output =
+        sink.kind === 'journal' && this.driver.writer !== undefined
+          ? writerOutput(await this.driver.writer(this.container))
+          : (this.#subject.output ?? sinkOutput)(sink, this.container.directory, surroundings);
     }
     await this.#output.write(stream, text);
   }
@@ -105,6 +107,6 @@ export async function collect(entries: AsyncIterable<LogEntry>): Promise<LogEntr
   return all;
 }
 
-export function textOf(entry: LogEntry): string {
+export function textOf(entry: Pick<LogEntry, 'line'>): string {
   return Buffer.from(entry.line).toString();
 }

@@ -31,6 +31,7 @@ export function testHost(more: Partial<HostInfo> = {}): HostInfo {
     cgroupNamespaces: yes,
     raiseLimits: yes,
     openFilesLimit: 1_048_576,
+    oomScoreAdj: 0,
     idRanges: {
       supported: true,
       method: { kind: 'direct' },

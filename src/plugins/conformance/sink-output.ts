@@ -23,7 +23,8 @@ export interface SinkSurroundings {
 }
 
 /**
- * Does in Node what the supervisor does with output, so that a driver can be tested without a container.
+ * Does in Node what the supervisor does with output, so that a driver can be tested without a container. What would
+ * go into a journal goes nowhere: the kit gives it to the driver's writer.
  *
  * @public
  */
@@ -39,7 +40,8 @@ export function sinkOutput(sink: LogSink, directory: string, surroundings: SinkS
   };
 }
 
-function* piecesOf(text: string): Generator<string> {
+/** As the supervisor splits output into records. */
+export function* piecesOf(text: string): Generator<string> {
   for (const line of text.match(/[^\n]*\n|[^\n]+$/g) ?? []) {
     for (let start = 0; start < line.length; start += pieceLength) {
       // A newline alone is no piece of its own.

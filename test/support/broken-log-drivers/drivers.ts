@@ -1,6 +1,7 @@
 import { jsonFile } from '../../../plugins/log/json-file/index.ts';
-import type { LogDriver, LogEntry } from '../../../src/contracts/log-driver.ts';
+import type { LogDriver, LogEntry, LogWriter } from '../../../src/contracts/log-driver.ts';
 import type { PluginContext } from '../../../src/contracts/plugin-definition.ts';
+import { sending } from '../sending-log-driver.ts';
 
 type Read = NonNullable<LogDriver['read']>;
 
@@ -155,6 +156,40 @@ export const faults: Readonly<Record<string, (driver: LogDriver) => LogDriver>> 
   'has a relative path': (driver) => Object.assign(reading((read) => read)(driver), { path: () => 'log' }),
   'claims to read': (driver) => Object.assign(reading((read) => read)(driver), { read: undefined }),
 };
+
+type Write = LogWriter['write'];
+
+/** The same for writers. */
+export const writerFaults: Readonly<Record<string, (write: Write) => Write>> = {
+  'delivers nothing': () => async () => {},
+  'delivers later': (write) => async (entries) => void setTimeout(() => void write(entries), 50),
+  'loses the last entry': (write) => (entries) => write(entries.slice(0, -1)),
+  'loses empty lines': (write) => (entries) => write(entries.filter(({ line }) => line.length > 0)),
+  'delivers twice': (write) => async (entries) => {
+    await write(entries);
+    await write(entries);
+  },
+  'delivers backward': (write) => (entries) => write(entries.toReversed()),
+  'cuts lines': (write) => (entries) =>
+    write(entries.map((entry) => ({ ...entry, line: entry.line.subarray(0, 1_000) }))),
+  'sends all as stdout': (write) => (entries) => write(entries.map((entry) => ({ ...entry, stream: 'stdout' }))),
+  'takes a thousand at most': (write) => (entries) => write(entries.slice(0, 1_000)),
+};
+
+/** Sends output away, to `path`. */
+export const brokenWriter =
+  (fault: string, path: string) =>
+  async (context: PluginContext): Promise<LogDriver> => {
+    const driver = await sending.create(context, sending.options.parse({ path }));
+    return {
+      ...driver,
+      writer: async (...values) => {
+        const writer = await driver.writer?.(...values);
+        if (writer === undefined) throw new Error('it has a writer');
+        return { ...writer, write: writerFaults[fault]?.(writer.write) ?? writer.write };
+      },
+    };
+  };
 
 export const broken =
   (fault: string) =>
