@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
-import { accessSync, chownSync, constants, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
+import { closedSources, project } from '../support/readable-sources.ts';
 import { describeWith } from '../support/requires.ts';
 
-const project = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const nobody = 65_534;
 
 interface Report {
@@ -21,17 +20,7 @@ interface Report {
   }[];
 }
 
-/** Why the sources cannot be read by somebody without rights. */
-function unreadable(): string | undefined {
-  for (let path = project; ; path = dirname(path)) {
-    if ((statSync(path).mode & constants.S_IXOTH) === 0) return `a clone that others may read ('${path}' is closed)`;
-    if (path === '/') break;
-  }
-  accessSync(project, constants.R_OK);
-  return undefined;
-}
-
-describeWith({ root: true, tools: ['setpriv', 'unshare'], other: unreadable }, 'as an ordinary user', () => {
+describeWith({ root: true, tools: ['setpriv', 'unshare'], other: closedSources }, 'as an ordinary user', () => {
   it.each(['overlay2', 'vfs'])('%s passes the same kit, in a user namespace', { timeout: 300_000 }, async (driver) => {
     const home = mkdtempSync(join(tmpdir(), 'hako-user-'));
     chownSync(home, nobody, nobody);

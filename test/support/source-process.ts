@@ -3,13 +3,6 @@ import { fileURLToPath } from 'node:url';
 
 const hooks = fileURLToPath(new URL('source-hooks.mjs', import.meta.url));
 
-/** Starts a script of test/support in a process of its own, that runs the sources. */
-export function startSource(script: string, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ['--import', hooks, fileURLToPath(new URL(script, import.meta.url)), ...args], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-}
-
 export interface SourceResult {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -17,15 +10,27 @@ export interface SourceResult {
   readonly stderr: string;
 }
 
-export async function runSource(script: string, args: readonly string[]): Promise<SourceResult> {
-  return finish(startSource(script, args));
+/** The command line that runs a script of test/support in a process of its own, from the sources. */
+export function sourceCommand(script: string, args: readonly string[]): readonly string[] {
+  return [process.execPath, '--import', hooks, fileURLToPath(new URL(script, import.meta.url)), ...args];
 }
 
-async function finish(child: ChildProcess): Promise<SourceResult> {
+export function runSource(script: string, args: readonly string[]): Promise<SourceResult> {
+  return run(sourceCommand(script, args));
+}
+
+/** As {@link runSource}, as another user with nothing but its own rights. */
+export function runSourceAs(uid: number, script: string, args: readonly string[]): Promise<SourceResult> {
+  return run(['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', ...sourceCommand(script, args)]);
+}
+
+async function run([program = '', ...args]: readonly string[]): Promise<SourceResult> {
+  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
-  const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
-    child.on('close', (code, name) => resolve([code, name])),
-  );
+  const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, name) => resolve([code, name]));
+  });
   return { exitCode, signal, stdout: stdout(), stderr: stderr() };
 }
 
@@ -33,24 +38,4 @@ function collect(stream: NodeJS.ReadableStream | null): () => string {
   let text = '';
   stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
   return () => text;
-}
-
-/** As {@link runSource}, as another user with nothing but its own rights. */
-export async function runSourceAs(uid: number, script: string, args: readonly string[]): Promise<SourceResult> {
-  return finish(
-    spawn(
-      'setpriv',
-      [
-        `--reuid=${uid}`,
-        `--regid=${uid}`,
-        '--clear-groups',
-        process.execPath,
-        '--import',
-        hooks,
-        fileURLToPath(new URL(script, import.meta.url)),
-        ...args,
-      ],
-      { stdio: ['pipe', 'pipe', 'pipe'] },
-    ),
-  );
 }
