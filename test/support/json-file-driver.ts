@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { JsonFileDriver } from '../../plugins/log/json-file/driver.ts';
 import { jsonFile } from '../../plugins/log/json-file/index.ts';
 import { normalize } from '../../plugins/log/json-file/options.ts';
+import { raceSignal } from '../../src/base/signal.ts';
 import type { NativeServices } from '../../src/contracts/native-services.ts';
 import { parsePluginOptions } from '../../src/plugins/define-plugin.ts';
 
@@ -9,14 +10,19 @@ import { parsePluginOptions } from '../../src/plugins/define-plugin.ts';
 export class ProcessLocks {
   readonly #held = new Map<string, Promise<unknown>>();
 
-  readonly lock: NativeServices['lock'] = async (path, { wait = false } = {}) => {
+  readonly lock: NativeServices['lock'] = async (path, { wait = false, signal } = {}) => {
     await (await open(path, 'a')).close();
     const before = this.#held.get(path);
     if (before !== undefined && !wait) return null;
     const { promise, resolve } = Promise.withResolvers<void>();
     const mine = (before ?? Promise.resolve()).then(() => promise);
     this.#held.set(path, mine);
-    await before;
+    try {
+      await raceSignal(before ?? Promise.resolve(), signal);
+    } catch (error) {
+      resolve();
+      throw error;
+    }
     return {
       [Symbol.asyncDispose]: async () => {
         if (this.#held.get(path) === mine) this.#held.delete(path);
