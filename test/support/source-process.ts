@@ -15,17 +15,27 @@ export function sourceCommand(script: string, args: readonly string[]): readonly
   return [process.execPath, '--import', hooks, fileURLToPath(new URL(script, import.meta.url)), ...args];
 }
 
+/** Starts a script of test/support in a process of its own, that runs the sources. */
+export function startSource(script: string, args: readonly string[]): ChildProcess {
+  return start(sourceCommand(script, args));
+}
+
 export function runSource(script: string, args: readonly string[]): Promise<SourceResult> {
-  return run(sourceCommand(script, args));
+  return finish(startSource(script, args));
 }
 
 /** As {@link runSource}, as another user with nothing but its own rights. */
 export function runSourceAs(uid: number, script: string, args: readonly string[]): Promise<SourceResult> {
-  return run(['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', ...sourceCommand(script, args)]);
+  return finish(
+    start(['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', ...sourceCommand(script, args)]),
+  );
 }
 
-async function run([program = '', ...args]: readonly string[]): Promise<SourceResult> {
-  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+function start([program = '', ...args]: readonly string[]): ChildProcess {
+  return spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+async function finish(child: ChildProcess): Promise<SourceResult> {
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
   const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.on('error', reject);
