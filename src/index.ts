@@ -29,7 +29,7 @@ export { Images } from './core/images.ts';
 export type { RuntimeInfo } from './core/info.ts';
 export type { RuntimeOptions } from './core/options.ts';
 export { type ImageChoice, type RunOptions, Runtime } from './core/runtime.ts';
-export type { HostImageOptions } from './image/host/host-image.ts';
+export { defaultHidden, type HostImageOptions } from './image/host/host-image.ts';
 export { Image, type ImageLayer } from './image/image.ts';
 export type { ImportOptions } from './image/image-importer.ts';
 export type { ByteSource, ImageSource } from './image/import-source.ts';

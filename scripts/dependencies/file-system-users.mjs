@@ -11,6 +11,7 @@ const users = {
   ],
   "hako's own root directory, and what is in it but a tree": [
     'src/core/root.ts',
+    'src/core/state/database.ts',
     'src/core/compose.ts',
     'src/plugins/registry.ts',
     'src/native/native-services.ts',

@@ -18,7 +18,10 @@ export function isDigest(text: string): text is Digest {
 /** @throws HakoError `HAKO_ERR_INVALID_DIGEST` unless the text is a sha256 digest in canonical form. */
 export function parseDigest(text: string): Digest {
   if (!isDigest(text)) {
-    throw new HakoError('INVALID_DIGEST', `'${text.slice(0, 100)}' is not a digest; write sha256: and 64 lower-case hex digits.`);
+    throw new HakoError(
+      'INVALID_DIGEST',
+      `'${text.slice(0, 100)}' is not a digest; write sha256: and 64 lower-case hex digits.`,
+    );
   }
   return text;
 }

@@ -11,9 +11,14 @@ const highest = 64;
  */
 export function signalNumber(signal: string | number): number {
   const text = String(signal).trim();
-  const number = /^\d+$/.test(text) ? Number(text) : realTime(text) ?? names[`SIG${text.toUpperCase().replace(/^SIG/, '')}`];
+  const number = /^\d+$/.test(text)
+    ? Number(text)
+    : (realTime(text) ?? names[`SIG${text.toUpperCase().replace(/^SIG/, '')}`]);
   if (number === undefined || number < 1 || number > highest) {
-    throw new HakoError('INVALID_OPTION', `'${text}' is not a signal: write a name such as SIGTERM, or a number from 1 to ${highest}.`);
+    throw new HakoError(
+      'INVALID_OPTION',
+      `'${text}' is not a signal: write a name such as SIGTERM, or a number from 1 to ${highest}.`,
+    );
   }
   return number;
 }

@@ -40,7 +40,7 @@ export class ExecLauncher {
     const { record } = supervised;
     const { planner, host } = this.#parts;
     const [isolation, session] = await Promise.all([this.#isolation(supervised), this.#connect(supervised)]);
-    const { plan, cgroup } = isolation;
+    const { plan } = isolation;
     const options = optionsOf(record);
     const abort = () => session.signal(signalNumber('SIGKILL'));
     try {
@@ -54,7 +54,8 @@ export class ExecLauncher {
           seccomp: exec.privileged ? null : planner.seccomp(plan, execCapabilities(plan, host, false).bounding),
           command,
           exec,
-          groups: cgroup.groups,
+          // Those that it was started in: this process may see the groups from elsewhere than the one that started it.
+          groups: record.state.status === 'running' ? record.state.cgroups : [],
           attach: { stdin: exec.stdin, stdout: !exec.detached, stderr: !exec.detached },
         }),
       );

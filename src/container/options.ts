@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { DeepReadonly } from '../base/deep-readonly.ts';
 import { HakoError } from '../base/errors.ts';
 import { resourceOptions, sizeOption } from '../cgroup/resources.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
@@ -118,7 +119,7 @@ export const containerOptions = z.strictObject({
 });
 
 /** What a caller may give, without the image. @public */
-export type ContainerSettings = z.input<typeof containerOptions>;
+export type ContainerSettings = DeepReadonly<z.input<typeof containerOptions>>;
 
 /** Options with every default filled in. */
 export type ParsedContainerOptions = z.output<typeof containerOptions>;
@@ -141,7 +142,7 @@ const execOptions = z.strictObject({
 });
 
 /** How a further program is run in a container. @public */
-export type ExecSettings = z.input<typeof execOptions>;
+export type ExecSettings = DeepReadonly<z.input<typeof execOptions>>;
 
 export type ParsedExecOptions = z.output<typeof execOptions>;
 

@@ -51,6 +51,8 @@ export interface HostInfo {
   readonly raiseLimits: Support;
   /** The hard limit of open files of this process, which a container's cannot exceed without `raiseLimits`; null: none. */
   readonly openFilesLimit: number | null;
+  /** This process's oom_score_adj (proc_pid_oom_score_adj(5)). */
+  readonly oomScoreAdj: number;
   /** Ids beside its own that this user may map into a user namespace. */
   readonly idRanges:
     | {

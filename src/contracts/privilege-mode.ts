@@ -1,5 +1,13 @@
 import type { HostInfo } from './host-info.ts';
-import type { CapabilitySets, Degradation, DeviceNode, DeviceRule, IdMappings, NamespaceChoice, NamespaceKind } from './isolation.ts';
+import type {
+  CapabilitySets,
+  Degradation,
+  DeviceNode,
+  DeviceRule,
+  IdMappings,
+  NamespaceChoice,
+  NamespaceKind,
+} from './isolation.ts';
 
 /** What the caller asked for, every field already valid. Nothing in it comes from an image. @public */
 export interface IsolationRequest {
@@ -59,6 +67,8 @@ export interface IsolationPlan {
   readonly deviceMethod: 'mknod' | 'bind';
   /** null: not enforced (no right to a devices cgroup). */
   readonly deviceRules: readonly DeviceRule[] | null;
+  /** Device nodes that lie in the image or in a mount cannot be opened (MOUNT_ATTR_NODEV): for where no rules can be enforced. */
+  readonly nodev: boolean;
   readonly degraded: readonly Degradation[];
 }
 

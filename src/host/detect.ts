@@ -65,6 +65,7 @@ export function detectHost(
             'raising a hard limit needs CAP_SYS_RESOURCE; raise the limits of the service itself instead (systemd: LimitNOFILE= and the like)',
         },
     openFilesLimit: openFilesLimit(files),
+    oomScoreAdj: Number(files.read('/proc/self/oom_score_adj') ?? 0),
     idRanges: detectIdRanges(identity, files),
     sideChannels: files
       .list('/sys/devices/system/cpu')

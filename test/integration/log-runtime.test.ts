@@ -1,6 +1,5 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { entryPrinter, parseLogTime, reassembleLines } from 'libhako';
 import { jsonFile } from 'libhako/plugins/log/json-file';
 import { none } from 'libhako/plugins/log/none';

@@ -69,6 +69,7 @@ describe('what the host can do', () => {
       overlay: { supported: true },
       userNamespaces: { supported: true },
       openFilesLimit: 20_000,
+      oomScoreAdj: 0,
       sideChannels: ['/sys/devices/system/cpu/cpu0/thermal_throttle'],
     });
     expect(host.capabilities).toContain('CAP_SYS_ADMIN');

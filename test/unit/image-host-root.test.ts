@@ -21,7 +21,10 @@ describe('the plan of a root that is the host’s', () => {
       planHostRoot({
         tree,
         directory,
-        hidden: [{ path: '/home', mode: 0o755 }],
+        hidden: [
+          { path: '/home', kind: 'directory', mode: 0o755 },
+          { path: '/etc/shadow', kind: 'file', mode: 0o640 },
+        ],
         inUserNamespace: false,
         overlay: true,
       }),
@@ -32,6 +35,7 @@ describe('the plan of a root that is the host’s', () => {
         { path: 'hidden', mode: 0o700 },
         { path: 'hidden/0', mode: 0o755 },
       ],
+      files: [{ path: 'hidden/file', mode: 0o400 }],
       symlinks: [],
       mounts: [
         {
@@ -40,6 +44,7 @@ describe('the plan of a root that is the host’s', () => {
           options: ['lowerdir+=/', `upperdir=${directory}/upper`, `workdir=${directory}/work`, ...overlayOptions],
         },
         { type: 'bind', source: `${directory}/hidden/0`, target: 'home', options: ['rbind', 'rw'] },
+        { type: 'bind', source: `${directory}/hidden/file`, target: 'etc/shadow', options: ['rbind', 'ro'] },
       ],
     });
   });
@@ -49,8 +54,8 @@ describe('the plan of a root that is the host’s', () => {
       tree,
       directory,
       hidden: [
-        { path: '/home', mode: 0o711 },
-        { path: '/var/lib/hako', mode: 0o700 },
+        { path: '/home', kind: 'directory', mode: 0o711 },
+        { path: '/var/lib/hako', kind: 'directory', mode: 0o700 },
       ],
       inUserNamespace: true,
       overlay: true,

@@ -25,6 +25,15 @@ async function plan(id: keyof typeof modes, host: HostInfo, more: Partial<Isolat
 }
 
 describe('normal', () => {
+  test('lets no device be made, nor one of the image be opened, where nothing could hold it to the rules', async () => {
+    const host = testHost({ cgroup: { ...testHost().cgroup, controllers: {}, missing: { devices: 'not mounted' } } });
+    const { capabilities, nodev, degraded } = await plan('normal', host);
+    expect(nodev).toBe(true);
+    for (const set of Object.values(capabilities)) expect(set).not.toContain('CAP_MKNOD');
+    expect(degraded).toContainEqual({ feature: 'device rules', reason: 'not mounted' });
+    await expect(plan('normal', host, { capabilitiesAdd: ['MKNOD'] })).rejects.toThrow(/CAP_MKNOD cannot be given/);
+  });
+
   test('is what the catalogue of defaults says, in full', async () => {
     expect(await plan('normal', testHost())).toEqual({
       namespaces: {
@@ -79,6 +88,7 @@ describe('normal', () => {
       readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
       readonlyRoot: false,
       writableSys: false,
+      nodev: false,
       devices: [],
       deviceMethod: 'mknod',
       deviceRules: expect.any(Array),

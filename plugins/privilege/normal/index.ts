@@ -1,4 +1,5 @@
 import {
+  type CapabilitySets,
   type Degradations,
   defaultCapabilities,
   defaultDeviceRules,
@@ -56,6 +57,8 @@ function plan(request: IsolationRequest): IsolationPlan {
     );
   }
   const degraded: Degradations = [];
+  const deviceRules = planDeviceRules(request, defaultDeviceRules, degraded);
+  const capabilities = planCapabilities(request, defaultCapabilities, host.capabilities, degraded);
   return {
     namespaces: planNamespaces(
       request,
@@ -72,7 +75,7 @@ function plan(request: IsolationRequest): IsolationPlan {
       degraded,
     ),
     idMappings: null,
-    capabilities: planCapabilities(request, defaultCapabilities, host.capabilities, degraded),
+    capabilities: deviceRules === null ? withoutDevices(request, capabilities) : capabilities,
     noNewPrivileges: request.noNewPrivileges ?? true,
     seccomp: planSeccomp(request, degraded),
     apparmorProfile: planAppArmor(request, degraded),
@@ -81,7 +84,27 @@ function plan(request: IsolationRequest): IsolationPlan {
     writableSys: false,
     devices: request.devices,
     deviceMethod: host.inUserNamespace ? 'bind' : 'mknod',
-    deviceRules: planDeviceRules(request, defaultDeviceRules, degraded),
+    deviceRules,
+    nodev: deviceRules === null,
     degraded,
+  };
+}
+
+/** Without rules, a root that can make device nodes has every device of the host, its disks among them. */
+function withoutDevices(request: IsolationRequest, sets: CapabilitySets): CapabilitySets {
+  const asked = request.capabilitiesAdd.some((name) => /^(CAP_)?(MKNOD|ALL)$/i.test(name));
+  if (asked) {
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      "CAP_MKNOD cannot be given here: no control group of this process's can hold the container to the devices that it may use. Mount the devices controller, leave the capability out, or use the mode 'privileged'.",
+    );
+  }
+  const without = (names: readonly string[]) => names.filter((name) => name !== 'CAP_MKNOD');
+  return {
+    bounding: without(sets.bounding),
+    effective: without(sets.effective),
+    permitted: without(sets.permitted),
+    inheritable: without(sets.inheritable),
+    ambient: without(sets.ambient),
   };
 }

@@ -79,6 +79,7 @@ function plan(request: IsolationRequest): IsolationPlan {
     deviceMethod: host.inUserNamespace ? 'bind' : 'mknod',
     // What the service itself may use: a group inherits its parent's rules on v1, and has none on v2.
     deviceRules: request.deviceRules.length === 0 ? null : requireRules(request),
+    nodev: false,
     degraded,
   };
 }

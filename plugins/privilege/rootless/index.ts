@@ -71,6 +71,7 @@ function plan(request: IsolationRequest, ownership: FileOwnership): IsolationPla
     devices: request.devices,
     deviceMethod: 'bind',
     deviceRules: deviceRules(request, degraded),
+    nodev: false,
     degraded,
   };
 }

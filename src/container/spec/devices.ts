@@ -1,6 +1,6 @@
 import type { IsolationPlan, RequestedDevice } from '../../contracts/privilege-mode.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
-import { NODEV, NOEXEC, NOSUID, STRICTATIME } from './mount-options.ts';
+import { NODEV, NOEXEC, NOSUID, RDONLY, STRICTATIME } from './mount-options.ts';
 import { bindOf, mountOf, ownFile } from './operations.ts';
 
 const S_IFCHR = 0o020000;
@@ -43,8 +43,13 @@ const made: readonly SetupOperation[] = standardNodes.map(({ path, major, minor 
   uid: 0,
   gid: 0,
 }));
+/**
+ * A device of the host's that is bound has the host's inode. Read-only keeps its owner and mode from being changed; the
+ * device itself is written to all the same.
+ */
+const hostsInode = RDONLY | NOSUID | NOEXEC;
 const bound: readonly SetupOperation[] = standardNodes.map(({ path }) =>
-  bindOf(path, path, { target: ownFile, device: true }),
+  bindOf(path, path, { set: hostsInode, target: ownFile, device: true }),
 );
 const symlinks: readonly SetupOperation[] = links.map(([path, target]) => ({ kind: 'symlink', path, target }));
 const tmpfs = mountOf('tmpfs', '/dev', NOSUID | STRICTATIME, [
@@ -87,7 +92,11 @@ function hasTtyGroup(plan: IsolationPlan): boolean {
 function deviceOperation(device: RequestedDevice, method: IsolationPlan['deviceMethod']): SetupOperation {
   // A device that the container may not make itself (no `m`) can't be made for it either, once its group is joined.
   if (method === 'bind' || !device.access.includes('m'))
-    return bindOf(device.hostPath, device.path, { target: { create: 'file', noFollow: true }, device: true });
+    return bindOf(device.hostPath, device.path, {
+      set: hostsInode,
+      target: { create: 'file', noFollow: true },
+      device: true,
+    });
   const { path, major, minor, uid, gid } = device;
   return { kind: 'mknod', path, mode: (device.type === 'b' ? S_IFBLK : S_IFCHR) | device.mode, major, minor, uid, gid };
 }

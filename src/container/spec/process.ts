@@ -84,7 +84,17 @@ function commonProcess({
   host,
   seccomp,
 }: ProcessContext): Pick<ProcessRequest, 'umask' | 'rlimits' | 'oomScoreAdj' | 'seccomp'> {
-  return { umask: options.umask, rlimits: rlimitsOf(options, host), oomScoreAdj: options.oomScoreAdj ?? null, seccomp };
+  return {
+    umask: options.umask,
+    rlimits: rlimitsOf(options, host),
+    oomScoreAdj: options.oomScoreAdj ?? inheritedScore(host),
+    seccomp,
+  };
+}
+
+/** A service that the kernel is told to spare does not hand that on. Lowering a raised one would take a right that few have. */
+function inheritedScore({ oomScoreAdj }: HostInfo): number | null {
+  return oomScoreAdj < 0 ? 0 : null;
 }
 
 /** Dockerfile reference, "Understand how CMD and ENTRYPOINT interact": an entrypoint of the caller's does away with the image's Cmd. */

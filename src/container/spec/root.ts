@@ -1,11 +1,11 @@
 import { HakoError } from '../../base/errors.ts';
 import type { Mount } from '../../contracts/mount.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
-import { parseMountOptions, propagationOf } from './mount-options.ts';
+import { NODEV, parseMountOptions, propagationOf } from './mount-options.ts';
 import { bindOf, mountOf } from './operations.ts';
 
 /** The mounts of a storage driver, the root first. */
-export function rootOperations(mounts: readonly Mount[]): readonly SetupOperation[] {
+export function rootOperations(mounts: readonly Mount[], nodev: boolean): readonly SetupOperation[] {
   if (mounts.length === 0 || (mounts[0]?.target ?? '') !== '') {
     throw new HakoError(
       'CONTAINER_START_FAILED',
@@ -13,15 +13,16 @@ export function rootOperations(mounts: readonly Mount[]): readonly SetupOperatio
     );
   }
   return mounts.map(({ type, source, target = '', options }) => {
-    const { attributes, propagation, recursive, data } = parseMountOptions(options);
-    const policy = { create: 'directory' as const, noFollow: true };
-    if (type !== 'bind') return mountOf(type, target, attributes, data, source, policy);
+    const { attributes: wanted, propagation, recursive, data } = parseMountOptions(options);
+    const attributes = nodev ? wanted | NODEV : wanted;
+    if (type !== 'bind')
+      return mountOf(type, target, attributes, data, source, { create: 'directory', noFollow: true });
     // What is mounted in the root is this container's: nothing of it goes back to the host.
     return bindOf(source, target, {
       set: attributes,
       propagation: propagation === 0n ? propagationOf('rprivate') : propagation,
       recursive,
-      target: policy,
+      target: { create: target === '' ? 'directory' : 'like-source', noFollow: true },
     });
   });
 }

@@ -54,7 +54,7 @@ export function compileStart(context: StartContext): StartRequest {
     stdin: options.stdin,
     stdinOnce: options.stdinOnce,
     attach: context.attach,
-    title: `hako: ${context.name} (${context.id.slice(0, 12)})`,
+    title: `${context.name} (${context.id.slice(0, 12)})`,
     unshare: unshareFlags(plan),
     join: joinRequests(plan),
     idMap: idMapRequest(plan),
@@ -78,7 +78,7 @@ function setupOperations(context: StartContext): readonly SetupOperation[] {
   const userTargets = new Set(options.mounts.map(({ target }) => target));
   return [
     { kind: 'propagation', propagation: rootPropagation(options) },
-    ...rootOperations(context.rootMounts),
+    ...rootOperations(context.rootMounts, plan.nodev),
     ...procOperations(plan),
     ...sysOperations(plan),
     ...cgroupOperations(plan, cgroup.groups),
@@ -86,7 +86,7 @@ function setupOperations(context: StartContext): readonly SetupOperation[] {
     ...ipcOperations(plan, options.shmSize, userTargets),
     ...etcOperations(context.directory, userTargets),
     // After hako's own, so that /dev/shm or a file of /etc can be another's; before the pivot, while the host is in sight.
-    ...userMountOperations(options.mounts),
+    ...userMountOperations(options.mounts, plan.nodev),
     { kind: 'pivot' },
     ...(options.tty ? [{ kind: 'console' } as const] : []),
     ...(plan.namespaces.network === 'private' ? [{ kind: 'loopback' } as const] : []),

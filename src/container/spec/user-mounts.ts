@@ -10,7 +10,7 @@ import { bindOf, mountOf } from './operations.ts';
  *
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` for a target that hako's own mounts lie on, or that is given twice.
  */
-export function userMountOperations(mounts: readonly UserMount[]): readonly SetupOperation[] {
+export function userMountOperations(mounts: readonly UserMount[], nodev: boolean): readonly SetupOperation[] {
   const targets = new Set<string>();
   for (const { target } of mounts) {
     const problem = targetProblem(target);
@@ -22,7 +22,9 @@ export function userMountOperations(mounts: readonly UserMount[]): readonly Setu
       throw new HakoError('INVALID_OPTION', `Two mounts have the target ${target}; leave one out.`, { path: target });
     targets.add(target);
   }
-  return [...mounts].sort((one, other) => depth(one.target) - depth(other.target)).map(operationOf);
+  return [...mounts]
+    .sort((one, other) => depth(one.target) - depth(other.target))
+    .map((mount) => operationOf(mount, nodev ? NODEV : 0n));
 }
 
 /**
@@ -65,8 +67,8 @@ function depth(path: string): number {
   return path.split('/').length;
 }
 
-function operationOf(mount: UserMount): SetupOperation {
-  const readonly = mount.readonly ? RDONLY : 0n;
+function operationOf(mount: UserMount, always: bigint): SetupOperation {
+  const readonly = always | (mount.readonly ? RDONLY : 0n);
   if (mount.type === 'bind') {
     const { attributes } = parseMountOptions(mount.options);
     return bindOf(mount.source, mount.target, {

@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, constants, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { HakoError } from '../../base/errors.ts';
 import { migrations } from './migrations.ts';
@@ -19,6 +20,9 @@ export class Database implements Disposable {
   /** @throws HakoError `HAKO_ERR_STATE_CORRUPT`, `HAKO_ERR_STATE_TOO_NEW` */
   constructor(path: string) {
     try {
+      // Records hold environments, and so secrets. SQLite gives its other files the mode of this one.
+      closeSync(openSync(path, constants.O_CREAT | constants.O_RDWR, 0o600));
+      chmodSync(path, 0o600);
       this.#db = new DatabaseSync(path);
       this.#db.exec(
         `PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON`,

@@ -9,14 +9,32 @@ import { hostPlatform } from '../../oci/platform.ts';
  */
 export interface HostImageOptions {
   /**
-   * Directories of the host that are empty in the container, as absolute paths. By default the homes and what programs
-   * leave for each other: `/root`, `/home`, `/tmp`, `/var/tmp`, `/run`, `/mnt`, `/media`. `[]` shows them all. hako's own
-   * root is always hidden.
+   * Directories and files of the host that are empty in the container, as absolute paths. By default the homes, what
+   * programs leave for each other, logs, other engines' data, and the files of /etc that hold secrets:
+   * {@link defaultHidden}. `[]` shows them all. hako's own root is always hidden.
    */
   readonly hide?: readonly string[];
 }
 
-const defaultHidden = ['/root', '/home', '/tmp', '/var/tmp', '/run', '/mnt', '/media'];
+/**
+ * What {@link HostImageOptions.hide} is by default. It is not a promise that nothing else is secret: everything that is
+ * not named here, and that root of the container may read, is shown.
+ *
+ * @public
+ */
+export const defaultHidden: readonly string[] = [
+  ...['/root', '/home', '/tmp', '/var/tmp', '/run', '/mnt', '/media', '/srv', '/boot'],
+  ...['/var/log', '/var/spool', '/var/mail', '/var/backups', '/var/lib/hako', '/var/lib/docker'],
+  ...[
+    '/var/lib/containerd',
+    '/var/lib/containers',
+    '/var/lib/kubelet',
+    '/etc/kubernetes',
+    '/etc/ssh',
+    '/etc/ssl/private',
+  ],
+  ...['/etc/shadow', '/etc/shadow-', '/etc/gshadow', '/etc/gshadow-', '/etc/sudoers', '/etc/sudoers.d'],
+];
 
 export function hiddenDirectories(options: HostImageOptions): readonly string[] {
   return options.hide ?? defaultHidden;

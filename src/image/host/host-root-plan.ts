@@ -17,22 +17,25 @@ export interface HostRootRequest {
   readonly tree: HostTree;
   /** Where the container's changes go: a directory of the container's own. */
   readonly directory: string;
-  /** Directories of the host, by their real absolute paths, that are empty in the container. */
-  readonly hidden: readonly HiddenDirectory[];
+  /** What of the host, by its real absolute path, is empty in the container. */
+  readonly hidden: readonly HiddenPath[];
   /** Whether it is mounted inside a user namespace, which may not take "/" apart from what is mounted on it. */
   readonly inUserNamespace: boolean;
   /** Whether overlayfs can be mounted with its changes on this disk. */
   readonly overlay: boolean;
 }
 
-export interface HiddenDirectory {
+export interface HiddenPath {
   readonly path: string;
+  readonly kind: 'directory' | 'file';
   readonly mode: number;
 }
 
 /** A root as data: what must be made in {@link HostRootRequest.directory} beforehand, and what is then mounted. */
 export interface HostRootPlan {
   readonly directories: readonly { readonly path: string; readonly mode: number }[];
+  /** Empty ones. */
+  readonly files: readonly { readonly path: string; readonly mode: number }[];
   readonly symlinks: readonly { readonly path: string; readonly target: string }[];
   readonly mounts: readonly Mount[];
 }
@@ -57,7 +60,7 @@ const ownDirectories: Readonly<Record<string, number>> = {
  * of "/". One with mounts below is bound with all of them, read-only; so is each where overlayfs cannot be had, as in most
  * containers.
  *
- * What is hidden has a directory of the container's own mounted over it.
+ * What is hidden has an empty directory or file of the container's own mounted over it.
  */
 export function planHostRoot(request: HostRootRequest): HostRootPlan {
   return request.overlay && !request.inUserNamespace ? planWhole(request) : planByDirectory(request);
@@ -67,6 +70,7 @@ function planWhole({ directory, hidden }: HostRootRequest): HostRootPlan {
   const covers = cover(directory, hidden);
   return {
     directories: [{ path: 'upper', mode: 0o755 }, { path: 'work', mode: 0o700 }, ...covers.directories],
+    files: covers.files,
     symlinks: [],
     mounts: [overlay('', '/', posix.join(directory, 'upper'), posix.join(directory, 'work'), false), ...covers.mounts],
   };
@@ -93,6 +97,7 @@ function planByDirectory({ tree, directory, hidden, overlay: canOverlay }: HostR
       ...[...alone].flatMap((name) => [`upper/${name}`, `work/${name}`]).map((path) => ({ path, mode: 0o755 })),
       ...covers.directories,
     ],
+    files: covers.files,
     symlinks: tree.entries.flatMap((entry) =>
       entry.kind === 'symlink' ? [{ path: `root/${entry.name}`, target: entry.target }] : [],
     ),
@@ -109,18 +114,29 @@ function planByDirectory({ tree, directory, hidden, overlay: canOverlay }: HostR
   };
 }
 
-function cover(directory: string, hidden: readonly HiddenDirectory[]): Pick<HostRootPlan, 'directories' | 'mounts'> {
+/** A directory of its own for each that is hidden, to be written to; for all files together one that is empty for good. */
+function cover(
+  directory: string,
+  hidden: readonly HiddenPath[],
+): Pick<HostRootPlan, 'directories' | 'files' | 'mounts'> {
+  const directories = hidden.filter(({ kind }) => kind === 'directory');
+  const files = hidden.filter(({ kind }) => kind === 'file');
+  const bind = (source: string, path: string, access: 'rw' | 'ro'): Mount => ({
+    type: 'bind',
+    source: posix.join(directory, 'hidden', source),
+    target: path.slice(1),
+    options: ['rbind', access],
+  });
   return {
     directories: [
       { path: 'hidden', mode: 0o700 },
-      ...hidden.map(({ mode }, index) => ({ path: `hidden/${index}`, mode })),
+      ...directories.map(({ mode }, index) => ({ path: `hidden/${index}`, mode })),
     ],
-    mounts: hidden.map(({ path }, index) => ({
-      type: 'bind',
-      source: posix.join(directory, 'hidden', `${index}`),
-      target: path.slice(1),
-      options: ['rbind', 'rw'],
-    })),
+    files: files.length === 0 ? [] : [{ path: 'hidden/file', mode: 0o400 }],
+    mounts: [
+      ...directories.map(({ path }, index) => bind(`${index}`, path, 'rw')),
+      ...files.map(({ path }) => bind('file', path, 'ro')),
+    ],
   };
 }
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errno.ts';
 import { parseMountInfo } from '../../base/mountinfo.ts';
-import type { HiddenDirectory, HostEntry, HostTree } from './host-root-plan.ts';
+import type { HiddenPath, HostEntry, HostTree } from './host-root-plan.ts';
 
 // All of it synchronous: a few quick calls, on the path of every start.
 
@@ -19,18 +19,19 @@ export function readHostTree(): HostTree {
 }
 
 /** Those of `paths` that are there, by their real paths; what is within another of them is hidden with it. */
-export function findHidden(paths: readonly string[]): readonly HiddenDirectory[] {
-  const found = new Map<string, number>();
+export function findHidden(paths: readonly string[]): readonly HiddenPath[] {
+  const found = new Map<string, Omit<HiddenPath, 'path'>>();
   for (const path of paths) {
     const real = realPath(path);
     if (real === null || real === '/') continue;
     const status = statSync(real);
-    if (status.isDirectory()) found.set(real, status.mode & 0o1777);
+    if (status.isDirectory()) found.set(real, { kind: 'directory', mode: status.mode & 0o1777 });
+    if (status.isFile()) found.set(real, { kind: 'file', mode: status.mode & 0o777 });
   }
   const all = [...found].sort(([one], [other]) => (one < other ? -1 : 1));
   return all
     .filter(([path]) => !all.some(([other]) => path.startsWith(`${other}/`)))
-    .map(([path, mode]) => ({ path, mode }));
+    .map(([path, what]) => ({ path, ...what }));
 }
 
 function realPath(path: string): string | null {

@@ -17,6 +17,10 @@ export function layHostRoot(directory: string, plan: HostRootPlan, owner: Mapped
     if (owner !== null) chownSync(join(directory, path), owner.uid, owner.gid);
     chmodSync(join(directory, path), mode); // mkdir(2) heeds the umask
   }
+  for (const { path, mode } of plan.files) {
+    writeFileSync(join(directory, path), '', { mode });
+    if (owner !== null) chownSync(join(directory, path), owner.uid, owner.gid);
+  }
   for (const { path, target } of plan.symlinks) symlinkSync(target, join(directory, path));
   writeFileSync(join(directory, planFile), JSON.stringify(plan.mounts), { mode: 0o600 });
 }
