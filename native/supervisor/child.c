@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "../common/fd.h"
 #include "../common/host_proc.h"
@@ -17,22 +16,12 @@
 #include "spawn.h"
 
 int host_open(struct host *host, struct failure *failure) {
-  *host = (struct host){.proc = host_proc_open("child", failure), .null = -1};
-  if (host->proc < 0)
-    return -1;
-  host->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  struct stat status;
-  if (host->null >= 0 && fstat(host->null, &status) == 0 && S_ISCHR(status.st_mode) &&
-      status.st_rdev == makedev(1, 3))
-    return 0;
-  fail(failure, "stdio", errno, "the host's /dev/null can't be opened, or is not the null device");
-  host_close(host);
-  return -1;
+  *host = (struct host){.proc = host_proc_open("child", failure)};
+  return host->proc < 0 ? -1 : 0;
 }
 
 void host_close(struct host *host) {
   close_fd(&host->proc);
-  close_fd(&host->null);
   cgroup_close_doors(&host->doors);
 }
 
@@ -135,10 +124,10 @@ static size_t keep_doors(int keep[], size_t count, const struct host *host) {
 
 void child_start(const struct start_request *request, const struct handshake *handshake, const struct host *host) {
   struct failure *failure = &handshake->report->failure;
-  int keep[MOST_KEPT] = {handshake->child, host->proc, host->null};
+  int keep[MOST_KEPT] = {handshake->child, host->proc};
   for (uint32_t i = 0; i < request->join_count; i++)
-    keep[3 + i] = request->joins[i].fd;
-  if (keep_only(keep, keep_doors(keep, 3 + request->join_count, host), failure) < 0)
+    keep[2 + i] = request->joins[i].fd;
+  if (keep_only(keep, keep_doors(keep, 2 + request->join_count, host), failure) < 0)
     _exit(1);
   struct setup setup = {.request = request,
                         .handshake = handshake,
@@ -151,13 +140,17 @@ void child_start(const struct start_request *request, const struct handshake *ha
                         .pty = {.master = -1, .slave = -1}};
   if (prepare_start(&setup) < 0)
     _exit(1);
+  int null = setup_open_null(&setup);
+  if (null < 0)
+    _exit(1);
   stage("hako:process");
   struct program program = {.process = &request->process,
                             .handshake = handshake,
                             .failure = failure,
                             .root = setup.root,
                             .proc = host->proc,
-                            .null = host->null,
+                            .null = null,
+                            .null_is_new = true,
                             .pty = setup.pty,
                             .with_stdin = request->flags & HAKO_START_STDIN};
   program_run(&program);
@@ -187,13 +180,13 @@ static int prepare_exec(const struct container *container, const struct host *ho
 
 void child_exec(const struct container *container, const struct exec_request *request,
                 const struct handshake *handshake, const struct host *host, bool joined) {
-  int keep[MOST_KEPT] = {handshake->child, host->proc, host->null, container_entry(container)};
+  int keep[MOST_KEPT] = {handshake->child, host->proc, container->null, container_entry(container)};
   struct program program = {.process = &request->process,
                             .handshake = handshake,
                             .failure = &handshake->report->failure,
                             .root = -1,
                             .proc = host->proc,
-                            .null = host->null,
+                            .null = container->null,
                             .pty = {.master = -1, .slave = -1},
                             .with_stdin = request->flags & HAKO_EXEC_STDIN};
   if (keep_only(keep, keep_doors(keep, 4, host), program.failure) == 0 &&

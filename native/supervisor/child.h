@@ -10,7 +10,6 @@
 // Opened by the supervisor, where no container can have a say: all CLOEXEC.
 struct host {
   int proc; // O_PATH of procfs
-  int null; // /dev/null, for reading
   struct cgroup_doors doors;
 };
 

@@ -84,6 +84,7 @@ static int see_off(const struct start_request *request, start_hook *meanwhile, s
   struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
                             .with_stdin = request->flags & HAKO_START_STDIN,
                             .entry = request->process.flags & HAKO_PROCESS_INIT ? &out->entry : NULL,
+                            .null = &out->null,
                             .timeout_ms = START_TIMEOUT_MS};
   if (handshake_finish(handshake, &out->init, &awaited, failure) < 0)
     return -1;
@@ -113,7 +114,7 @@ static int launch(const struct start_request *request, start_hook *meanwhile, st
 
 int container_start(const struct start_request *request, start_hook *meanwhile, struct container *out,
                     struct failure *failure) {
-  *out = (struct container){.init = no_process, .namespaces = request->unshare, .entry = -1, .oom_fd = -1};
+  *out = (struct container){.init = no_process, .namespaces = request->unshare, .entry = -1, .null = -1, .oom_fd = -1};
   for (uint32_t i = 0; i < request->join_count; i++)
     out->namespaces |= request->joins[i].type;
   cleanup_fd int into = -1;
@@ -202,5 +203,6 @@ bool container_oom_killed(const struct container *container) {
 
 bool container_cleanup(struct container *container) {
   close_fd(&container->entry);
+  close_fd(&container->null);
   return cgroup_remove(container);
 }

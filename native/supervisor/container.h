@@ -31,6 +31,7 @@ struct container {
   struct process init;
   uint32_t namespaces; // CLONE_NEW* in which it differs from the supervisor
   int entry;           // with HAKO_PROCESS_INIT: a pidfd of the program below it, see container_entry; else -1
+  int null;            // /dev/null for execs, see setup_open_null
   int oom_fd;          // -1: nothing to tell by
   char oom_key[32];
   uint64_t oom_count; // at the start

@@ -96,6 +96,8 @@ static void complain(const char *what) {
 // (cgroups) comes after.
 void supervisor_container_ended(struct task *task) {
   loop_clear_timer(&stop);
+  // Who is told of the end may unmount what this is a file of.
+  close_fd(&supervisor.container.null);
   sink_end(supervisor.sink);
   supervisor_wait_for_sink();
   task->status.oom_killed = container_oom_killed(&supervisor.container);

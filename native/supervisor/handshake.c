@@ -9,8 +9,6 @@
 
 #include "../common/fd.h"
 
-#define MOST_FDS 4
-
 int handshake_open(struct handshake *h, struct failure *failure) {
   *h = (struct handshake){.supervisor = -1, .child = -1};
   void *page = mmap(NULL, sizeof *h->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -106,7 +104,7 @@ static int death(pid_t pid, struct failure *failure) {
 static int take_fds(const int fds[], size_t count, struct process *out, const struct awaited *awaited,
                     struct failure *failure) {
   size_t streams = awaited->tty ? 1 : awaited->with_stdin ? 3 : 2;
-  if (count != streams + (awaited->entry ? 1 : 0))
+  if (count != streams + (awaited->entry ? 1 : 0) + (awaited->null ? 1 : 0))
     return fail(failure, "stdio", 0, "descriptors were lost on the way; is RLIMIT_NOFILE too low?");
   size_t next = 0;
   if (awaited->tty)
@@ -118,7 +116,9 @@ static int take_fds(const int fds[], size_t count, struct process *out, const st
     out->stderr_r = fds[next++];
   }
   if (awaited->entry)
-    *awaited->entry = fds[next];
+    *awaited->entry = fds[next++];
+  if (awaited->null)
+    *awaited->null = fds[next];
   return 0;
 }
 

@@ -13,6 +13,8 @@
 
 #include "container.h"
 
+#define MOST_FDS 5 // that a child hands over
+
 struct report {
   struct failure failure; // operation "": none
   bool executing;         // the child came as far as execve
@@ -41,6 +43,7 @@ struct awaited {
   bool tty;
   bool with_stdin;
   int *entry; // a pidfd comes after the streams; or NULL
+  int *null;  // then /dev/null; or NULL
   int timeout_ms;
 };
 

@@ -3,7 +3,11 @@
 // Hiding and write-protecting paths. What hides a file is the host's /dev/null,
 // mounted from a descriptor that was taken before the root changed and looked at
 // after it was opened: an image's own /dev/null may be a link to a procfs file,
-// which a mask would then make writable (CVE-2025-31133).
+// which a mask would then make writable (CVE-2025-31133). It is a read-only mount:
+// without a user namespace the container's root owns that inode as the host's does,
+// and a chmod through the mask, or through stdin, would be one of the host's.
+#include <sched.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -12,17 +16,53 @@
 #include "root.h"
 #include "setup.h"
 
+static bool is_null(int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
 int setup_keep_null(struct setup *setup) {
   if (setup->null >= 0)
     return 0;
   cleanup_fd int fd = sys_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW);
-  struct stat status;
-  if (fd < 0 || fstat(fd, &status) < 0)
+  if (fd < 0)
     return fail(setup->failure, "mask", errno, "the host's /dev/null");
-  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
+  if (!is_null(fd))
     return fail(setup->failure, "mask", ENODEV, "the host's /dev/null is not the null device");
+  struct mount_attributes attributes = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+  if (sys_mount_setattr(fd, 0, &attributes) < 0)
+    return fail(setup->failure, "mask", errno, "the host's /dev/null can't be made read-only");
   setup->null = steal_fd(&fd);
   return 0;
+}
+
+// Where the mounts are the supervisor's own, so is the /dev/null that everybody sees there.
+static int open_common_null(struct setup *setup) {
+  cleanup_fd int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || !is_null(fd))
+    return fail(setup->failure, "stdio", fd < 0 ? errno : ENODEV, "/dev/null is not the null device");
+  return steal_fd(&fd);
+}
+
+int setup_open_null(struct setup *setup) {
+  static const char descriptors[] = "self/fd/";
+  const struct start_request *request = setup->request;
+  uint32_t namespaces = request->unshare;
+  for (uint32_t i = 0; i < request->join_count; i++)
+    namespaces |= request->joins[i].type;
+  if (!(namespaces & CLONE_NEWNS))
+    return open_common_null(setup);
+  // The container's own, if it has one: it goes by the name that programs know.
+  cleanup_fd int own = root_open(setup->root, "dev/null", O_PATH | O_NOFOLLOW);
+  bool usable = own >= 0 && is_null(own);
+  if (!usable && setup_keep_null(setup) < 0)
+    return -1;
+  char path[sizeof descriptors + DECIMAL_SIZE];
+  char number[DECIMAL_SIZE];
+  strcpy(path, descriptors);
+  strcat(path, decimal(number, usable ? own : setup->null));
+  int fd = openat(setup->proc, path, O_RDONLY | O_CLOEXEC);
+  return fd < 0 ? fail(setup->failure, "stdio", errno, "/dev/null can't be opened") : fd;
 }
 
 static int keep_empty(struct setup *setup) {

@@ -14,7 +14,8 @@ struct program {
   struct failure *failure;
   int root; // the container's root, now "/"
   int proc; // the host's procfs
-  int null; // the host's /dev/null, for reading
+  int null; // what stdin is without one: see setup_open_null
+  bool null_is_new; // and the supervisor has to get it, for execs
   struct pty pty;
   bool with_stdin;
   pid_t init; // with HAKO_PROCESS_INIT: the process above; else 0

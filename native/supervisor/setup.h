@@ -16,7 +16,7 @@ struct setup {
   const struct cgroup_doors *doors;
   int root;       // O_PATH of the root being built; "/" until something is mounted on ""
   int proc;       // the host's procfs, which no image can have changed
-  int null;       // a mount of the host's /dev/null, taken while it can be reached
+  int null;       // a read-only mount of the host's /dev/null, taken while it can be reached
   int empty;      // a mount of an empty read-only tmpfs
   bool null_attached, empty_attached; // somewhere in the root already
   bool joined;    // is in its cgroups, and in a cgroup namespace of its own if asked for
@@ -44,7 +44,11 @@ int setup_sysctl(struct setup *setup, const struct setup_op *op);
 int setup_console(struct setup *setup);
 int setup_loopback(struct setup *setup);
 
-// Before the host's root goes away: keeps its /dev/null for masks.
+// Before the host's root goes away: keeps its /dev/null for masks and for stdin.
 int setup_keep_null(struct setup *setup);
+
+// A descriptor of the null device, for reading, through which nothing of the host's can
+// be changed; -1 with the failure.
+int setup_open_null(struct setup *setup);
 
 #endif

@@ -64,7 +64,7 @@ static int open_pipes(struct program *program, const struct identity *identity, 
 }
 
 int streams_open(struct program *program, const struct identity *identity) {
-  int fds[4];
+  int fds[MOST_FDS];
   bool tty = program->process->flags & HAKO_PROCESS_TTY;
   int count = tty ? open_tty(program, identity, fds) : open_pipes(program, identity, fds);
   if (count < 0)
@@ -75,6 +75,8 @@ int streams_open(struct program *program, const struct identity *identity) {
     if (fds[count++] < 0)
       return fail_stdio(program, "no pidfd");
   }
+  if (program->null_is_new)
+    fds[count++] = program->null;
   // Ours are closed by execve, as all else is.
   if (handshake_send_fds(program->handshake, fds, (size_t)count) < 0)
     return fail_stdio(program, "cannot hand over the streams");

@@ -30,6 +30,11 @@ export const makeFile = (rootfs: Rootfs, path: string): void => {
 export const masked = (rootfs: Rootfs, path: string): string =>
   inOwnMounts(rootfs, `mount --bind dev/null '${path}' && timeout 1 head -c 100 '${path}'`);
 
+/** Root's changes to a file that a host's device was mounted over. */
+export const changeMask = (rootfs: Rootfs, device: string, script: string): void => {
+  inOwnMounts(rootfs, `mount --bind '${device}' etc/passwd && chroot . /bin/sh -c '${script}'`);
+};
+
 /** What lies in a working directory that is entered with a host's directory still open. */
 export const listWorkingDirectory = (rootfs: Rootfs, cwd: string, leaked: string): string =>
   inOwnMounts(rootfs, `mount -t proc proc proc; exec 9< '${leaked}'; chroot . /bin/sh -c "cd '${cwd}' && ls"`);
