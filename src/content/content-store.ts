@@ -50,7 +50,7 @@ export class ContentStore {
   }
 
   /**
-   * Stores content and holds it by `lease`. When `expected.digest` is there already, `content` is not read at all.
+   * Stores content and holds it by `lease`. When `expected.digest` is there already, in full, `content` is not read at all.
    * Success means that the content is stored; perhaps another process did it.
    *
    * @throws HakoError `HAKO_ERR_BLOB_DIGEST_MISMATCH` when digest or size is not as expected;
@@ -65,7 +65,7 @@ export class ContentStore {
     if (expected.digest !== undefined) {
       await lease.hold(blobResource(expected.digest), options);
       const size = await this.size(expected.digest);
-      if (size !== null) return { digest: expected.digest, size };
+      if (size !== null && size === (expected.size ?? size)) return { digest: expected.digest, size };
     }
     await using temporary = await this.#ingest.create();
     const result = await temporary.write(verified(content, expected, 'content'), options);

@@ -158,7 +158,7 @@ export class ImageService {
     const record = this.#images.get(image.id);
     if (record === null)
       throw new HakoError('IMAGE_NOT_FOUND', `The image ${image.id} has been removed. Import it again.`);
-    using lease = new Lease(this.#leases, `container of ${image.id}`);
+    using lease = this.#lease(`container of ${image.id}`);
     return await use(await this.#unpacker.ensure(record.layers, ownership, lease, options));
   }
 
@@ -169,7 +169,7 @@ export class ImageService {
     options: ImportOptions,
   ): Promise<readonly Image[]> {
     try {
-      using lease = new Lease(this.#leases, `import of ${source.kind}`);
+      using lease = this.#lease(`import of ${source.kind}`);
       const imported = await this.#importer.import(source, wanted, lease, options);
       for (const { record } of imported) await this.#unpack(record, ownership, lease, options);
       this.#leases.transaction(() => this.#record(imported));
@@ -178,6 +178,10 @@ export class ImageService {
       await this.#cleanUp();
       throw error;
     }
+  }
+
+  #lease(purpose: string): Lease {
+    return new Lease(this.#leases, purpose, () => this.#collector.collect());
   }
 
   /** After a failure, which is what the caller must hear of. */

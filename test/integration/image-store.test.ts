@@ -118,7 +118,7 @@ describeWith({ root: true }, 'the store of images', () => {
   it('collects nothing that a lease holds, whoever the process', async () => {
     await using runtime = await openImageRuntime();
     await using other = await openImageRuntime({ root: runtime.root });
-    using lease = new Lease(other.leases, 'test');
+    using lease = new Lease(other.leases, 'test', () => other.collector.collect());
     const { digest } = await other.store.ingest(chunks('held'), {}, lease);
     await runtime.collector.collect();
     expect(blobs(runtime)).toEqual([digest]);
@@ -134,13 +134,9 @@ describeWith({ root: true }, 'the store of images', () => {
     // As a process that died between its decision and the removal leaves it.
     runtime.leases.insertRemoval(snapshotResource(initSnapshot(image.layers.at(-1)?.chainId ?? null, same)));
     runtime.leases.insertRemoval(snapshotResource(top));
-    using lease = new Lease(runtime.leases, 'test');
-    let held = false;
-    const holding = lease.hold(snapshotResource(top)).then(() => (held = true));
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(held).toBe(false);
-    await runtime.collector.collect();
-    await holding;
+    using lease = new Lease(runtime.leases, 'test', () => runtime.collector.collect());
+    await lease.hold(snapshotResource(top));
+    expect(runtime.leases.removals()).toEqual([]);
     expect(await snapshots(runtime)).not.toContain(top);
     // It is made anew when it is needed.
     expect(await runtime.images.withSnapshot(image, same, async (parent) => parent)).toBe(
@@ -234,7 +230,7 @@ describeWith({ root: true }, 'the store of images', () => {
 describeWith({ root: true }, 'the content store', () => {
   it('keeps content by its digest, once', async () => {
     await using runtime = await openImageRuntime();
-    using lease = new Lease(runtime.leases, 'test');
+    using lease = new Lease(runtime.leases, 'test', () => runtime.collector.collect());
     const { digest, size } = blobOf('content');
     expect(await runtime.store.ingest(chunks('con', 'tent'), {}, lease)).toEqual({ digest, size });
     expect(await runtime.store.size(digest as never)).toBe(size);
@@ -256,14 +252,14 @@ describeWith({ root: true }, 'the content store', () => {
     ['a limit', { limit: 6 }, 'HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED'],
   ])('takes nothing against the expectation of %s', async (_title, expected, code) => {
     await using runtime = await openImageRuntime();
-    using lease = new Lease(runtime.leases, 'test');
+    using lease = new Lease(runtime.leases, 'test', () => runtime.collector.collect());
     await expect(runtime.store.ingest(chunks('content'), expected as never, lease)).rejects.toMatchObject({ code });
     expect(leftovers(runtime.root)).toEqual([]);
   });
 
   it('leaves nothing when the source fails, or the signal says stop', async () => {
     await using runtime = await openImageRuntime();
-    using lease = new Lease(runtime.leases, 'test');
+    using lease = new Lease(runtime.leases, 'test', () => runtime.collector.collect());
     const failure = new Error('the network is gone');
     const failing = (async function* () {
       yield Buffer.from('x');
@@ -279,7 +275,7 @@ describeWith({ root: true }, 'the content store', () => {
 
   it('says of a blob that it is damaged, at its end, and of one that is not there', async () => {
     await using runtime = await openImageRuntime();
-    using lease = new Lease(runtime.leases, 'test');
+    using lease = new Lease(runtime.leases, 'test', () => runtime.collector.collect());
     const blob = await runtime.store.ingest(chunks('content'), {}, lease);
     writeFileSync(join(runtime.root, 'content/blobs/sha256', blob.digest.slice(7)), 'c0ntent');
     const got: Uint8Array[] = [];
