@@ -23,7 +23,7 @@ export interface Attachment extends AsyncDisposable {
   readonly exited: Promise<ExitResult>;
   /** Tells the program's terminal its size (SIGWINCH follows). Without a tty: nothing. */
   resize(size: TerminalSize): void;
-  /** Leaves the program running. */
+  /** Leaves the program running; what it writes from then on is not seen here. */
   close(): Promise<void>;
 }
 
@@ -31,7 +31,8 @@ export interface Attachment extends AsyncDisposable {
 export interface Exec extends Attachment {
   /** On the host. */
   readonly pid: number;
-  kill(signal?: NodeJS.Signals | number): void;
+  /** Sends a signal to the program, by default SIGKILL; after what was written to its stdin. @throws HakoError `HAKO_ERR_INVALID_OPTION` */
+  kill(signal?: NodeJS.Signals | number): Promise<void>;
 }
 
 /** What a program that ran to its end has left. @public */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
+import { signalNumber } from '../base/signal-number.ts';
 import { removeGroups } from '../cgroup/index.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import type { Mount } from '../contracts/mount.ts';
@@ -60,8 +61,11 @@ export class ContainerLauncher {
     const settings = optionsOf(record);
     const isolation = await planner.plan(record.id, record.mode, settings);
     this.#claim(record, isolation);
+    let supervisor: LaunchedSupervisor | undefined;
     try {
-      const supervisor = await this.#launchTwice(record, settings, isolation, options);
+      // What the last run left would be taken for this one's end.
+      rmSync(join(states.directory(record.id), EXIT_RECORD), { force: true });
+      supervisor = await this.#launchTwice(record, settings, isolation, options);
       const state: ContainerState = {
         status: 'running',
         startedAt: new Date(Number(supervisor.started.startedAt / 1_000_000n)).toISOString(),
@@ -69,12 +73,18 @@ export class ContainerLauncher {
         supervisor: identify(supervisor.pid),
         cgroups: [...isolation.cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }))],
       };
-      repository.setState(record.id, state);
-      const supervised = supervision.adopt({ ...record, state }, supervisor.session, true, supervisor.ended);
+      if (!repository.changeState(record.id, 'starting', state)) throw notFound(record);
+      const { session } = supervisor;
+      const supervised = supervision.adopt({ ...record, state }, session, true, supervisor.ended);
       this.#parts.started(record, supervisor.started.pid);
-      return sessionAttachment(supervisor.session, supervised.ended, async () => {});
+      // The output has been handed over when the session tells of the end, which others may have told before.
+      const exited = session.exited.then(() => supervised.ended);
+      exited.catch(() => {});
+      return sessionAttachment(session, exited, async () => session.endStreams());
     } catch (error) {
-      repository.setState(record.id, record.state);
+      // It runs and cannot be recorded: nobody would find it again.
+      if (supervisor !== undefined) await endUnrecorded(supervisor);
+      repository.changeState(record.id, 'starting', record.state);
       options.signal?.throwIfAborted();
       throw error;
     }
@@ -94,8 +104,6 @@ export class ContainerLauncher {
         `Container '${record.name}' is running already, or just being started or removed.`,
       );
     }
-    // What the last run left would be taken for this one's end.
-    rmSync(join(this.#parts.states.directory(record.id), EXIT_RECORD), { force: true });
   }
 
   async #launchTwice(
@@ -193,4 +201,16 @@ export class ContainerLauncher {
       `Container '${record?.name ?? id.slice(0, 12)}', whose ${file} namespace is to be shared, is not running. Start it first.`,
     );
   }
+}
+
+function notFound({ name }: ContainerRecord): HakoError {
+  return new HakoError('CONTAINER_NOT_FOUND', `Container '${name}' was removed while it was being started.`);
+}
+
+async function endUnrecorded({ session, ended }: LaunchedSupervisor): Promise<void> {
+  session.endStreams();
+  session.signal(signalNumber('SIGKILL'));
+  await session.exited.catch(() => {});
+  await session.close();
+  await ended;
 }

@@ -109,9 +109,10 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Runs a further program to its end and gathers its output. `options.maxOutput` bounds what is kept in memory.
+   * Runs a further program to its end and gathers its output. Aborting `options.signal` kills it.
    *
-   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`, `HAKO_ERR_COMMAND_NOT_FOUND`, `HAKO_ERR_COMMAND_NOT_EXECUTABLE`
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`, `HAKO_ERR_COMMAND_NOT_FOUND`, `HAKO_ERR_COMMAND_NOT_EXECUTABLE`,
+   * `HAKO_ERR_OUTPUT_TOO_LARGE`; `signal.reason` when aborted.
    */
   exec(command: readonly string[], options: ExecOptions = {}): Promise<ProgramResult> {
     return this.#operations.exec(this.id, command, options);

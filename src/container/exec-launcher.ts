@@ -42,7 +42,11 @@ export class ExecLauncher {
     const [isolation, session] = await Promise.all([this.#isolation(supervised), this.#connect(supervised)]);
     const { plan } = isolation;
     const options = optionsOf(record);
-    const abort = () => session.signal(signalNumber('SIGKILL'));
+    const abort = () => {
+      // A signal would wait behind stdin that the program does not read. The end of its session kills it at once.
+      if (exec.stdin && !exec.detached) session.close();
+      else session.signal(signalNumber('SIGKILL'));
+    };
     try {
       const started = await session.exec(
         compileExec({
@@ -62,10 +66,15 @@ export class ExecLauncher {
       signal?.throwIfAborted();
       signal?.addEventListener('abort', abort, { once: true });
       session.closed.then(() => signal?.removeEventListener('abort', abort));
+      const exited = session.exited.catch((error: unknown) => {
+        signal?.throwIfAborted();
+        throw error;
+      });
+      exited.catch(() => {});
       return {
-        ...sessionAttachment(session, session.exited, () => session.close()),
+        ...sessionAttachment(session, exited, () => session.close()),
         pid: started.pid,
-        kill: (number = 'SIGKILL') => session.signal(signalNumber(number)),
+        kill: async (number = 'SIGKILL') => session.signal(signalNumber(number)),
       };
     } catch (error) {
       await session.close();

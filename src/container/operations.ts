@@ -7,6 +7,7 @@ import type { ExitResult } from '../contracts/events.ts';
 import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { LogService } from '../log/log-service.ts';
+import type { SupervisorSession } from '../native/supervisor-session.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
 import { collect, defaultMaxOutput } from './collect.ts';
 import type { AttachOptions, LogCounts, RemoveOptions, StartOptions, StopOptions } from './container.ts';
@@ -22,6 +23,9 @@ import type { Remover } from './remover.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Supervised, Supervision } from './supervision.ts';
+
+/** How often a start in another process is looked at, in milliseconds. */
+const startPoll = 5;
 
 /** What a container can be asked to do, by id. One object serves all handles of a runtime. */
 export class ContainerOperations {
@@ -69,7 +73,8 @@ export class ContainerOperations {
     const supervised = await this.#supervision.find(record);
     if (supervised === null) return this.#lastExit(record);
     const settings = optionsOf(record);
-    supervised.session.signal(
+    const control = await this.#supervision.control(supervised);
+    control.signal(
       signalNumber(options.stopSignal ?? settings.stopSignal ?? record.imageDefaults.stopSignal ?? 'SIGTERM'),
     );
     const timeout = options.timeout ?? settings.stopTimeout;
@@ -81,13 +86,13 @@ export class ContainerOperations {
     } finally {
       given.abort();
     }
-    supervised.session.signal(signalNumber('SIGKILL'));
+    control.signal(signalNumber('SIGKILL'));
     return raceSignal(supervised.ended, options.signal);
   }
 
   async kill(id: ContainerId, signal: NodeJS.Signals | number): Promise<void> {
     const number = signalNumber(signal);
-    await (await this.#running(id)).session.signal(number);
+    await (await this.#control(id)).signal(number);
   }
 
   async wait(id: ContainerId, options: OperationOptions): Promise<ExitResult> {
@@ -99,7 +104,9 @@ export class ContainerOperations {
   async exec(id: ContainerId, command: readonly string[], options: ExecOptions): Promise<ProgramResult> {
     const exec = await this.startExec(id, command, options);
     try {
-      return await collect(exec, options.maxOutput ?? defaultMaxOutput);
+      const result = await collect(exec, options.maxOutput ?? defaultMaxOutput);
+      options.signal?.throwIfAborted();
+      return result;
     } finally {
       await exec.close();
     }
@@ -114,7 +121,7 @@ export class ContainerOperations {
   }
 
   async resize(id: ContainerId, size: TerminalSize): Promise<void> {
-    (await this.#running(id)).session.resize(size.rows, size.columns);
+    (await this.#control(id)).resize(size.rows, size.columns);
   }
 
   async *logs(id: ContainerId, query: LogQuery & OperationOptions): AsyncIterable<LogEntry> {
@@ -125,7 +132,7 @@ export class ContainerOperations {
   }
 
   async logCounts(id: ContainerId): Promise<LogCounts> {
-    const { logRecordsWritten, logRecordsLost } = await (await this.#running(id)).session.state();
+    const { logRecordsWritten, logRecordsLost } = await (await this.#control(id)).state();
     return { written: Number(logRecordsWritten), lost: Number(logRecordsLost) };
   }
 
@@ -134,20 +141,28 @@ export class ContainerOperations {
   }
 
   async remove(id: ContainerId, options: RemoveOptions): Promise<void> {
-    const record = this.#record(id);
+    options.signal?.throwIfAborted();
+    const record = await this.#settled(id, options);
     const supervised = await this.#supervision.find(record);
     if (supervised !== null) {
-      if (options.force !== true)
-        throw new HakoError(
-          'CONTAINER_RUNNING',
-          `Container '${record.name}' is running. Stop it first, or remove it with force.`,
-        );
-      supervised.session.signal(signalNumber('SIGKILL'));
-      await supervised.ended;
+      if (options.force !== true) throw isRunning(record, 'running');
+      (await this.#supervision.control(supervised)).signal(signalNumber('SIGKILL'));
+      // A supervisor that was lost has taken the container along, and its groups are removed below.
+      await supervised.ended.catch(noResult);
     }
     // Its supervisor removes the control groups by itself, after it has told of the end: nothing is left when both are done.
     await Promise.all([this.#remover.remove(this.#record(id)), this.#supervision.departed(id)]);
     this.#removed(record);
+  }
+
+  /** The record, once nobody is starting the container any more. */
+  async #settled(id: ContainerId, { force, signal }: RemoveOptions): Promise<ContainerRecord> {
+    for (;;) {
+      const record = this.#states.refresh(this.#record(id));
+      if (record.state.status !== 'starting') return record;
+      if (force !== true) throw isRunning(record, 'being started');
+      await raceSignal(sleep(startPoll), signal);
+    }
   }
 
   async removeIfPresent(id: ContainerId): Promise<void> {
@@ -169,12 +184,19 @@ export class ContainerOperations {
     emitter.on(event, anyListener);
     // One that another process started is heard of only through a session of this one's.
     const record = this.#repository.find(id);
-    if (record?.state.status === 'running') void this.#supervision.find(record);
-    return () => emitter.off(event, anyListener);
+    if (record?.state.status === 'running') this.#supervision.find(record).catch(noResult);
+    return () => {
+      emitter.off(event, anyListener);
+      if (emitter.eventNames().length === 0) this.#events.forget(id);
+    };
   }
 
   #running(id: ContainerId): Promise<Supervised> {
     return this.#supervision.require(this.#record(id));
+  }
+
+  async #control(id: ContainerId): Promise<SupervisorSession> {
+    return this.#supervision.control(await this.#running(id));
   }
 
   #record(id: ContainerId): ContainerRecord {
@@ -201,3 +223,7 @@ export class ContainerOperations {
 }
 
 function noResult(): void {}
+
+function isRunning({ name }: ContainerRecord, how: string): HakoError {
+  return new HakoError('CONTAINER_RUNNING', `Container '${name}' is ${how}. Stop it first, or remove it with force.`);
+}

@@ -1,4 +1,4 @@
-import { hasHakoCode } from '../base/errors.ts';
+import { HakoError, hasHakoCode } from '../base/errors.ts';
 import { removeGroups } from '../cgroup/index.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
@@ -39,11 +39,22 @@ export class Remover {
 
   async remove(record: ContainerRecord): Promise<void> {
     const cgroups = 'cgroups' in record.state ? record.state.cgroups : [];
-    this.#repository.setState(record.id, { status: 'removing', cgroups });
+    this.#claim(record, { status: 'removing', cgroups });
     await removeGroups(cgroups);
     await this.#finishLog(record);
     await this.removeFiles(record);
     this.#repository.delete(record.id);
+  }
+
+  /** Removals may be several at once; a start must not be under way. */
+  #claim({ id, name, state }: ContainerRecord, removing: ContainerRecord['state']): void {
+    if (this.#repository.changeState(id, state.status, removing)) return;
+    const status = this.#repository.find(id)?.state.status ?? 'removing';
+    if (status !== 'removing')
+      throw new HakoError(
+        'CONTAINER_RUNNING',
+        `Container '${name}' has just been started. Stop it first, or remove it with force.`,
+      );
   }
 
   /** The snapshot and the directory. */

@@ -38,7 +38,8 @@ export class StateReader {
       case 'running':
         return this.#stateOf(id, state, isAlive(state.supervisor));
       case 'starting':
-        return this.#stateOf(id, state, isAlive(state.by));
+        // Whoever starts it tells what becomes of it; until then the exit record is the last run's.
+        return isAlive(state.by) ? state : this.#stateOf(id, state, false);
       default:
         return state;
     }

@@ -2,6 +2,7 @@ import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import type { SupervisorSession } from '../native/supervisor-session.ts';
+import { readExitRecord } from './exit-record.ts';
 import type { SupervisorLauncher } from './launcher.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
@@ -14,7 +15,10 @@ export interface Supervised {
   readonly session: SupervisorSession;
   /** This process started it: unless `detached`, it ends when the session does. */
   readonly owned: boolean;
-  /** Resolves when the container has ended and that is recorded; rejects when its supervisor was lost. */
+  /**
+   * Resolves when the container has ended and that is recorded, whether its output was read or not; rejects when its
+   * supervisor was lost.
+   */
   readonly ended: Promise<ExitResult>;
   /** Resolves when the supervisor has gone too: nothing of the container is left in the kernel. */
   readonly gone: Promise<unknown>;
@@ -31,7 +35,11 @@ export interface SupervisionListener {
 export class Supervision {
   readonly #live = new Map<ContainerId, Supervised>();
   /** Supervisors that clear up after a container that has ended. */
-  readonly #departing = new Map<ContainerId, Promise<unknown>>();
+  readonly #departing = new Map<ContainerId, Supervised>();
+  /** Second sessions, see {@link control}. */
+  readonly #controls = new WeakMap<Supervised, Promise<SupervisorSession>>();
+  /** What settles `ended`. */
+  readonly #ends = new WeakMap<Supervised, (exit: ExitResult) => void>();
   readonly #connecting = new Map<ContainerId, Promise<Supervised | null>>();
   readonly #repository: ContainerRepository;
   readonly #states: StateReader;
@@ -53,22 +61,42 @@ export class Supervision {
   /** Takes charge of a container that has just been started, or found. `gone` of one that was found is its session's end. */
   adopt(record: ContainerRecord, session: SupervisorSession, owned: boolean, gone: Promise<unknown>): Supervised {
     session.onLogRotated = () => this.#listener.logRotated(record);
-    const ended = session.exited.then(
-      (exit) => this.#recordEnd(record, exit),
+    const end = Promise.withResolvers<ExitResult>();
+    session.exited.then(end.resolve, end.reject);
+    const ended = end.promise.then(
+      (exit) => this.#recordEnd(supervised, exit),
       (error: unknown) => {
-        this.#live.delete(record.id);
+        forget(this.#live, supervised);
         throw error;
       },
     );
     // Whoever waits hears of it; if nobody does, the record still tells.
     ended.catch(() => {});
-    this.#departing.set(record.id, gone);
-    const departed = () => this.#departing.delete(record.id);
-    gone.then(departed, departed);
     const supervised: Supervised = { record, session, owned, ended, gone };
+    this.#ends.set(supervised, end.resolve);
+    this.#departing.set(record.id, supervised);
+    const departed = () => forget(this.#departing, supervised);
+    gone.then(departed, departed);
     this.#live.set(record.id, supervised);
     this.#listener.adopted(supervised);
+    session.onHeldUp = () => void this.control(supervised).catch(() => {});
+    if (session.isHeldUp) session.onHeldUp();
     return supervised;
+  }
+
+  /**
+   * A session for signals and the like, that nothing holds up: the container's own, or a second one when the program's
+   * streams flow over that.
+   */
+  control(supervised: Supervised): Promise<SupervisorSession> {
+    if (!supervised.session.carriesStreams) return Promise.resolve(supervised.session);
+    let control = this.#controls.get(supervised);
+    if (control === undefined) {
+      control = this.#openControl(supervised);
+      this.#controls.set(supervised, control);
+      control.catch(() => this.#controls.delete(supervised));
+    }
+    return control;
   }
 
   /**
@@ -89,18 +117,22 @@ export class Supervision {
   async find(record: ContainerRecord): Promise<Supervised | null> {
     const live = this.#live.get(record.id);
     if (live !== undefined) return live;
-    if (this.#states.refresh(record).state.status !== 'running') return null;
+    const current = this.#states.refresh(record);
+    if (current.state.status !== 'running') return null;
     let connecting = this.#connecting.get(record.id);
     if (connecting === undefined) {
-      connecting = this.#connect(record).finally(() => this.#connecting.delete(record.id));
+      connecting = this.#connect(current).finally(() => this.#connecting.delete(record.id));
       this.#connecting.set(record.id, connecting);
     }
     return connecting;
   }
 
-  /** Resolves when no supervisor of the container's last run is left. */
+  /** Resolves when no supervisor of the container's last run is left. What nobody has read of its output is dropped. */
   async departed(id: ContainerId): Promise<void> {
-    if (!this.#live.has(id)) await this.#departing.get(id);
+    if (this.#live.has(id)) return;
+    const departing = this.#departing.get(id);
+    departing?.session.endStreams();
+    await departing?.gone;
   }
 
   /** The containers that end with this process's sessions, and those that do not. */
@@ -115,12 +147,42 @@ export class Supervision {
     return this.adopt(record, session, false, session.closed);
   }
 
-  #recordEnd(record: ContainerRecord, exit: ExitResult): ExitResult {
-    this.#live.delete(record.id);
-    const current = this.#repository.find(record.id);
-    if (current?.state.status === 'running')
-      this.#repository.changeState(record.id, 'running', exitedState(current.state.startedAt, exit));
+  async #openControl(supervised: Supervised): Promise<SupervisorSession> {
+    const { record, session } = supervised;
+    const directory = this.#states.directory(record.id);
+    const settle = this.#ends.get(supervised);
+    const control = await this.#launcher.connect(directory);
+    if (control === null) {
+      // It has ended: the record was written before the socket was closed.
+      const exit = readExitRecord(directory);
+      if (exit !== null) settle?.(exit);
+      return session;
+    }
+    control.attach({ stdin: false, stdout: false, stderr: false });
+    control.exited.then(settle, () => {});
+    session.closed.then(() => control.close());
+    return control;
+  }
+
+  #recordEnd(supervised: Supervised, exit: ExitResult): ExitResult {
+    const { record } = supervised;
+    forget(this.#live, supervised);
+    const current = this.#repository.find(record.id)?.state;
+    if (current?.status === 'running' && record.state.status === 'running' && isSame(current, record.state))
+      this.#repository.changeState(record.id, 'running', exitedState(current.startedAt, exit));
     this.#listener.exited(record, exit);
     return exit;
   }
+}
+
+/** Leaves alone what a later run has put there. */
+function forget(from: Map<ContainerId, Supervised>, supervised: Supervised): void {
+  if (from.get(supervised.record.id) === supervised) from.delete(supervised.record.id);
+}
+
+type Running = Extract<ContainerRecord['state'], { status: 'running' }>;
+
+/** Whether two claims are of one run. */
+function isSame({ supervisor: one }: Running, { supervisor: other }: Running): boolean {
+  return one.pid === other.pid && one.startTicks === other.startTicks && one.bootId === other.bootId;
 }

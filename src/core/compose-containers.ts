@@ -150,7 +150,7 @@ export async function composeContainers(
   });
 
   const close = async () => {
-    await endContainers(supervision, operations);
+    await endContainers(supervision, operations, warn);
     await deliveries[Symbol.asyncDispose]();
     await Promise.all(background);
     await launcher[Symbol.asyncDispose]();
@@ -159,13 +159,22 @@ export async function composeContainers(
 }
 
 /** Kills what would end with this process anyway, so that its end is recorded; lets go of the rest. */
-async function endContainers(supervision: Supervision, operations: ContainerOperations): Promise<void> {
+async function endContainers(
+  supervision: Supervision,
+  operations: ContainerOperations,
+  warn: ContainerSurroundings['warn'],
+): Promise<void> {
   await Promise.all(
     supervision.live().map(async ({ record, session, owned }) => {
       const { detached, ephemeral } = optionsOf(record);
-      if (!owned || detached) return session.close();
-      if (ephemeral) return operations.removeIfPresent(record.id);
-      await operations.stop(record.id, { timeout: 0 });
+      try {
+        if (!owned || detached) await session.close();
+        else if (ephemeral) await operations.removeIfPresent(record.id);
+        else await operations.stop(record.id, { timeout: 0 });
+      } catch (error) {
+        // The others are to be ended all the same.
+        warn(`Container '${record.name}' could not be ended: ${(error as Error).message}`, error);
+      }
     }),
   );
 }

@@ -41,6 +41,8 @@ export class SupervisorSession {
   readonly closed: Promise<void>;
   /** Called when a rotated log file waits to be compressed. */
   onLogRotated: (() => void) | undefined;
+  /** Called when frames begin to wait for a reader who is behind. */
+  onHeldUp: (() => void) | undefined;
 
   readonly #socket: Socket;
   readonly #decoder = new FrameDecoder();
@@ -51,6 +53,7 @@ export class SupervisorSession {
   /** Streams whose reader is behind. */
   readonly #full = new Set<Readable>();
   #during: 'start' | 'exec' = 'start';
+  #carriesStreams = false;
   #hasExited = false;
   /** Why there is no connection any more. */
   #end: HakoError | undefined;
@@ -87,6 +90,8 @@ export class SupervisorSession {
 
   /** Starts the container; the first frame on the owner's session. @throws HakoError what the supervisor's failure record says */
   start(request: StartRequest): Promise<StartedFrame> {
+    const { stdin, stdout, stderr } = request.attach;
+    this.#carriesStreams = stdin || stdout || stderr;
     this.#socket.write(encodeStart(request));
     return this.#started.promise;
   }
@@ -96,6 +101,19 @@ export class SupervisorSession {
     this.#during = 'exec';
     this.#socket.write(encodeExec(request));
     return this.#started.promise;
+  }
+
+  /**
+   * Whether the program's streams flow over this session. Frames are in order: a signal waits behind stdin that the
+   * program does not read, the program's end behind output that nobody does.
+   */
+  get carriesStreams(): boolean {
+    return this.#carriesStreams;
+  }
+
+  /** Frames wait for a reader who is behind. */
+  get isHeldUp(): boolean {
+    return this.#full.size > 0;
   }
 
   attach(streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }): void {
@@ -126,6 +144,17 @@ export class SupervisorSession {
     this.#send({ type: 'resize', rows, columns });
   }
 
+  /** Ends the streams on this side; what the program still writes is thrown away. The session goes on. */
+  endStreams(): void {
+    if (this.#streamsEnded) return;
+    this.#streamsEnded = true;
+    // What comes now waits for no reader.
+    this.#full.clear();
+    this.#socket.resume();
+    for (const stream of [this.stdout, this.stderr]) if (!stream.destroyed) stream.push(null);
+    this.stdin.destroy();
+  }
+
   /** Ends the session. What that means for the program is the supervisor's to say: see HAKO_START_DETACHED, HAKO_EXEC_DETACHED. */
   async close(): Promise<void> {
     this.#socket.destroy();
@@ -145,17 +174,18 @@ export class SupervisorSession {
 
   #readable(): Readable {
     const stream = new Readable({
-      read: () => {
-        this.#full.delete(stream);
-        if (this.#full.size === 0) this.#socket.resume();
-      },
+      read: () => this.#caughtUp(stream),
       destroy: (error, done) => {
-        this.#full.delete(stream);
-        if (this.#full.size === 0) this.#socket.resume();
+        this.#caughtUp(stream);
         done(error);
       },
     });
     return stream;
+  }
+
+  #caughtUp(stream: Readable): void {
+    this.#full.delete(stream);
+    if (this.#full.size === 0) this.#socket.resume();
   }
 
   #send(frame: ClientFrame, done?: (error?: Error | null) => void): void {
@@ -188,6 +218,7 @@ export class SupervisorSession {
         if (!this.#streamsEnded && !stream.destroyed && !stream.push(frame.data)) {
           this.#full.add(stream);
           this.#socket.pause();
+          this.onHeldUp?.();
         }
         return;
       }
@@ -206,7 +237,7 @@ export class SupervisorSession {
         });
         this.#hasExited = true;
         this.#signalsAreMoot();
-        this.#endStreams();
+        this.endStreams();
         return;
       case 'state-reply':
         this.#questions.shift()?.answered(frame);
@@ -250,13 +281,6 @@ export class SupervisorSession {
     this.#started.reject(error);
     this.#exited.reject(error);
     for (const question of this.#questions.splice(0)) question.failed(error);
-    this.#endStreams();
-  }
-
-  #endStreams(): void {
-    if (this.#streamsEnded) return;
-    this.#streamsEnded = true;
-    for (const stream of [this.stdout, this.stderr]) if (!stream.destroyed) stream.push(null);
-    this.stdin.destroy();
+    this.endStreams();
   }
 }
