@@ -69,9 +69,16 @@ function vitest() {
 
 /**
  * Left out under sanitizers: tests that make the supervisor's own system calls fail, which a sanitizer makes as well,
- * and those whose native code is none of the three parts'.
+ * those that look at what a program was linked with, and those whose native code is none of the three parts'.
  */
-const notSanitized = ['**/container-faults*', '**/kernel-v2*', '**/json-line*', '**/readme*', '**/isolation-peers*'];
+const notSanitized = [
+  '**/worker-sandbox*',
+  '**/container-faults*',
+  '**/kernel-v2*',
+  '**/json-line*',
+  '**/readme*',
+  '**/isolation-peers*',
+];
 
 /** The same tests with the addon, the supervisor and the worker under ASan and UBSan. */
 function sanitize() {
