@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Image, Runtime } from 'libhako';
 import { Absent, type Entrant } from './contest.ts';
 import { countLines } from './lines.ts';
-import { processesOf, pss } from './processes.ts';
+import { parentOf, processesOf, pss } from './processes.ts';
 import type { Workbench } from './workbench.ts';
 
 interface Opened {
@@ -86,13 +86,12 @@ export function hakoSupervisorPss(bench: Workbench): Entrant {
   return {
     name: 'hako',
     async prepare() {
-      const before = new Set(processesOf('hako-supervisor'));
       const { close } = await openWithSleeper(bench, 'pss');
       return {
         name: 'hako',
         async measure() {
           await delay(500);
-          const supervisors = processesOf('hako-supervisor').filter((pid) => !before.has(pid));
+          const supervisors = processesOf('hako-supervisor').filter((pid) => parentOf(pid) === process.pid);
           if (supervisors.length !== 1) throw new Error(`hako: ${supervisors.length} supervisors run, not one`);
           return pss(supervisors[0] as number);
         },

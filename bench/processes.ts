@@ -19,3 +19,7 @@ export function processesOf(name: string): number[] {
     })
     .map(Number);
 }
+
+export function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}

@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Entrant } from '../contest.ts';
 import { countLines } from '../lines.ts';
-import { pss } from '../processes.ts';
+import { parentOf, pss } from '../processes.ts';
 import type { Workbench } from '../workbench.ts';
 import { Dockerd } from './dockerd.ts';
 
@@ -64,7 +64,7 @@ export function dockerShimPss(bench: Workbench): Entrant {
     async prepare() {
       const { docker, id, close } = await withSleeper(bench);
       const { State } = await docker.inspect(id);
-      const shim = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${State.Pid}/status`, 'utf8'))?.[1]);
+      const shim = parentOf(State.Pid);
       return { name: 'dockerd', measure: async () => pss(shim), close };
     },
   };
