@@ -58,6 +58,7 @@ export class JournalPump {
   #hasEnded = false;
   #isStopping = false;
   #isFinishing = false;
+  #isWaiting = false;
   #watch: FileWatch | undefined;
   #writer: Promise<LogWriter> | undefined;
   #told = { dropped: 0n, at: Number.NEGATIVE_INFINITY };
@@ -92,7 +93,7 @@ export class JournalPump {
   stop(): void {
     this.#isStopping = true;
     // One that waits for its turn leaves the work to whoever has it.
-    this.#endWithin(this.#watch === undefined ? 0 : times.stop);
+    this.#endWithin(this.#isWaiting ? 0 : times.stop);
   }
 
   #endWithin(time: number): void {
@@ -124,11 +125,23 @@ export class JournalPump {
     if (this.#hasEnded && ended && acknowledged === written) return;
     const path = join(this.#parts.directory, journalFile);
     await using held = new Disposer();
-    const lock = await this.#parts.lock(`${path}.lock`, { wait: true, signal: this.#over.signal });
-    if (lock !== null) held.use(lock);
+    held.use(await this.#takeLock(`${path}.lock`));
     this.#watch = held.use(new FileWatch(path, () => {}));
     held.defer(() => this.#closeWriter());
     await this.#deliverAll(journal, this.#watch);
+  }
+
+  async #takeLock(path: string): Promise<AsyncDisposable> {
+    const { signal } = this.#over;
+    for (let wait = false; ; wait = true) {
+      this.#isWaiting = wait;
+      const lock = await this.#parts.lock(path, { wait, signal });
+      this.#isWaiting = false;
+      if (lock !== null) return lock;
+      // Told to stop before it was known that another has it.
+      if (this.#isStopping) this.#over.abort();
+      signal.throwIfAborted();
+    }
   }
 
   async #deliverAll(journal: JournalReader, watch: FileWatch): Promise<void> {

@@ -238,6 +238,17 @@ describe('a pump', () => {
     await finish(second);
   });
 
+  it('delivers the rest of a container that has ended, however early it is stopped', async () => {
+    append(numbers(1, 5_000));
+    const pump = pumpTo();
+    ended.resolve();
+    await delay(0);
+    pump.stop();
+    journal.end();
+    expect(await pump.done).toEqual({ pending: 0 });
+    expect(received).toEqual(numbers(1, 5_000));
+  });
+
   it('stops at once while it waits for its turn', async () => {
     const first = pumpTo();
     append(['1']);
