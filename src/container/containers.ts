@@ -5,6 +5,7 @@ import { type ContainerId, newContainerId } from '../base/ids.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { PluginKind } from '../contracts/plugin-definition.ts';
 import type { ActiveKey } from '../contracts/storage-driver.ts';
+import { given, givenName } from './call-options.ts';
 import { Container } from './container.ts';
 import type { ImageFinder } from './container-image.ts';
 import type { ContainerSummary, Inspector } from './inspection.ts';
@@ -62,7 +63,8 @@ export class Containers<Choice> {
    * @throws HakoError `HAKO_ERR_INVALID_OPTION`, `HAKO_ERR_INVALID_NAME`, `HAKO_ERR_IMAGE_NOT_FOUND`,
    * `HAKO_ERR_CONTAINER_NAME_IN_USE`, `HAKO_ERR_HOST_UNSUPPORTED` for what this host cannot give; nothing is left behind.
    */
-  async create({ image: choice, signal, ...settings }: CreateOptions<Choice>): Promise<Container> {
+  async create(input: CreateOptions<Choice>): Promise<Container> {
+    const { image: choice, signal, ...settings } = given.create(input);
     signal?.throwIfAborted();
     const { findImage, repository, states, planner, defaults } = this.#parts;
     const waiting = signal === undefined ? {} : { signal };
@@ -106,7 +108,7 @@ export class Containers<Choice> {
    * @throws HakoError `HAKO_ERR_CONTAINER_NOT_FOUND`
    */
   async get(nameOrId: string): Promise<Container> {
-    return this.#handle(this.#find(nameOrId));
+    return this.#handle(this.#find(givenName(nameOrId, 'A container')));
   }
 
   /** All containers, the newest first; also those that do not run. */

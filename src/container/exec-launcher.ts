@@ -3,10 +3,10 @@ import { signalNumber } from '../base/signal-number.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import type { SupervisorSession } from '../native/supervisor-session.ts';
 import type { Attachment, Exec } from './attachment.ts';
+import type { GivenExec } from './call-options.ts';
 import type { AttachOptions } from './container.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
 import type { SupervisorLauncher } from './launcher.ts';
-import { type ExecOptions, parseExecOptions } from './options.ts';
 import { optionsOf } from './record-options.ts';
 import { sessionAttachment } from './session-attachment.ts';
 import { compileExec, execCapabilities, hostnameOf } from './spec/index.ts';
@@ -30,13 +30,8 @@ export class ExecLauncher {
     this.#parts = parts;
   }
 
-  async start(
-    supervised: Supervised,
-    command: readonly string[],
-    { signal, maxOutput: _, ...given }: ExecOptions,
-  ): Promise<Exec> {
+  async start(supervised: Supervised, { command, exec, signal }: GivenExec): Promise<Exec> {
     signal?.throwIfAborted();
-    const exec = parseExecOptions(given);
     const { record } = supervised;
     const { planner, host } = this.#parts;
     const [isolation, session] = await Promise.all([this.#isolation(supervised), this.#connect(supervised)]);

@@ -9,7 +9,8 @@ import type { OperationOptions } from '../contracts/operation.ts';
 import type { LogService } from '../log/log-service.ts';
 import type { SupervisorSession } from '../native/supervisor-session.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
-import { collect, defaultMaxOutput } from './collect.ts';
+import { type GivenExec, given } from './call-options.ts';
+import { collect } from './collect.ts';
 import type { AttachOptions, LogCounts, RemoveOptions, StartOptions, StopOptions } from './container.ts';
 import type { ContainerLauncher } from './container-launcher.ts';
 import type { ContainerEvents, EventHub } from './event-hub.ts';
@@ -65,10 +66,11 @@ export class ContainerOperations {
   }
 
   async start(id: ContainerId, options: StartOptions): Promise<Attachment> {
-    return this.#launcher.start(this.#record(id), options);
+    return this.#launcher.start(this.#record(id), given.start(options));
   }
 
-  async stop(id: ContainerId, options: StopOptions): Promise<ExitResult> {
+  async stop(id: ContainerId, stopOptions: StopOptions): Promise<ExitResult> {
+    const options = given.stop(stopOptions);
     const record = this.#record(id);
     const supervised = await this.#supervision.find(record);
     if (supervised === null) return this.#lastExit(record);
@@ -78,13 +80,13 @@ export class ContainerOperations {
       signalNumber(options.stopSignal ?? settings.stopSignal ?? record.imageDefaults.stopSignal ?? 'SIGTERM'),
     );
     const timeout = options.timeout ?? settings.stopTimeout;
-    const given = new AbortController();
+    const stopped = new AbortController();
     try {
-      const waited = sleep(timeout * 1000, null, { signal: given.signal }).catch(() => null);
+      const waited = sleep(timeout * 1000, null, { signal: stopped.signal }).catch(() => null);
       const exit = await raceSignal(Promise.race([supervised.ended, waited]), options.signal);
       if (exit !== null) return exit;
     } finally {
-      given.abort();
+      stopped.abort();
     }
     control.signal(signalNumber('SIGKILL'));
     return raceSignal(supervised.ended, options.signal);
@@ -96,16 +98,18 @@ export class ContainerOperations {
   }
 
   async wait(id: ContainerId, options: OperationOptions): Promise<ExitResult> {
+    const { signal } = given.wait(options);
     const record = this.#record(id);
-    const supervised = await raceSignal(this.#supervision.find(record), options.signal);
-    return supervised === null ? this.#lastExit(record) : raceSignal(supervised.ended, options.signal);
+    const supervised = await raceSignal(this.#supervision.find(record), signal);
+    return supervised === null ? this.#lastExit(record) : raceSignal(supervised.ended, signal);
   }
 
   async exec(id: ContainerId, command: readonly string[], options: ExecOptions): Promise<ProgramResult> {
-    const exec = await this.startExec(id, command, options);
+    const call = given.exec(command, options);
+    const exec = await this.#startExec(id, call);
     try {
-      const result = await collect(exec, options.maxOutput ?? defaultMaxOutput);
-      options.signal?.throwIfAborted();
+      const result = await collect(exec, call.maxOutput);
+      call.signal?.throwIfAborted();
       return result;
     } finally {
       await exec.close();
@@ -113,18 +117,21 @@ export class ContainerOperations {
   }
 
   async startExec(id: ContainerId, command: readonly string[], options: ExecOptions): Promise<Exec> {
-    return this.#execs.start(await this.#running(id), command, options);
+    return this.#startExec(id, given.exec(command, options));
   }
 
   async attach(id: ContainerId, options: AttachOptions): Promise<Attachment> {
-    return this.#execs.attach(await this.#running(id), options);
+    const checked = given.attach(options);
+    return this.#execs.attach(await this.#running(id), checked);
   }
 
   async resize(id: ContainerId, size: TerminalSize): Promise<void> {
-    (await this.#control(id)).resize(size.rows, size.columns);
+    const { rows, columns } = given.size(size);
+    (await this.#control(id)).resize(rows, columns);
   }
 
-  async *logs(id: ContainerId, query: LogQuery & OperationOptions): AsyncIterable<LogEntry> {
+  async *logs(id: ContainerId, logQuery: LogQuery & OperationOptions): AsyncIterable<LogEntry> {
+    const query = given.logs(logQuery);
     const record = this.#record(id);
     const supervised = await this.#supervision.find(record);
     const ended = supervised === null ? Promise.resolve() : supervised.ended.then(noResult, noResult);
@@ -140,7 +147,8 @@ export class ContainerOperations {
     return this.#inspector.inspect(this.#record(id));
   }
 
-  async remove(id: ContainerId, options: RemoveOptions): Promise<void> {
+  async remove(id: ContainerId, removeOptions: RemoveOptions): Promise<void> {
+    const options = given.remove(removeOptions);
     options.signal?.throwIfAborted();
     const record = await this.#settled(id, options);
     const supervised = await this.#supervision.find(record);
@@ -189,6 +197,10 @@ export class ContainerOperations {
       emitter.off(event, anyListener);
       if (emitter.eventNames().length === 0) this.#events.forget(id);
     };
+  }
+
+  async #startExec(id: ContainerId, call: GivenExec): Promise<Exec> {
+    return this.#execs.start(await this.#running(id), call);
   }
 
   #running(id: ContainerId): Promise<Supervised> {

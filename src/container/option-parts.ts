@@ -54,6 +54,18 @@ export const namespaceChoice = z.union([
     .transform((choice) => ({ container: choice.slice('container:'.length) })),
 ]);
 
+/** Rows and columns of a terminal. */
+export const terminalSize = z.strictObject({
+  rows: z.int().min(1).max(65_535),
+  columns: z.int().min(1).max(65_535),
+});
+
+/** Seconds until a stop becomes a kill; what a timer of Node's can wait. */
+export const stopTimeout = z
+  .number()
+  .min(0)
+  .max(2 ** 31 / 1000 - 1);
+
 const access = z.string().regex(/^[rwm]{1,3}$/, 'write some of r, w and m');
 
 /** `'/dev/fuse'`, Docker's `'/dev/sda:/dev/xvda:r'`, or an object. */

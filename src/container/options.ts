@@ -12,6 +12,8 @@ import {
   namespaceChoice,
   pluginChoice,
   signal,
+  stopTimeout,
+  terminalSize,
   text,
   ulimits,
 } from './option-parts.ts';
@@ -46,7 +48,7 @@ export const containerOptions = z.strictObject({
   /** A pseudo-terminal for the program. */
   tty: z.boolean().default(false),
   /** Rows and columns of the terminal. */
-  terminalSize: z.strictObject({ rows: z.int().min(1).max(65_535), columns: z.int().min(1).max(65_535) }).optional(),
+  terminalSize: terminalSize.optional(),
   /** The program has a stdin that can be written to; otherwise it reads /dev/null. */
   stdin: z.boolean().default(false),
   /** Close stdin when the first attachment that feeds it ends. */
@@ -102,11 +104,7 @@ export const containerOptions = z.strictObject({
   /** Default: the image's, else SIGTERM. */
   stopSignal: signal.optional(),
   /** Seconds until a stop becomes a kill. */
-  stopTimeout: z
-    .number()
-    .min(0)
-    .max(2 ** 31 / 1000)
-    .default(10),
+  stopTimeout: stopTimeout.default(10),
   /** `'json-file'`, or `{ driver, options }`. */
   log: pluginChoice.optional(),
   labels: z.record(z.string().min(1), z.string()).default({}),
@@ -133,7 +131,7 @@ const execOptions = z.strictObject({
   user: text.optional(),
   groups: z.array(text.min(1)).max(1000).default([]),
   tty: z.boolean().default(false),
-  terminalSize: z.strictObject({ rows: z.int().min(1).max(65_535), columns: z.int().min(1).max(65_535) }).optional(),
+  terminalSize: terminalSize.optional(),
   stdin: z.boolean().default(false),
   /** All capabilities that the host, or the container's user namespace, can give. */
   privileged: z.boolean().default(false),
@@ -148,42 +146,55 @@ export type ParsedExecOptions = z.output<typeof execOptions>;
 
 /** @public */
 export interface ExecOptions extends ExecSettings, OperationOptions {
-  /** Bytes of each stream that `exec()` keeps; what comes after is dropped. */
+  /** Bytes that `exec()` keeps of each stream. Default 16 MiB; a program that writes more is an error, and is killed. */
   readonly maxOutput?: number;
 }
 
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION`, naming each option that is wrong, and for an unknown one those that exist. */
 export function parseContainerOptions(options: unknown): ParsedContainerOptions {
-  return parse(containerOptions, options, 'container');
+  return parseOptions(containerOptions, options, 'container');
 }
 
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
 export function parseExecOptions(options: unknown): ParsedExecOptions {
-  return parse(execOptions, options, 'exec');
+  return parseOptions(execOptions, options, 'exec');
 }
 
-function parse<Schema extends z.ZodObject>(schema: Schema, options: unknown, what: string): z.output<Schema> {
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION`, as {@link parseContainerOptions} does; `what` names the kind of options. */
+export function parseOptions<Schema extends z.ZodObject>(
+  schema: Schema,
+  options: unknown,
+  what: string,
+): z.output<Schema> {
   const result = schema.safeParse(options);
   if (result.success) return result.data;
-  const sentences = result.error.issues.flatMap((issue) => issueSentences(issue, schema));
+  const sentences = result.error.issues.map((issue) => issueSentence(issue, schema).replace(/\.$/, ''));
   throw new HakoError('INVALID_OPTION', `These ${what} options are not valid: ${sentences.join('; ')}.`, {
     cause: result.error,
   });
 }
 
-function issueSentences(issue: z.core.$ZodIssue, schema: z.ZodObject): readonly string[] {
+function issueSentence(issue: z.core.$ZodIssue, schema: z.ZodObject): string {
+  if (issue.code === 'invalid_union') return alternatives(issue, schema);
   const path = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
     const known = path === '' ? ` (known: ${Object.keys(schema.shape).join(', ')})` : '';
-    return [`unknown option ${issue.keys.map((key) => `'${path === '' ? '' : `${path}.`}${key}'`).join(', ')}${known}`];
+    return `unknown option ${issue.keys.map((key) => `'${path === '' ? '' : `${path}.`}${key}'`).join(', ')}${known}`;
   }
-  // Of a union, what each alternative wanted: "Invalid input" helps nobody.
-  const alternatives = issue.code === 'invalid_union' ? issue.errors.flat().map(({ message }) => message) : [];
-  return [
-    `${path === '' ? what(issue) : path}: ${alternatives.length === 0 ? issue.message : [...new Set(alternatives)].join(', or ')}`,
-  ];
+  const reason = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
+  return `${path === '' ? 'options' : path}: ${reason ?? issue.message}`;
 }
 
-function what(issue: z.core.$ZodIssue): string {
-  return issue.code === 'invalid_type' ? 'options' : 'option';
+/** What each alternative wanted; "Invalid input" helps nobody. One that got further than the others is what was meant. */
+function alternatives(issue: z.core.$ZodIssueInvalidUnion, schema: z.ZodObject): string {
+  const nested = issue.message === 'Invalid input' ? issue.errors.flat() : [];
+  const depth = Math.max(0, ...nested.map(({ path }) => path.length));
+  const closest = nested.filter(({ path }) => path.length === depth);
+  if (closest.length === 0) return issueSentence({ ...issue, code: 'custom' } as z.core.$ZodIssue, schema);
+  const sentences = closest.map((each) =>
+    issueSentence({ ...each, path: [...issue.path, ...each.path] } as z.core.$ZodIssue, schema),
+  );
+  const [first = '', ...others] = [...new Set(sentences)];
+  // They share the path that they begin with.
+  return [first, ...others.map((sentence) => sentence.slice(sentence.indexOf(': ') + 2))].join(', or ');
 }

@@ -118,6 +118,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     containers,
     events,
     register: (plugin) => plugins.register(plugin),
+    warn,
     info: () => ({
       version: packageVersion(),
       root: paths.root,

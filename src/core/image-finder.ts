@@ -1,4 +1,4 @@
-import { hasHakoCode } from '../base/errors.ts';
+import { HakoError, hasHakoCode } from '../base/errors.ts';
 import type { ContainerImage, ImageFinder } from '../container/container-image.ts';
 import type { PluginReference } from '../contracts/plugin-definition.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
@@ -23,7 +23,7 @@ export function imageFinder(
   directoryOf: (key: ActiveKey) => string,
 ): ImageFinder<ImageChoice> {
   return async (choice) => {
-    const image = typeof choice === 'string' ? await images.get(choice) : choice;
+    const image = typeof choice === 'string' ? await images.get(choice) : requireImage(choice);
     return {
       id: image.id,
       name: typeof choice === 'string' ? choice : (image.references[0] ?? image.id),
@@ -56,4 +56,14 @@ export function imageFinder(
       );
     }
   }
+}
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
+function requireImage(choice: unknown): Image {
+  // By what it has, not by its class: it may come from another copy of this package.
+  if (typeof choice === 'object' && choice !== null && 'layers' in choice && 'config' in choice) return choice as Image;
+  throw new HakoError(
+    'INVALID_OPTION',
+    "image: give a reference such as 'nginx:1.29', an id, or an Image: Image.fromHost(), or what runtime.images.import() and get() return.",
+  );
 }

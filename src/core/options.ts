@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import { HakoError } from '../base/errors.ts';
+import { operationOptions } from '../container/call-options.ts';
+import { defaultMaxOutput } from '../container/collect.ts';
+import { parseOptions } from '../container/options.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { Plugin, PluginReference } from '../contracts/plugin-definition.ts';
+import type { RunOptions } from './runtime.ts';
 
 /**
  * How to open a runtime.
@@ -33,21 +36,25 @@ const reference = z.union([
   z.object({ driver: z.string().min(1), options: z.record(z.string(), z.json()) }),
 ]);
 
+const plugin = z.custom<Plugin>(
+  (value) => typeof value === 'function' && 'kind' in value && 'id' in value,
+  'must be what definePlugin returns',
+);
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
+export function parsePlugin(given: Plugin): Plugin {
+  return parseOptions(z.strictObject({ plugin }), { plugin: given }, 'register').plugin;
+}
+
 const path = z
   .string()
   .min(1)
   .refine((text) => !text.includes('\0'), 'must not hold a NUL byte');
 
 const schema = z.strictObject({
+  ...operationOptions,
   root: path.optional(),
-  plugins: z
-    .array(
-      z.custom<Plugin>(
-        (value) => typeof value === 'function' && 'kind' in value && 'id' in value,
-        'must be what definePlugin returns',
-      ),
-    )
-    .default([]),
+  plugins: z.array(plugin).default([]),
   storage: reference.optional(),
   mode: reference.optional(),
   log: reference.optional(),
@@ -58,15 +65,18 @@ const schema = z.strictObject({
 export type ParsedRuntimeOptions = z.output<typeof schema>;
 
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
-export function parseRuntimeOptions({ signal: _, ...options }: RuntimeOptions): ParsedRuntimeOptions {
-  const result = schema.safeParse(options);
-  if (result.success) return result.data;
-  const sentences = result.error.issues.map((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? `unknown option ${issue.keys.map((key) => `'${key}'`).join(', ')} (known: ${Object.keys(schema.shape).join(', ')})`
-      : `${issue.path.join('.') || 'options'}: ${issue.message}`,
-  );
-  throw new HakoError('INVALID_OPTION', `Runtime.open does not accept these options: ${sentences.join('; ')}.`, {
-    cause: result.error,
-  });
+export function parseRuntimeOptions(options: RuntimeOptions): ParsedRuntimeOptions {
+  return parseOptions(schema, options, 'Runtime.open');
+}
+
+const runSchema = z.looseObject({
+  input: z
+    .union([z.string(), z.instanceof(Uint8Array)], { error: 'give a string or bytes (a Buffer, a Uint8Array)' })
+    .optional(),
+  maxOutput: z.int().min(0).default(defaultMaxOutput),
+});
+
+/** What `run` needs itself; the rest is for the container. @throws HakoError `HAKO_ERR_INVALID_OPTION` */
+export function parseRunOptions(options: RunOptions): RunOptions & { readonly maxOutput: number } {
+  return { ...options, maxOutput: parseOptions(runSchema, options, 'run').maxOutput };
 }

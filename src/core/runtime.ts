@@ -1,7 +1,8 @@
 import type { EventEmitter } from 'eventemitter3';
 import { HakoError } from '../base/errors.ts';
 import type { ProgramResult } from '../container/attachment.ts';
-import { collect, defaultMaxOutput } from '../container/collect.ts';
+import { collect } from '../container/collect.ts';
+import type { Container } from '../container/container.ts';
 import type { Containers, CreateOptions } from '../container/containers.ts';
 import type { RuntimeEvents } from '../contracts/events.ts';
 import type { Plugin } from '../contracts/plugin-definition.ts';
@@ -9,7 +10,7 @@ import type { Image } from '../image/image.ts';
 import { compose } from './compose.ts';
 import type { Images } from './images.ts';
 import type { RuntimeInfo } from './info.ts';
-import { parseRuntimeOptions, type RuntimeOptions } from './options.ts';
+import { parsePlugin, parseRunOptions, parseRuntimeOptions, type RuntimeOptions } from './options.ts';
 
 /** What a container can be made of: a reference, an id or a prefix of one, or an {@link Image}. @public */
 export type ImageChoice = string | Image;
@@ -28,6 +29,8 @@ export interface RuntimeParts {
   readonly containers: Containers<ImageChoice>;
   readonly events: EventEmitter<RuntimeEvents>;
   register(plugin: Plugin): void;
+  /** Emits a `warning`. */
+  warn(message: string, cause?: unknown): void;
   info(): RuntimeInfo;
   /** Ends what was started here and is not detached, and gives back all that is held. */
   close(): Promise<void>;
@@ -59,8 +62,9 @@ export class Runtime implements AsyncDisposable {
    * `HAKO_ERR_STATE_TOO_NEW`, `HAKO_ERR_INVALID_OPTION`
    */
   static async open(options: RuntimeOptions = {}): Promise<Runtime> {
-    options.signal?.throwIfAborted();
-    return new Runtime(await compose(parseRuntimeOptions(options)));
+    const parsed = parseRuntimeOptions(options);
+    parsed.signal?.throwIfAborted();
+    return new Runtime(await compose(parsed));
   }
 
   get images(): Images {
@@ -77,7 +81,7 @@ export class Runtime implements AsyncDisposable {
    * @throws HakoError `HAKO_ERR_PLUGIN_EXISTS`, `HAKO_ERR_PLUGIN_API_MISMATCH`
    */
   register(plugin: Plugin): void {
-    this.#open().register(plugin);
+    this.#open().register(parsePlugin(plugin));
   }
 
   /** What this runtime and its host can do, and why not. */
@@ -92,29 +96,25 @@ export class Runtime implements AsyncDisposable {
    * @throws HakoError when the program could not be started; `HAKO_ERR_OUTPUT_TOO_LARGE`; `signal.reason` when aborted.
    * The container is gone in every case.
    */
-  async run({ input, maxOutput = defaultMaxOutput, ...options }: RunOptions): Promise<ProgramResult> {
-    const { signal } = options;
-    await using container = await this.containers.create({
+  async run(runOptions: RunOptions): Promise<ProgramResult> {
+    const { input, maxOutput, ...options } = parseRunOptions(runOptions);
+    const container = await this.containers.create({
       // Its output goes to the caller, and its handle to nobody: there is no one to read a log.
       log: 'none',
       ...options,
       ephemeral: true,
       stdin: input !== undefined,
     } as CreateOptions<ImageChoice>);
-    const attachment = await container.start({
-      attach: { stdin: input !== undefined },
-      ...(signal === undefined ? {} : { signal }),
-    });
-    if (input !== undefined) attachment.stdin.on('error', () => {}).end(input);
-    const abort = () => void container.kill().catch(() => {});
-    signal?.addEventListener('abort', abort, { once: true });
+    let result: ProgramResult;
     try {
-      const result = await collect(attachment, maxOutput);
-      signal?.throwIfAborted();
-      return result;
-    } finally {
-      signal?.removeEventListener('abort', abort);
+      result = await runToEnd(container, input, maxOutput, options.signal);
+    } catch (error) {
+      // Why it failed matters more than that it could not be cleared away besides.
+      await container.close().catch((cause: unknown) => this.#parts.warn(notRemoved(container), cause));
+      throw error;
     }
+    await container.close();
+    return result;
   }
 
   /** Calls the listener for every such event of this runtime's containers and images. */
@@ -143,4 +143,30 @@ export class Runtime implements AsyncDisposable {
       throw new HakoError('RUNTIME_CLOSED', 'This runtime has been closed. Open another with Runtime.open().');
     return this.#parts;
   }
+}
+
+async function runToEnd(
+  container: Container,
+  input: RunOptions['input'],
+  maxOutput: number,
+  signal: AbortSignal | undefined,
+): Promise<ProgramResult> {
+  const attachment = await container.start({
+    attach: { stdin: input !== undefined },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (input !== undefined) attachment.stdin.on('error', () => {}).end(input);
+  const abort = () => void container.kill().catch(() => {});
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const result = await collect(attachment, maxOutput);
+    signal?.throwIfAborted();
+    return result;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+function notRemoved({ name }: Container): string {
+  return `Container '${name}' could not be removed after its run. Remove it by name.`;
 }

@@ -101,9 +101,11 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
   it('stops by the signal, and kills after the timeout', async () => {
     const polite = await test.runtime.containers.create({
       image,
-      command: ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.05; done'],
+      command: ['sh', '-c', 'trap "exit 5" TERM; touch /ready; while :; do sleep 0.05; done'],
     });
     await polite.start();
+    // Process 1 is sent no signal that it has no handler for.
+    await expect.poll(async () => (await polite.exec(['ls', '/'])).stdout.toString()).toContain('ready');
     expect(await polite.stop({ timeout: 10 })).toMatchObject({ exitCode: 5, signal: null });
     await polite.remove();
 

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { HakoError } from '../base/errors.ts';
+import type { LogQuery } from '../contracts/log-driver.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
+import type { TerminalSize } from './attachment.ts';
+import { defaultMaxOutput } from './collect.ts';
+import type { AttachOptions, RemoveOptions, StartOptions, StopOptions } from './container.ts';
+import type { CreateOptions } from './containers.ts';
+import { signal as signalOption, stopTimeout, terminalSize, text } from './option-parts.ts';
+import { type ParsedExecOptions, parseExecOptions, parseOptions } from './options.ts';
+
+/** What an operation that waits accepts. */
+export const operationOptions = { signal: z.instanceof(AbortSignal, { error: 'give an AbortSignal' }).optional() };
+
+const attachOptions = z.strictObject({
+  ...operationOptions,
+  stdin: z.boolean().optional(),
+  stdout: z.boolean().optional(),
+  stderr: z.boolean().optional(),
+});
+const startOptions = z.strictObject({ ...operationOptions, attach: attachOptions.optional() });
+const stopOptions = z.strictObject({
+  ...operationOptions,
+  stopSignal: signalOption.optional(),
+  timeout: stopTimeout.optional(),
+});
+const removeOptions = z.strictObject({ ...operationOptions, force: z.boolean().optional() });
+const waitOptions = z.strictObject(operationOptions);
+const logTime = z.bigint({ error: 'give nanoseconds since the epoch as a bigint, such as parseLogTime makes' });
+const logQuery = z.strictObject({
+  ...operationOptions,
+  follow: z.boolean().optional(),
+  tail: z.int().min(0).optional(),
+  since: logTime.optional(),
+  until: logTime.optional(),
+  stdout: z.boolean().optional(),
+  stderr: z.boolean().optional(),
+});
+const execCall = z.looseObject({ ...operationOptions, maxOutput: z.int().min(0).default(defaultMaxOutput) });
+const execCommand = z.strictObject({
+  command: z
+    .array(text, { error: "write the program and its arguments as a list, such as ['ls', '-l']" })
+    .min(1, 'name a program, and its arguments'),
+});
+
+/** A further program to run, checked. */
+export interface GivenExec extends OperationOptions {
+  readonly command: readonly string[];
+  readonly exec: ParsedExecOptions;
+  readonly maxOutput: number;
+}
+
+function givenExec(program: unknown, options: unknown): GivenExec {
+  const { command } = parseOptions(execCommand, { command: program }, 'exec');
+  const { signal, maxOutput, ...settings } = parseOptions(execCall, options, 'exec');
+  return { command, exec: parseExecOptions(settings), maxOutput, ...(signal === undefined ? {} : { signal }) };
+}
+
+const createOptions = z.looseObject(operationOptions);
+
+/** Checks what was given to a method of a container, or to the one that makes it. Each throws `HAKO_ERR_INVALID_OPTION`, naming what is wrong. */
+export const given = {
+  /** The image is looked at by whoever knows images, the rest by {@link parseContainerOptions}. */
+  create: <Choice>(options: CreateOptions<Choice>): CreateOptions<Choice> => {
+    parseOptions(createOptions, options, 'container');
+    return options;
+  },
+  start: (options: unknown) => parseOptions(startOptions, options, 'start') as StartOptions,
+  attach: (options: unknown) => parseOptions(attachOptions, options, 'attach') as AttachOptions,
+  stop: (options: unknown) =>
+    parseOptions(stopOptions, options, 'stop') as Omit<StopOptions, 'stopSignal'> & {
+      readonly stopSignal?: number;
+    },
+  remove: (options: unknown) => parseOptions(removeOptions, options, 'remove') as RemoveOptions,
+  wait: (options: unknown) => parseOptions(waitOptions, options, 'wait') as OperationOptions,
+  logs: (query: unknown) => parseOptions(logQuery, query, 'log') as LogQuery & OperationOptions,
+  exec: givenExec,
+  size: (size: unknown): TerminalSize => parseOptions(terminalSize, size, 'resize'),
+};
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` for what is no text. */
+export function givenName(name: unknown, of: string): string {
+  if (typeof name === 'string') return name;
+  throw new HakoError(
+    'INVALID_OPTION',
+    `${of} is named by a string; this was ${name === null ? 'null' : typeof name}.`,
+  );
+}
