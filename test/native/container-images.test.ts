@@ -175,6 +175,22 @@ describeWith({ root: true }, 'an image that lies about its paths', () => {
     }
   });
 
+  test('CVE-2015-3627: nothing that the first process has open was opened by a path of the image', async () => {
+    using box = new Box();
+    const { rootfs, outside } = box;
+    for (const name of ['null', 'console', 'stdin', 'stdout'])
+      symlinkSync(`${outside}/etc/passwd`, rootfs.at(`dev/${name}`));
+    const ops = setup(rootfs).filter((op) => !('path' in op && op.path.startsWith('dev')));
+    const look =
+      'cat; stat -L -c %t:%T /proc/self/fd/0; for fd in 1 2; do readlink /proc/self/fd/$fd; done; ls /proc/self/fd | wc -l; echo x >&2';
+    const { stdout, failed } = await runShell(rootfs, look, {}, { setup: ops });
+    expect(failed).toBeUndefined();
+    // The fourth is ls's own, for the directory.
+    expect(stdout).toMatch(/^1:3\n(pipe|socket):\[\d+\]\n(pipe|socket):\[\d+\]\n4\n$/);
+    expect(box.canary.damage).toBeUndefined();
+    expect(naive.readsBeforeRoot(rootfs, 'dev/null'), 'the positive control').toBe(box.canary.secret);
+  });
+
   test('a tty needs a devpts, not something that is called so', async () => {
     using rootfs = new Rootfs();
     const ops = setup(rootfs, { tty: true }).filter((op) => !(op.kind === 'mount' && op.type === 'devpts'));

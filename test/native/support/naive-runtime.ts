@@ -39,6 +39,10 @@ export const changeMask = (rootfs: Rootfs, device: string, script: string): void
 export const listWorkingDirectory = (rootfs: Rootfs, cwd: string, leaked: string): string =>
   inOwnMounts(rootfs, `mount -t proc proc proc; exec 9< '${leaked}'; chroot . /bin/sh -c "cd '${cwd}' && ls"`);
 
+/** What a program reads whose standard input was opened by a path of the image, before its root was entered. */
+export const readsBeforeRoot = (rootfs: Rootfs, path: string): string =>
+  inOwnMounts(rootfs, `chroot . /bin/cat < '${path}'`);
+
 /** A value that is written to a procfs file of a root in which something else may be mounted there. */
 export const writeProc = (rootfs: Rootfs, path: string, value: string, over: string): void => {
   inOwnMounts(rootfs, `mount -t proc proc proc; mount --bind '${over}' proc; echo '${value}' > 'proc/${path}'`);
@@ -50,9 +54,13 @@ export const readsAccounts = (rootfs: Rootfs): boolean =>
     encoding: 'utf8',
   }).stdout !== '';
 
-/** Comes into a container's pid namespace with no more power than is there already, and takes half a second on its way. */
-export const enter = (pid: number): void => {
-  execFileSync('nsenter', [
+/** Comes into a container's pid namespace with no more power than is there already, and takes half a second on its way, with a file open. */
+export const enter = (pid: number, open = '/dev/null'): void => {
+  execFileSync('sh', [
+    '-c',
+    'exec 9< "$0"; exec "$@"',
+    open,
+    'nsenter',
     '-t',
     String(pid),
     '-p',
