@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { HakoError, Runtime } from 'libhako';
+import { type Container, HakoError, Runtime } from 'libhako';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../support/requires.ts';
 import { busyboxImage as image, openRuntime, type TestRuntime } from '../support/test-runtime.ts';
@@ -13,6 +14,12 @@ const rejection = async (promise: Promise<unknown>): Promise<HakoError> => {
   expect(error).toBeInstanceOf(HakoError);
   return error as HakoError;
 };
+
+/** Starts a container, and waits for its first output: its traps are set. */
+async function ready(container: Container): Promise<void> {
+  const { stdout } = await container.start({ attach: { stdout: true, stderr: false } });
+  await once(stdout, 'data');
+}
 
 describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () => {
   let test: TestRuntime;
@@ -111,9 +118,9 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
 
     const stubborn = await test.runtime.containers.create({
       image,
-      command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'],
+      command: ['sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.05; done'],
     });
-    await stubborn.start();
+    await ready(stubborn);
     expect(await stubborn.stop({ timeout: 0.2 })).toMatchObject({ exitCode: 137, signal: 9 });
     await stubborn.remove();
   });

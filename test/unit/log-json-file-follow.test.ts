@@ -138,7 +138,7 @@ describe('following a json-file log', () => {
     for (let round = 2; round <= 8; round++) {
       log.rotate(1);
       log.write(String(round));
-      await sleep(20);
+      await sleep(100);
     }
     hold.resolve();
     expect(await follower.end()).toEqual(lines(1, 8));
