@@ -43,7 +43,7 @@ const up = '../../../../../../..';
 const quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
 describeWith({ root: true }, 'an image that lies about its paths', () => {
-  test.each(['proc', 'sys', 'dev'])('CVE-2019-19921, CVE-2023-27561: /%s is a link', async (name) => {
+  test.each(['proc', 'sys', 'dev'])('CVE-2019-19921, CVE-2023-27561, CVE-2025-54867: /%s is a link', async (name) => {
     using box = new Box();
     const { rootfs, outside } = box;
     rmdirSync(rootfs.at(name));
@@ -82,7 +82,7 @@ describeWith({ root: true }, 'an image that lies about its paths', () => {
     ['a file', ({ rootfs }, path) => rootfs.write(path, 'file')],
     ['a FIFO', ({ rootfs }, path) => execFileSync('mkfifo', [rootfs.at(path)])],
     ['absent', () => {}],
-  ])('CVE-2026-41579, CVE-2024-45310 and their kin: targets of mounts are %s', async (_, spoil) => {
+  ])('CVE-2026-41579, CVE-2024-45310, CVE-2025-24965: targets of mounts are %s', async (_, spoil) => {
     for (const path of ['etc/resolv.conf', 'run', 'dev', 'dev/shm', 'tmp']) {
       using box = new Box();
       const { rootfs } = box;
@@ -136,7 +136,7 @@ describeWith({ root: true }, 'an image that lies about its paths', () => {
     ['a FIFO', (rootfs) => execFileSync('mkfifo', [rootfs.at('dev/null')])],
     ['another device', (rootfs) => execFileSync('mknod', [rootfs.at('dev/null'), 'c', '1', '5'])],
   ])(
-    'CVE-2025-31133, CVE-2026-88265: /dev/null is %s, and what is masked is the null device all the same',
+    'CVE-2025-31133, CVE-2025-62161, CVE-2026-88265: /dev/null is %s, and what is masked is the null device all the same',
     async (what, spoil) => {
       using rootfs = new Rootfs();
       spoil(rootfs);
@@ -252,7 +252,7 @@ describeWith({ root: true }, 'an image that lies about its paths', () => {
       ).toMatchObject({ operation: 'sysctl' });
   });
 
-  test('CVE-2019-16884, CVE-2025-52881: something else is mounted over the container’s /proc', async () => {
+  test('CVE-2019-16884, CVE-2025-52881, CVE-2025-62596: something else is mounted over the container’s /proc', async () => {
     using rootfs = new Rootfs();
     const files = [
       'self/attr/exec',

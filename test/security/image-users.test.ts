@@ -167,7 +167,7 @@ describeWith({ root: true, tools: ['cc'] }, 'section 1B of the catalogue: who th
     });
   });
 
-  test('CVE-2026-47262: ten million groups take neither time nor memory', async () => {
+  test('CVE-2026-47262, GHSA-mjcv-p78q-w5fw, GHSA-72x6-4j93-7w86: ten million groups take neither time nor memory', async () => {
     using rootfs = new Rootfs();
     const bounded = ['prlimit', '--as=67108864'] as const;
     const line = 'g:x:5:app\n';
