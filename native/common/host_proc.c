@@ -17,9 +17,13 @@ int host_proc_open(const char *operation, struct failure *failure) {
   return steal_fd(&fd);
 }
 
-int host_proc_write(int proc, const char *path, const void *data, size_t length) {
+int host_proc_open_writable(int proc, const char *path) {
   // NO_XDEV: not into anything that is mounted over a part of procfs.
-  cleanup_fd int fd = sys_openat2(proc, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+  return sys_openat2(proc, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+}
+
+int host_proc_write(int proc, const char *path, const void *data, size_t length) {
+  cleanup_fd int fd = host_proc_open_writable(proc, path);
   if (fd < 0)
     return -1;
   ssize_t written = RETRY(write(fd, data, length));

@@ -15,6 +15,7 @@
 int host_proc_open(const char *operation, struct failure *failure);
 
 // `path` relative to procfs, with no link in it but `self`. -1 with errno.
+int host_proc_open_writable(int proc, const char *path);
 int host_proc_write(int proc, const char *path, const void *data, size_t length);
 
 #endif

@@ -25,25 +25,6 @@ void host_close(struct host *host) {
   cgroup_close_doors(&host->doors);
 }
 
-#define MOST_KEPT (4 + MOST_JOINS + MOST_DOORS)
-
-// Everything else that the supervisor has open is closed before anything is done.
-// execve would do it too, but a container's own processes may see this one earlier.
-static int keep_only(const int fds[], size_t count, struct failure *failure) {
-  int sorted[MOST_KEPT];
-  for (size_t i = 0; i < count; i++) {
-    size_t at = i;
-    for (; at > 0 && sorted[at - 1] > fds[i]; at--)
-      sorted[at] = sorted[at - 1];
-    sorted[at] = fds[i];
-  }
-  int next = 3;
-  for (size_t i = 0; i < count; next = sorted[i++] + 1)
-    if (sorted[i] > next && sys_close_range((unsigned)next, (unsigned)sorted[i] - 1, 0) < 0)
-      return fail(failure, "child", errno, "close_range");
-  return sys_close_range((unsigned)next, ~0u, 0) < 0 ? fail(failure, "child", errno, "close_range") : 0;
-}
-
 // For ps(1), and for whoever finds a start that hangs.
 static void stage(const char *name) {
   prctl(PR_SET_NAME, name);
@@ -116,18 +97,50 @@ static int prepare_start(struct setup *setup) {
   return setup_join_cgroups(setup);
 }
 
-static size_t keep_doors(int keep[], size_t count, const struct host *host) {
-  for (uint32_t i = 0; i < host->doors.count; i++)
-    keep[count++] = host->doors.fds[i];
-  return count;
+static void keep(struct spawn *how, int fd) {
+  how->keep[how->keep_count++] = fd;
 }
 
-void child_start(const struct start_request *request, const struct handshake *handshake, const struct host *host) {
-  struct failure *failure = &handshake->report->failure;
-  int keep[MOST_KEPT] = {handshake->child, host->proc};
+static void keep_doors(struct spawn *how, const struct host *host) {
+  for (uint32_t i = 0; i < host->doors.count; i++)
+    keep(how, host->doors.fds[i]);
+}
+
+void child_keep_start(struct spawn *how, const struct start_request *request, const struct handshake *handshake,
+                      const struct host *host) {
+  keep(how, handshake->child);
+  keep(how, host->proc);
   for (uint32_t i = 0; i < request->join_count; i++)
-    keep[2 + i] = request->joins[i].fd;
-  if (keep_only(keep, keep_doors(keep, 2 + request->join_count, host), failure) < 0)
+    keep(how, request->joins[i].fd);
+  keep_doors(how, host);
+}
+
+// A directory of the host's procfs leads to the host's root (1/root, or ".." from any
+// process's), and CAP_SYS_PTRACE to a newcomer's descriptors. Not from a user namespace:
+// the newcomer's memory is the host's. There an ordinary user's supervisor could not
+// open the file for it.
+static bool takes_proc(const struct container *container, const struct exec_request *request) {
+  return (container->namespaces & CLONE_NEWUSER) && *request->process.apparmor;
+}
+
+bool child_takes_profile(const struct container *container, const struct exec_request *request) {
+  return !(container->namespaces & CLONE_NEWUSER) && *request->process.apparmor;
+}
+
+void child_keep_exec(struct spawn *how, const struct container *container, const struct exec_request *request,
+                     const struct handshake *handshake, const struct host *host) {
+  keep(how, handshake->child);
+  keep(how, container->null);
+  keep(how, container_entry(container));
+  if (takes_proc(container, request))
+    keep(how, host->proc);
+  keep_doors(how, host);
+}
+
+void child_start(const struct start_request *request, const struct handshake *handshake, const struct host *host,
+                 const struct spawn *how) {
+  struct failure *failure = &handshake->report->failure;
+  if (!how->pruned && spawn_prune(how, failure) < 0)
     _exit(1);
   struct setup setup = {.request = request,
                         .handshake = handshake,
@@ -149,6 +162,7 @@ void child_start(const struct start_request *request, const struct handshake *ha
                             .failure = failure,
                             .root = setup.root,
                             .proc = host->proc,
+                            .profile = -1,
                             .null = null,
                             .null_is_new = true,
                             .pty = setup.pty,
@@ -158,9 +172,14 @@ void child_start(const struct start_request *request, const struct handshake *ha
 }
 
 static int prepare_exec(const struct container *container, const struct host *host, bool joined,
-                        struct program *program) {
+                        bool takes_profile, struct program *program) {
   stage("hako:exec");
-  if (!joined && !handshake_wait(program->handshake))
+  bool released = true;
+  if (takes_profile)
+    released = handshake_take(program->handshake, &program->profile);
+  else if (!joined)
+    released = handshake_wait(program->handshake);
+  if (!released)
     _exit(1);
   if (cgroup_enter(&host->doors, program->failure) < 0)
     return -1;
@@ -180,17 +199,16 @@ static int prepare_exec(const struct container *container, const struct host *ho
 
 void child_exec(const struct container *container, const struct exec_request *request,
                 const struct handshake *handshake, const struct host *host, bool joined) {
-  int keep[MOST_KEPT] = {handshake->child, host->proc, container->null, container_entry(container)};
   struct program program = {.process = &request->process,
                             .handshake = handshake,
                             .failure = &handshake->report->failure,
                             .root = -1,
-                            .proc = host->proc,
+                            .proc = takes_proc(container, request) ? host->proc : -1,
+                            .profile = -1,
                             .null = container->null,
                             .pty = {.master = -1, .slave = -1},
                             .with_stdin = request->flags & HAKO_EXEC_STDIN};
-  if (keep_only(keep, keep_doors(keep, 4, host), program.failure) == 0 &&
-      prepare_exec(container, host, joined, &program) == 0)
+  if (prepare_exec(container, host, joined, child_takes_profile(container, request), &program) == 0)
     program_run(&program);
   _exit(1);
 }

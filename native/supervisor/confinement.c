@@ -11,24 +11,38 @@
 #include "../common/host_proc.h"
 #include "../common/syscalls.h"
 
+int confinement_open_profile(int proc, const char *process) {
+  // Before Linux 5.8 there is one file for whichever module is the host's first.
+  static const char *const names[] = {"/attr/apparmor/exec", "/attr/exec"};
+  int fd = -1;
+  for (size_t i = 0; i < sizeof names / sizeof names[0] && fd < 0; i++) {
+    char path[DECIMAL_SIZE + sizeof "/attr/apparmor/exec"];
+    strcpy(path, process);
+    strcat(path, names[i]);
+    fd = host_proc_open_writable(proc, path);
+    if (fd < 0 && errno != ENOENT)
+      return -1;
+  }
+  return fd;
+}
+
 // Takes effect on execve.
-static int set_apparmor(int proc, const char *profile, struct failure *failure) {
+static int set_apparmor(const struct program *program) {
+  const char *profile = program->process->apparmor;
   char text[NAME_MAX + sizeof "exec "] = "exec ";
   if (strlen(profile) > NAME_MAX)
-    return fail(failure, "apparmor", ENAMETOOLONG, profile);
+    return fail(program->failure, "apparmor", ENAMETOOLONG, profile);
   strcat(text, profile);
-  if (host_proc_write(proc, "self/attr/apparmor/exec", text, strlen(text)) == 0)
-    return 0;
-  // Before Linux 5.8 there is one file for whichever module is the host's first.
-  if (errno == ENOENT && host_proc_write(proc, "self/attr/exec", text, strlen(text)) == 0)
-    return 0;
-  return fail(failure, "apparmor", errno, "profile ", profile);
+  cleanup_fd int own = program->proc >= 0 ? confinement_open_profile(program->proc, "self") : program->profile;
+  if (own < 0 || write_all(own, text, strlen(text)) < 0)
+    return fail(program->failure, "apparmor", errno, "profile ", profile);
+  return 0;
 }
 
 int confinement_apply(const struct program *program) {
   const struct process_request *process = program->process;
   // no_new_privs could forbid the change of profile, so it comes after.
-  if (*process->apparmor && set_apparmor(program->proc, process->apparmor, program->failure) < 0)
+  if (*process->apparmor && set_apparmor(program) < 0)
     return -1;
   if ((process->flags & HAKO_PROCESS_NO_NEW_PRIVS) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     return fail(program->failure, "seccomp", errno, "no_new_privs");

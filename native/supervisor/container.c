@@ -13,6 +13,7 @@
 #include "../common/syscalls.h"
 #include "cgroup.h"
 #include "child.h"
+#include "confinement.h"
 #include "handshake.h"
 #include "spawn.h"
 
@@ -74,12 +75,12 @@ static int see_off(const struct start_request *request, start_hook *meanwhile, s
                    struct handshake *handshake, const struct host *host, struct failure *failure) {
   pid_t pid = out->init.pid;
   if (request->unshare & CLONE_NEWUSER) {
-    if (idmap_write(&request->idmap, host->proc, pid, failure) < 0 || handshake_release(handshake, failure) < 0)
+    if (idmap_write(&request->idmap, host->proc, pid, failure) < 0 || handshake_release(handshake, -1, failure) < 0)
       return -1;
   }
   // Meanwhile the child builds its mounts.
   if (meanwhile(request, failure) < 0 || cgroup_join_steps(request, &host->doors, pid, failure) < 0 ||
-      read_start_ticks(host->proc, &out->init, failure) < 0 || handshake_release(handshake, failure) < 0)
+      read_start_ticks(host->proc, &out->init, failure) < 0 || handshake_release(handshake, -1, failure) < 0)
     return -1;
   struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
                             .with_stdin = request->flags & HAKO_START_STDIN,
@@ -103,9 +104,10 @@ static int launch(const struct start_request *request, start_hook *meanwhile, st
                       .join_count = request->join_count,
                       .pidfd = -1,
                       .oom_score_adj = request->process.oom_score_adj};
+  child_keep_start(&how, request, handshake, host);
   out->init.pid = spawn(&how, &out->init.pidfd, failure);
   if (out->init.pid == 0)
-    child_start(request, handshake, host);
+    child_start(request, handshake, host, &how);
   if (out->init.pid > 0 && see_off(request, meanwhile, out, handshake, host, failure) == 0)
     return 0;
   end_process(&out->init, true);
@@ -136,13 +138,25 @@ int container_start(const struct start_request *request, start_hook *meanwhile, 
   return result;
 }
 
-static int see_off_exec(const struct exec_request *request, uint32_t born_in, struct process *out,
+static int release_exec(const struct container *container, const struct exec_request *request, pid_t pid,
+                        const struct handshake *handshake, const struct host *host, struct failure *failure) {
+  if (!child_takes_profile(container, request))
+    return handshake_release(handshake, -1, failure);
+  char number[DECIMAL_SIZE];
+  cleanup_fd int profile = confinement_open_profile(host->proc, decimal(number, pid));
+  if (profile < 0)
+    return fail(failure, "apparmor", errno, "profile ", request->process.apparmor);
+  return handshake_release(handshake, profile, failure);
+}
+
+static int see_off_exec(const struct container *container, const struct exec_request *request, uint32_t born_in, struct process *out,
                         struct handshake *handshake, const struct host *host, struct failure *failure) {
   for (uint32_t i = 0; i < request->cgroups.count; i++)
     if (i != born_in && !cgroup_has_door(&host->doors, request->cgroups.items[i]) &&
         cgroup_join(request->cgroups.items[i], out->pid, failure) < 0)
       return -1;
-  if (read_start_ticks(host->proc, out, failure) < 0 || handshake_release(handshake, failure) < 0)
+  if (read_start_ticks(host->proc, out, failure) < 0 ||
+      release_exec(container, request, out->pid, handshake, host, failure) < 0)
     return -1;
   struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
                             .with_stdin = request->flags & HAKO_EXEC_STDIN,
@@ -171,10 +185,11 @@ static int launch_exec(const struct container *container, const struct exec_requ
                       .pidfd = container_entry(container),
                       .enter = container->namespaces & ~(uint32_t)(CLONE_NEWCGROUP | CLONE_NEWTIME),
                       .oom_score_adj = request->process.oom_score_adj};
+  child_keep_exec(&how, container, request, handshake, host);
   out->pid = spawn(&how, &out->pidfd, failure);
   if (out->pid == 0)
     child_exec(container, request, handshake, host, joined);
-  if (out->pid > 0 && see_off_exec(request, born_in, out, handshake, host, failure) == 0)
+  if (out->pid > 0 && see_off_exec(container, request, born_in, out, handshake, host, failure) == 0)
     return 0;
   // A frozen process dies only when it is thawed: the loop reaps it then.
   end_process(out, failure->errnum != ETIMEDOUT);

@@ -2,7 +2,6 @@
 #include "credentials.h"
 
 #include <linux/capability.h>
-#include <string.h>
 #include <sys/prctl.h>
 
 #include "../common/fd.h"
@@ -36,19 +35,20 @@ static int limit_bounding(uint64_t bounding, struct failure *failure) {
   return 0;
 }
 
-static bool setgroups_denied(int proc) {
-  char word[8] = {0};
-  cleanup_fd int fd = openat(proc, "self/setgroups", O_RDONLY | O_CLOEXEC);
-  return fd >= 0 && read_all(fd, word, sizeof word - 1) >= 4 && strncmp(word, "deny", 4) == 0;
+// To one who has the capability the kernel says EPERM for nothing else.
+static bool may_set_groups(void) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct data[2];
+  return syscall(SYS_capget, &header, data) == 0 && (data[0].effective >> CAP_SETGID & 1);
 }
 
-static int change_ids(const struct identity *identity, bool asked, int proc, struct failure *failure) {
+static int change_ids(const struct identity *identity, bool asked, struct failure *failure) {
   char number[DECIMAL_SIZE];
   if (sys_setgroups(identity->group_count, identity->groups) < 0) {
     int errnum = errno;
     // A map of a single id comes with setgroups denied. The image's own groups are
     // ids that don't exist there; only what the caller asked for is an error.
-    bool excused = errnum == EPERM && !asked && setgroups_denied(proc);
+    bool excused = errnum == EPERM && !asked && may_set_groups();
     errno = errnum;
     if (!excused)
       return fail(failure, "groups", errno,
@@ -85,7 +85,7 @@ static int set_ambient(uint64_t ambient, struct failure *failure) {
   return 0;
 }
 
-int credentials_apply(const struct identity *identity, const struct process_request *process, uint64_t keep, int proc,
+int credentials_apply(const struct identity *identity, const struct process_request *process, uint64_t keep,
                       struct failure *failure) {
   // First: dropping from the bounding set takes CAP_SETPCAP.
   if (limit_bounding(process->bounding, failure) < 0)
@@ -94,7 +94,7 @@ int credentials_apply(const struct identity *identity, const struct process_requ
   if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
     return fail(failure, "capabilities", errno, "cannot keep capabilities over the change of user");
   // Groups before ids: a user who isn't root may not change them.
-  if (change_ids(identity, process->groups.count > 0, proc, failure) < 0)
+  if (change_ids(identity, process->groups.count > 0, failure) < 0)
     return -1;
   prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
   bool root = identity->uid == 0;

@@ -45,30 +45,38 @@ bool handshake_supervisor_alive(const struct handshake *h) {
   return recv(h->child, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
 }
 
-int handshake_release(const struct handshake *h, struct failure *failure) {
-  // A child that has died meanwhile has more to tell than that it can't be reached.
-  if (RETRY(send(h->supervisor, "", 1, MSG_NOSIGNAL)) == 1 || errno == EPIPE || errno == ECONNRESET)
-    return 0;
-  return fail(failure, "child", errno, "the process can't be reached");
-}
-
 union control {
   struct cmsghdr header;
   char space[CMSG_SPACE(MOST_FDS * sizeof(int))];
 };
 
-int handshake_send_fds(const struct handshake *h, const int fds[], size_t count) {
+static int send_fds(int socket, const int fds[], size_t count) {
   union control control = {0};
   char byte = 0;
   struct iovec data = {.iov_base = &byte, .iov_len = 1};
   struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space};
-  message.msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int));
+  if (count == 0)
+    message.msg_control = NULL;
+  message.msg_controllen = (socklen_t)(count == 0 ? 0 : CMSG_SPACE(count * sizeof(int)));
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
-  memcpy(CMSG_DATA(header), fds, count * sizeof(int));
-  return RETRY(sendmsg(h->child, &message, MSG_NOSIGNAL)) == 1 ? 0 : -1;
+  if (header) {
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+  }
+  return RETRY(sendmsg(socket, &message, MSG_NOSIGNAL)) == 1 ? 0 : -1;
+}
+
+int handshake_send_fds(const struct handshake *h, const int fds[], size_t count) {
+  return send_fds(h->child, fds, count);
+}
+
+int handshake_release(const struct handshake *h, int fd, struct failure *failure) {
+  // A child that has died meanwhile has more to tell than that it can't be reached.
+  if (send_fds(h->supervisor, &fd, fd < 0 ? 0 : 1) == 0 || errno == EPIPE || errno == ECONNRESET)
+    return 0;
+  return fail(failure, "child", errno, "the process can't be reached");
 }
 
 // One message; the descriptors in it go to `fds`. 0 at the end, -1 on a failure.
@@ -87,6 +95,15 @@ static ssize_t receive(int fd, int fds[MOST_FDS], size_t *count) {
     memcpy(fds, CMSG_DATA(header), *count * sizeof(int));
   }
   return got;
+}
+
+bool handshake_take(const struct handshake *h, int *fd) {
+  int fds[MOST_FDS];
+  size_t count = 0;
+  bool released = receive(h->child, fds, &count) == 1 && count == 1;
+  if (released)
+    *fd = fds[0];
+  return released;
 }
 
 static int death(pid_t pid, struct failure *failure) {

@@ -33,11 +33,14 @@ void handshake_close(struct handshake *h);
 
 // The child's side. Waiting gives false when the supervisor is gone or has given up.
 bool handshake_wait(const struct handshake *h);
+// Waits for a release that brings a descriptor.
+bool handshake_take(const struct handshake *h, int *fd);
 bool handshake_supervisor_alive(const struct handshake *h);
 int handshake_send_fds(const struct handshake *h, const int fds[], size_t count);
 
-// The supervisor's side: lets the child go past its next handshake_wait.
-int handshake_release(const struct handshake *h, struct failure *failure);
+// The supervisor's side: lets the child go past its next handshake_wait; with
+// a descriptor (else -1) past its handshake_take.
+int handshake_release(const struct handshake *h, int fd, struct failure *failure);
 
 struct awaited {
   bool tty;

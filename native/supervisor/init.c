@@ -53,7 +53,7 @@ int init_split(struct program *program, const struct identity *identity) {
     return 0;
   // It keeps no way to the host and no power that the program doesn't have, but
   // the supervisor's death must still be its own.
-  if (credentials_apply(identity, program->process, 0, program->proc, program->failure) < 0)
+  if (credentials_apply(identity, program->process, 0, program->failure) < 0)
     _exit(1);
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);

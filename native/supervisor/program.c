@@ -111,7 +111,7 @@ static int drop_privileges(struct program *program, const struct identity *ident
   int outside = enter_cwd(program);
   // Limits after what opens descriptors and before what takes away the right to raise them.
   if (outside < 0 || set_rlimits(process, program->failure) < 0 ||
-      credentials_apply(identity, process, keep, program->proc, program->failure) < 0)
+      credentials_apply(identity, process, keep, program->failure) < 0)
     return -1;
   // The change of credentials may have made it dumpable again (fs.suid_dumpable).
   prctl(PR_SET_DUMPABLE, 0);

@@ -13,7 +13,8 @@ struct program {
   const struct handshake *handshake;
   struct failure *failure;
   int root; // the container's root, now "/"
-  int proc; // the host's procfs
+  int proc;    // the host's procfs; -1: not in here
+  int profile; // then, with an AppArmor profile: see confinement_open_profile
   int null; // what stdin is without one: see setup_open_null
   bool null_is_new; // and the supervisor has to get it, for execs
   struct pty pty;

@@ -31,6 +31,23 @@ int set_oom_score(int32_t value, struct failure *failure) {
   return 0;
 }
 
+// Everything else that the supervisor has open is closed before anything is done.
+// execve would do it too, but a container's own processes may see this one earlier.
+int spawn_prune(const struct spawn *how, struct failure *failure) {
+  int sorted[MOST_KEPT];
+  for (size_t i = 0; i < how->keep_count; i++) {
+    size_t at = i;
+    for (; at > 0 && sorted[at - 1] > how->keep[i]; at--)
+      sorted[at] = sorted[at - 1];
+    sorted[at] = how->keep[i];
+  }
+  int next = 3;
+  for (size_t i = 0; i < how->keep_count; next = sorted[i++] + 1)
+    if (sorted[i] > next && sys_close_range((unsigned)next, (unsigned)sorted[i] - 1, 0) < 0)
+      return fail(failure, "child", errno, "close_range");
+  return sys_close_range((unsigned)next, ~0u, 0) < 0 ? fail(failure, "child", errno, "close_range") : 0;
+}
+
 static int enter(const struct spawn *how, struct failure *failure) {
   // While procfs is still the host's, and its entry not yet root's (see below).
   if (how->oom_score_adj != INT32_MIN && set_oom_score(how->oom_score_adj, failure) < 0)
@@ -55,12 +72,15 @@ static int enter(const struct spawn *how, struct failure *failure) {
 // not without losing one's own. So an intermediate goes in and makes the child,
 // as its sibling (CLONE_PARENT). The intermediate shares the supervisor's memory:
 // nothing is copied, and what it finds out needs no telling.
-static pid_t spawn_inside(const struct spawn *how, int *pidfd, struct failure *failure) {
+static pid_t spawn_inside(struct spawn *how, int *pidfd, struct failure *failure) {
   // volatile: written behind the compiler's back, between vfork's two returns.
   volatile pid_t child = -1;
   pid_t intermediate = vfork();
   if (intermediate == 0) {
-    if (enter(how, failure) == 0) {
+    // Its descriptors are its own. What the child is born with, a container that may
+    // trace it (CAP_SYS_PTRACE) has as well.
+    if (enter(how, failure) == 0 && spawn_prune(how, failure) == 0) {
+      how->pruned = true;
       pid_t made = clone_child(how, CLONE_PARENT, NULL);
       if (made == 0)
         return 0;
@@ -95,7 +115,7 @@ static pid_t spawn_directly(const struct spawn *how, int *pidfd, struct failure 
   return child;
 }
 
-pid_t spawn(const struct spawn *how, int *pidfd, struct failure *failure) {
+pid_t spawn(struct spawn *how, int *pidfd, struct failure *failure) {
   int dumpable = prctl(PR_GET_DUMPABLE);
   bool inside = how->pidfd >= 0 || how->join_count > 0;
   pid_t child = inside ? spawn_inside(how, pidfd, failure) : spawn_directly(how, pidfd, failure);

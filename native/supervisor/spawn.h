@@ -5,7 +5,10 @@
 #ifndef HAKO_SPAWN_H
 #define HAKO_SPAWN_H
 
+#include "cgroup.h"
 #include "container.h"
+
+#define MOST_KEPT (4 + MOST_JOINS + MOST_DOORS)
 
 struct spawn {
   uint32_t unshare; // CLONE_NEW* to make
@@ -20,13 +23,21 @@ struct spawn {
   int pidfd; // -1: none
   uint32_t enter;
 
+  // The descriptors that the child keeps besides 0, 1 and 2.
+  int keep[MOST_KEPT];
+  size_t keep_count;
+  bool pruned; // to the child: it has no others any more
+
   int32_t oom_score_adj; // for an entered container; INT32_MIN: leave
 };
 
 // Returns twice, as fork(2) does: 0 in the child; in the supervisor the pid with
 // `*pidfd` set, or -1. The child is not dumpable unless it has a new user namespace,
 // whose maps an ordinary user could not write otherwise.
-pid_t spawn(const struct spawn *how, int *pidfd, struct failure *failure);
+pid_t spawn(struct spawn *how, int *pidfd, struct failure *failure);
+
+// Closes all that is not to be kept.
+int spawn_prune(const struct spawn *how, struct failure *failure);
 
 // A process's own score, by its own procfs entry.
 int set_oom_score(int32_t value, struct failure *failure);

@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Canary } from '../support/canary.ts';
 import { describeWith } from '../support/requires.ts';
-import { bind, containerProcess, exec, idle, mount, run, runShell } from './support/container.ts';
+import { bind, capabilities, containerProcess, exec, idle, mount, run, runShell } from './support/container.ts';
 import * as naive from './support/naive-runtime.ts';
 import { Rootfs } from './support/rootfs.ts';
 import { execRequest, type RawSession, type SupervisorProcess } from './support/supervisor-process.ts';
+
+const CAP_SYS_PTRACE = 1n << 19n;
 
 /** A process that goes on in the container until it is disposed of. */
 async function inside(supervisor: SupervisorProcess, script: string, cwd = '/'): Promise<RawSession> {
@@ -37,6 +39,33 @@ describeWith({ root: true, tools: ['nsenter'] }, 'a container that attacks whoev
     expect(finds('hako')).toEqual([]);
     naive.enter(pid);
     expect(finds('sleep'), 'the positive control').not.toEqual([]);
+  });
+
+  test('with CAP_SYS_PTRACE a newcomer can be stopped and looked into, but it holds nothing of the host', async () => {
+    using rootfs = new Rootfs();
+    const sets = capabilities(0xa80425fbn | CAP_SYS_PTRACE);
+    // Whoever is stopped before its execve is still called what the supervisor called it.
+    rootfs.write(
+      'bin/thief',
+      `while :; do kill -STOP -1; for p in /proc/[0-9]*; do case $p in /proc/1|/proc/$$) continue;; esac
+       for f in $p/fd/*; do t=$(readlink $f) && echo "$(cat $p/comm) $t $([ -d $f/. ] && ls -d $f/1/ns)"; done
+       done 2> /dev/null; kill -CONT -1; done > /tmp/finds`,
+    );
+    await using supervisor = await idle(rootfs, { capabilities: sets });
+    const session = await supervisor.connect();
+    await session.exec(execRequest([], { process: containerProcess(['sh', '/bin/thief'], { capabilities: sets }) }));
+    for (let i = 0; i < 60; i++) expect((await exec(supervisor, ['true'])).exited?.exitCode).toBe(0);
+    const finds = () => rootfs.read('tmp/finds').split('\n');
+    const held = new Set(
+      finds()
+        .filter((line) => line.startsWith('hako'))
+        .map((line) => line.split(' ').slice(1).join(' ')),
+    );
+    expect(held, 'the thief comes in time').toContain('/dev/null ');
+    for (const what of held)
+      expect(what).toMatch(/^(\/dev\/null|\/|pipe:\[\d+\]|socket:\[\d+\]|anon_inode:\[pidfd\]|\/proc\/\d+\/ns\/\w+) $/);
+    await exec(supervisor, ['sh', '-c', 'exec 9</proc; sleep 0.5']);
+    expect(finds().join('\n'), 'the positive control').toMatch(/ \/proc \/proc\/\d+\/fd\/9\/1\/ns/);
   });
 
   test('CVE-2019-5736: neither the supervisor’s program nor what runs it can be written from inside', async () => {

@@ -278,6 +278,9 @@ describeWith({ root: true }, 'an image that lies about its paths', () => {
     // Where there is no AppArmor its file must be missed, not found in the fake.
     const profile = await runShell(rootfs, 'true', { apparmorProfile: 'no-such-profile' }, {}, written);
     expect(profile.failed?.operation).toBe('apparmor');
+    // The supervisor opens an exec's for it, and is refused nothing that a start is not.
+    await using container = await idle(rootfs);
+    expect((await exec(container, ['true'], { apparmorProfile: 'no-such-profile' })).failed).toEqual(profile.failed);
     for (const file of files) expect(rootfs.read(`fake/${file}`)).toBe('fake');
     naive.writeProc(rootfs, 'self/attr/exec', 'exec profile', rootfs.at('fake'));
     expect(rootfs.read('fake/self/attr/exec'), 'the positive control').toBe('exec profile\n');
