@@ -1,7 +1,7 @@
 export type { Branded } from './base/brand.ts';
 export { allCapabilities, type CapabilityName, parseCapability } from './base/capabilities.ts';
-export { type Digest } from './base/digest.ts';
-export { HakoError, type ErrorCode, type ErrorKind, type HakoErrorDetails } from './base/errors.ts';
+export type { Digest } from './base/digest.ts';
+export { type ErrorCode, type ErrorKind, HakoError, type HakoErrorDetails } from './base/errors.ts';
 export type { ContainerId } from './base/ids.ts';
 export { formatRfc3339, parseRfc3339 } from './base/rfc3339.ts';
 export { parseSize, type SizeUnits } from './base/size.ts';
@@ -11,8 +11,8 @@ export type * from './contracts/log-driver.ts';
 export type * from './contracts/mount.ts';
 export type { NativeServices } from './contracts/native-services.ts';
 export type * from './contracts/operation.ts';
-export { pluginApi } from './contracts/plugin-definition.ts';
 export type * from './contracts/plugin-definition.ts';
+export { pluginApi } from './contracts/plugin-definition.ts';
 export type * from './contracts/privilege-mode.ts';
 export type * from './contracts/storage-driver.ts';
 export { compileRe2, type LogAttributeSelection, selectLogAttributes } from './log/attributes.ts';
@@ -20,8 +20,21 @@ export { FileWatch } from './log/file-watch.ts';
 export { reassembleLines } from './log/reassemble.ts';
 export { TagTemplate } from './log/tag-template.ts';
 export { definePlugin } from './plugins/define-plugin.ts';
-export type { SnapshotDirectory } from './plugins/snapshots/spares.ts';
+export {
+  defaultCapabilities,
+  defaultDeviceRules,
+  defaultMaskedPaths,
+  defaultReadonlyPaths,
+} from './plugins/privilege-defaults.ts';
+export {
+  type Degradations,
+  planAppArmor,
+  planCapabilities,
+  planDeviceRules,
+  planNamespaces,
+  planPaths,
+  planSeccomp,
+} from './plugins/privilege-planning.ts';
 export type { SnapshotRecord } from './plugins/snapshots/record.ts';
 export { type Populate, SnapshotStore } from './plugins/snapshots/snapshot-store.ts';
-export { defaultCapabilities, defaultDeviceRules, defaultMaskedPaths, defaultReadonlyPaths } from './plugins/privilege-defaults.ts';
-export { type Degradations, planAppArmor, planCapabilities, planDeviceRules, planNamespaces, planPaths, planSeccomp } from './plugins/privilege-planning.ts';
+export type { SnapshotDirectory } from './plugins/snapshots/spares.ts';

@@ -18,7 +18,9 @@ export interface IdMappings {
   readonly uid: readonly IdMapping[];
   readonly gid: readonly IdMapping[];
   /** Who writes the maps: the supervisor itself, or the set-uid helpers newuidmap(1) and newgidmap(1). */
-  readonly method: { readonly kind: 'direct'; readonly denySetgroups: boolean } | { readonly kind: 'helpers'; readonly newuidmap: string; readonly newgidmap: string };
+  readonly method:
+    | { readonly kind: 'direct'; readonly denySetgroups: boolean }
+    | { readonly kind: 'helpers'; readonly newuidmap: string; readonly newgidmap: string };
 }
 
 /** The five sets of capabilities(7), by name (`CAP_CHOWN`). @public */

@@ -111,7 +111,12 @@ export interface LogDriver extends AsyncDisposable {
    */
   writer?(container: LogContainerInfo, options?: OperationOptions): Promise<LogWriter>;
   /** `ended` resolves (it never rejects) when the container's last byte has been written: the end of a followed log. */
-  read?(container: LogContainerInfo, query: LogQuery, ended: Promise<void>, options?: OperationOptions): AsyncIterable<LogEntry>;
+  read?(
+    container: LogContainerInfo,
+    query: LogQuery,
+    ended: Promise<void>,
+    options?: OperationOptions,
+  ): AsyncIterable<LogEntry>;
   /** The supervisor has rotated a file (only of sinks that ask for compression). Resolves when the work is done. */
   rotated?(container: LogContainerInfo): Promise<void>;
   /** The path that `inspect` shows as LogPath, when the driver has one that users may rely on. */

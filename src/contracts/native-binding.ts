@@ -112,4 +112,6 @@ export interface KernelProbe {
   readonly pidfd: ProbeAnswer;
 }
 
-export type ProbeAnswer = { readonly ok: true } | { readonly ok: false; readonly errno: string; readonly reason: string };
+export type ProbeAnswer =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly errno: string; readonly reason: string };

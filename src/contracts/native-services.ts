@@ -1,5 +1,5 @@
-import type { HostMountRequest } from './native-binding.ts';
 import type { IdMappings } from './isolation.ts';
+import type { HostMountRequest } from './native-binding.ts';
 import type { OperationOptions } from './operation.ts';
 
 /**
@@ -13,7 +13,11 @@ export interface NativeServices {
   removeTree(path: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<void>;
   /** Copies a tree with everything: ids, modes, times, xattrs, hard links, holes, devices; by reflink where it can. */
   copyTree(from: string, to: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<void>;
-  usage(path: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<{ readonly bytes: number; readonly inodes: number }>;
+  usage(
+    path: string,
+    idMappings: IdMappings | null,
+    options?: OperationOptions,
+  ): Promise<{ readonly bytes: number; readonly inodes: number }>;
   /**
    * Takes flock(2) LOCK_EX of a file, made when absent. Null: somebody else has it, and `wait` was not asked for.
    * Disposing of the lock, or the end of this process, gives it back.
@@ -25,5 +29,3 @@ export interface NativeServices {
   mount(request: HostMountRequest): Promise<void>;
   unmount(target: string): Promise<void>;
 }
-
-

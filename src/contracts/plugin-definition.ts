@@ -64,6 +64,7 @@ export interface PluginSpec<K extends PluginKind, Options extends z.ZodObject> {
  *
  * @public
  */
-export interface Plugin<K extends PluginKind = PluginKind, Options extends z.ZodObject = z.ZodObject> extends PluginSpec<K, Options> {
+export interface Plugin<K extends PluginKind = PluginKind, Options extends z.ZodObject = z.ZodObject>
+  extends PluginSpec<K, Options> {
   (options?: z.input<Options>): PluginReference<K>;
 }
