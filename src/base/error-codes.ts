@@ -60,6 +60,7 @@ export const errorKinds = {
   PROTOCOL_ERROR: 'internal',
   RUNTIME_CLOSED: 'failed_precondition',
   STATE_CORRUPT: 'data_loss',
+  STATE_UNAVAILABLE: 'unavailable',
   STATE_TOO_NEW: 'failed_precondition',
 } as const satisfies Record<string, ErrorKind>;
 

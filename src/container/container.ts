@@ -166,7 +166,7 @@ export class Container implements AsyncDisposable {
   /** Closes the handle; an ephemeral container is killed and removed. */
   async close(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
-    if (this.#ephemeral) await this.#operations.removeIfPresent(this.id);
+    if (this.#ephemeral) await this.#operations.discard(this.id);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
+import type { Gate } from '../base/gate.ts';
 import { type ContainerId, newContainerId } from '../base/ids.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { PluginKind } from '../contracts/plugin-definition.ts';
@@ -36,6 +37,8 @@ export interface ContainersParts<Choice> {
   readonly planner: IsolationPlanner;
   readonly operations: ContainerOperations;
   readonly inspector: Inspector;
+  /** Of the runtime. */
+  readonly gate: Gate;
   readonly defaults: { readonly mode: Reference; readonly log: Reference };
   /** Checks that there is such a plugin, and that it takes these options. */
   checkPlugin(kind: PluginKind, reference: Reference): void;
@@ -64,7 +67,11 @@ export class Containers<Choice> {
    * `HAKO_ERR_CONTAINER_NAME_IN_USE`, `HAKO_ERR_HOST_UNSUPPORTED` for what this host cannot give; nothing is left behind.
    */
   async create(input: CreateOptions<Choice>): Promise<Container> {
-    const { image: choice, signal, ...settings } = given.create(input);
+    const checked = given.create(input);
+    return this.#parts.gate.pass(() => this.#create(checked));
+  }
+
+  async #create({ image: choice, signal, ...settings }: CreateOptions<Choice>): Promise<Container> {
     signal?.throwIfAborted();
     const { findImage, repository, states, planner, defaults } = this.#parts;
     const waiting = signal === undefined ? {} : { signal };

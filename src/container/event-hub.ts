@@ -1,4 +1,4 @@
-import { EventEmitter } from 'eventemitter3';
+import { Emitter } from '../base/emitter.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
 
@@ -9,15 +9,21 @@ export interface ContainerEvents {
 
 /** One emitter for each container that somebody listens to, whatever handle they hold. */
 export class EventHub {
-  readonly #emitters = new Map<ContainerId, EventEmitter<ContainerEvents>>();
+  readonly #emitters = new Map<ContainerId, Emitter<ContainerEvents>>();
 
-  emitter(id: ContainerId): EventEmitter<ContainerEvents> {
-    let emitter = this.#emitters.get(id);
-    if (emitter === undefined) {
-      emitter = new EventEmitter();
-      this.#emitters.set(id, emitter);
-    }
-    return emitter;
+  /** @returns what ends the subscription */
+  subscribe<Event extends keyof ContainerEvents>(
+    id: ContainerId,
+    event: Event,
+    listener: (...values: ContainerEvents[Event]) => void,
+  ): () => void {
+    const emitter = this.#emitters.get(id) ?? new Emitter<ContainerEvents>();
+    this.#emitters.set(id, emitter);
+    emitter.on(event, listener);
+    return () => {
+      emitter.off(event, listener);
+      if (!emitter.isHeard && this.#emitters.get(id) === emitter) this.#emitters.delete(id);
+    };
   }
 
   exited(id: ContainerId, exit: ExitResult): void {

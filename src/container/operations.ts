@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HakoError } from '../base/errors.ts';
+import { HakoError, hasHakoCode } from '../base/errors.ts';
+import type { Gate } from '../base/gate.ts';
 import type { ContainerId } from '../base/ids.ts';
 import { raceSignal } from '../base/signal.ts';
 import { signalNumber } from '../base/signal-number.ts';
@@ -39,6 +40,7 @@ export class ContainerOperations {
   readonly #inspector: Inspector;
   readonly #remover: Remover;
   readonly #events: EventHub;
+  readonly #gate: Gate;
   readonly #removed: (record: ContainerRecord) => void;
 
   constructor(parts: {
@@ -51,6 +53,8 @@ export class ContainerOperations {
     inspector: Inspector;
     remover: Remover;
     events: EventHub;
+    /** Of the runtime. */
+    gate: Gate;
     removed(record: ContainerRecord): void;
   }) {
     this.#repository = parts.repository;
@@ -62,11 +66,13 @@ export class ContainerOperations {
     this.#inspector = parts.inspector;
     this.#remover = parts.remover;
     this.#events = parts.events;
+    this.#gate = parts.gate;
     this.#removed = parts.removed;
   }
 
   async start(id: ContainerId, options: StartOptions): Promise<Attachment> {
-    return this.#launcher.start(this.#record(id), given.start(options));
+    const checked = given.start(options);
+    return this.#gate.pass(async () => this.#launcher.start(this.#record(id), checked));
   }
 
   async stop(id: ContainerId, stopOptions: StopOptions): Promise<ExitResult> {
@@ -149,6 +155,19 @@ export class ContainerOperations {
 
   async remove(id: ContainerId, removeOptions: RemoveOptions): Promise<void> {
     const options = given.remove(removeOptions);
+    await this.#gate.pass(() => this.#remove(id, options));
+  }
+
+  /** What closing a handle means for an ephemeral container; the end of the runtime has meant it already. */
+  async discard(id: ContainerId): Promise<void> {
+    try {
+      await this.#gate.pass(() => this.removeIfPresent(id));
+    } catch (error) {
+      if (!hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED')) throw error;
+    }
+  }
+
+  async #remove(id: ContainerId, options: RemoveOptions): Promise<void> {
     options.signal?.throwIfAborted();
     const record = await this.#settled(id, options);
     const supervised = await this.#supervision.find(record);
@@ -173,11 +192,12 @@ export class ContainerOperations {
     }
   }
 
+  /** Also while the runtime closes. */
   async removeIfPresent(id: ContainerId): Promise<void> {
     try {
-      await this.remove(id, { force: true });
+      await this.#remove(id, { force: true });
     } catch (error) {
-      if (!(error instanceof HakoError) || error.code !== 'HAKO_ERR_CONTAINER_NOT_FOUND') throw error;
+      if (!hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND')) throw error;
     }
   }
 
@@ -187,20 +207,15 @@ export class ContainerOperations {
     event: Event,
     listener: (...values: ContainerEvents[Event]) => void,
   ): () => void {
-    const emitter = this.#events.emitter(id);
-    const anyListener = listener as (...values: unknown[]) => void;
-    emitter.on(event, anyListener);
+    const unsubscribe = this.#events.subscribe(id, event, listener);
     // One that another process started is heard of only through a session of this one's.
     const record = this.#repository.find(id);
     if (record?.state.status === 'running') this.#supervision.find(record).catch(noResult);
-    return () => {
-      emitter.off(event, anyListener);
-      if (emitter.eventNames().length === 0) this.#events.forget(id);
-    };
+    return unsubscribe;
   }
 
   async #startExec(id: ContainerId, call: GivenExec): Promise<Exec> {
-    return this.#execs.start(await this.#running(id), call);
+    return this.#gate.pass(async () => this.#execs.start(await this.#running(id), call));
   }
 
   #running(id: ContainerId): Promise<Supervised> {

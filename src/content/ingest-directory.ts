@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../base/errno.ts';
+import { raceSignal } from '../base/signal.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 
 /** Long enough that no running ingest is taken for a dead one: each write renews the file's time. */
@@ -50,7 +51,7 @@ export class TemporaryFile implements AsyncDisposable {
     try {
       for (;;) {
         options.signal?.throwIfAborted();
-        const next = await content.next();
+        const next = await raceSignal(content.next(), options.signal);
         if (next.done) {
           await this.handle.sync();
           return next.value;
@@ -58,7 +59,10 @@ export class TemporaryFile implements AsyncDisposable {
         await this.#append(next.value);
       }
     } finally {
-      await content.return(undefined as never);
+      const ended = content.return(undefined as never);
+      // One that stalls must not hold up whoever gives up on it.
+      if (options.signal?.aborted) ended.catch(() => undefined);
+      else await ended;
     }
   }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { EventEmitter } from 'eventemitter3';
+import type { Gate } from '../base/gate.ts';
+import type { ContainerId } from '../base/ids.ts';
 import { ContainerLauncher } from '../container/container-launcher.ts';
 import { Containers } from '../container/containers.ts';
 import { EventHub } from '../container/event-hub.ts';
@@ -16,7 +17,6 @@ import { Remover } from '../container/remover.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import { StateReader } from '../container/state-reader.ts';
 import { Supervision } from '../container/supervision.ts';
-import type { RuntimeEvents } from '../contracts/events.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
@@ -32,6 +32,7 @@ import type { Injector } from './injector.ts';
 import { recover } from './recovery.ts';
 import type { RuntimePaths } from './root.ts';
 import type { ImageChoice } from './runtime.ts';
+import type { RuntimeEventBus } from './runtime-events.ts';
 
 type Reference = ContainerRecord['mode'];
 
@@ -44,8 +45,10 @@ interface ContainerSurroundings {
   readonly services: NativeServices;
   readonly host: HostInfo;
   readonly defaults: { readonly storage: Reference; readonly mode: Reference; readonly log: Reference };
-  readonly events: EventEmitter<RuntimeEvents>;
+  readonly events: RuntimeEventBus;
   ownershipOf(mode: Reference): Promise<FileOwnership>;
+  /** Of whatever needs the runtime until it is done. */
+  readonly gate: Gate;
   /** Makes the parents of containers' control groups. */
   openGroups(): Promise<unknown>;
   warn(message: string, cause?: unknown): void;
@@ -55,13 +58,16 @@ interface ContainerSurroundings {
 export async function composeContainers(
   around: ContainerSurroundings,
 ): Promise<{ containers: Containers<ImageChoice>; close(): Promise<void> }> {
-  const { injector, plugins, storage, paths, native, services, host, defaults, events, warn } = around;
+  const { injector, plugins, storage, paths, native, services, host, defaults, events, gate, warn } = around;
   const repository = injector.get<ContainerRepository>(ContainerRepositoryToken);
   const states = new StateReader(repository, paths.containers);
   const logs = new LogService({ driver: (reference) => plugins.instance('log', reference) });
   const deliveries = new JournalDeliveries(logs, services.lock.bind(services), warn);
   const journaled = (record: ContainerRecord) => journaledContainer(record, states.directory(record.id));
   const hub = new EventHub();
+  /** Those that were made here and are to go with their handles, whether they run or not. */
+  const ephemeral = new Set<ContainerId>();
+  const isOurs = (record: ContainerRecord) => optionsOf(record).ephemeral && !optionsOf(record).detached;
   const event = ({ id, name }: ContainerRecord) => ({ id, name, time: new Date() });
 
   const launcher = new SupervisorLauncher(native);
@@ -112,7 +118,9 @@ export async function composeContainers(
       started: (record, pid) => void events.emit('container:start', { ...event(record), pid }),
     }),
     execs: new ExecLauncher({ states, planner, launcher, host }),
+    gate,
     removed: (record) => {
+      ephemeral.delete(record.id);
       hub.forget(record.id);
       events.emit('container:remove', event(record));
     },
@@ -128,7 +136,11 @@ export async function composeContainers(
     ),
     defaults,
     checkPlugin: (kind, reference) => plugins.check(kind, reference),
-    created: (record) => void events.emit('container:create', event(record)),
+    gate,
+    created: (record) => {
+      if (isOurs(record)) ephemeral.add(record.id);
+      events.emit('container:create', event(record));
+    },
     removeFiles: (record) => remover.removeFiles(record),
   });
 
@@ -150,7 +162,9 @@ export async function composeContainers(
   });
 
   const close = async () => {
+    await gate.close();
     await endContainers(supervision, operations, warn);
+    await Promise.all([...ephemeral].map((id) => operations.removeIfPresent(id)));
     await deliveries[Symbol.asyncDispose]();
     await Promise.all(background);
     await launcher[Symbol.asyncDispose]();

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { EventEmitter } from 'eventemitter3';
 import { Disposer } from '../base/dispose.ts';
+import { Gate } from '../base/gate.ts';
 import { closeCgroups, openCgroups } from '../cgroup/index.ts';
 import { ContentStore } from '../content/content-store.ts';
-import type { RuntimeEvents } from '../contracts/events.ts';
 import {
   ContainerRepositoryToken,
   EventBusToken,
@@ -28,6 +27,7 @@ import { locateNative } from '../native/loader.ts';
 import { HostFileServices } from '../native/native-services.ts';
 import { Worker } from '../native/worker.ts';
 import { PluginRegistry } from '../plugins/registry.ts';
+import { runtimeClosed } from './closed.ts';
 import { composeContainers } from './compose-containers.ts';
 import { builtinPlugins, defaultLog, preferredModes, preferredStorage } from './defaults.ts';
 import { Images } from './images.ts';
@@ -35,6 +35,7 @@ import { Injector } from './injector.ts';
 import type { ParsedRuntimeOptions } from './options.ts';
 import { defaultRoot, prepareRoot } from './root.ts';
 import type { RuntimeParts } from './runtime.ts';
+import { RuntimeEventBus } from './runtime-events.ts';
 import { SqliteContainerRepository } from './state/container-repository.ts';
 import { Database } from './state/database.ts';
 import { SqliteImageRepository } from './state/image-repository.ts';
@@ -45,7 +46,7 @@ import { Quarantine } from './state/quarantine.ts';
 export async function compose(options: ParsedRuntimeOptions): Promise<RuntimeParts> {
   await using opened = new Disposer();
   const injector = new Injector();
-  const events = new EventEmitter<RuntimeEvents>();
+  const events = new RuntimeEventBus();
   const warn = (message: string, cause?: unknown) => void events.emit('warning', { message, cause });
   injector.value(EventBusToken, events);
 
@@ -95,7 +96,8 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     const ownership = await ownershipOf(defaults.mode);
     return host.uid !== 0 && ownership.kind !== 'same' ? ownership.idMappings : null;
   };
-  const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode));
+  const gate = new Gate(runtimeClosed);
+  const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode), gate);
   const { containers, close } = await composeContainers({
     injector,
     plugins,
@@ -107,6 +109,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     defaults,
     ownershipOf,
     openGroups,
+    gate,
     events,
     warn,
   });
@@ -118,7 +121,6 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     containers,
     events,
     register: (plugin) => plugins.register(plugin),
-    warn,
     info: () => ({
       version: packageVersion(),
       root: paths.root,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HakoError, hasHakoCode } from '../base/errors.ts';
+import type { Gate } from '../base/gate.ts';
 import { givenName } from '../container/call-options.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
 import type { Image } from '../image/image.ts';
@@ -18,15 +19,18 @@ import { parseImageSource, parseImportOptions } from './image-options.ts';
 export class Images {
   readonly #service: ImageService;
   readonly #ownership: () => Promise<FileOwnership>;
+  readonly #gate: Gate;
 
   /**
    * @param ownership - of the runtime's default privilege mode: an image is unpacked for it at once; for another mode
    * when the first container of it is made
+   * @param gate - of the runtime
    * @internal
    */
-  constructor(service: ImageService, ownership: () => Promise<FileOwnership>) {
+  constructor(service: ImageService, ownership: () => Promise<FileOwnership>, gate: Gate) {
     this.#service = service;
     this.#ownership = ownership;
+    this.#gate = gate;
   }
 
   /**
@@ -38,14 +42,14 @@ export class Images {
    * `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED`, `HAKO_ERR_INVALID_REFERENCE`; nothing is left behind then.
    */
   async import(source: string | ImageSource, options: ImportOptions = {}): Promise<Image> {
-    return taking(source, options, async (from, checked) =>
+    return this.#take(source, options, async (from, checked) =>
       this.#service.import(from, await this.#ownership(), checked),
     );
   }
 
   /** Takes in every image of a source: all, or none. @throws HakoError as {@link Images.import} does. */
   async importAll(source: string | ImageSource, options: ImportOptions = {}): Promise<readonly Image[]> {
-    return taking(source, options, async (from, checked) =>
+    return this.#take(source, options, async (from, checked) =>
       this.#service.importAll(from, await this.#ownership(), checked),
     );
   }
@@ -75,26 +79,28 @@ export class Images {
    * @throws HakoError `HAKO_ERR_IMAGE_NOT_FOUND`, `HAKO_ERR_IMAGE_IN_USE` while a container needs it.
    */
   async remove(name: string): Promise<void> {
-    await this.#service.remove(givenName(name, 'An image'));
+    await this.#gate.pass(() => this.#service.remove(givenName(name, 'An image')));
   }
-}
 
-async function taking<T>(
-  source: string | ImageSource,
-  options: ImportOptions,
-  take: (source: ImageSource, options: ImportOptions) => Promise<T>,
-): Promise<T> {
-  const checked = parseImportOptions(options);
-  const from = await toSource(parseImageSource(source));
-  try {
-    return await take(from, checked);
-  } catch (error) {
-    if (typeof source !== 'string' || from.kind !== 'archive' || !isNoImage(error)) throw error;
-    throw new HakoError(
-      error.code === 'HAKO_ERR_INVALID_IMAGE' ? 'INVALID_IMAGE' : 'INVALID_ARCHIVE',
-      `${error.message} If it is a root filesystem and not an image, say so: import({ kind: 'rootfs', rootfs: '${source}' }).`,
-      { cause: error, path: source },
-    );
+  async #take<T>(
+    source: string | ImageSource,
+    options: ImportOptions,
+    take: (source: ImageSource, options: ImportOptions) => Promise<T>,
+  ): Promise<T> {
+    const checked = parseImportOptions(options);
+    const from = await toSource(parseImageSource(source));
+    const closing = this.#gate.signal;
+    const signal = checked.signal === undefined ? closing : AbortSignal.any([checked.signal, closing]);
+    try {
+      return await this.#gate.pass(() => take(from, { ...checked, signal }));
+    } catch (error) {
+      if (typeof source !== 'string' || from.kind !== 'archive' || !isNoImage(error)) throw error;
+      throw new HakoError(
+        error.code === 'HAKO_ERR_INVALID_IMAGE' ? 'INVALID_IMAGE' : 'INVALID_ARCHIVE',
+        `${error.message} If it is a root filesystem and not an image, say so: import({ kind: 'rootfs', rootfs: '${source}' }).`,
+        { cause: error, path: source },
+      );
+    }
   }
 }
 

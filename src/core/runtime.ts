@@ -1,5 +1,3 @@
-import type { EventEmitter } from 'eventemitter3';
-import { HakoError } from '../base/errors.ts';
 import type { ProgramResult } from '../container/attachment.ts';
 import { collect } from '../container/collect.ts';
 import type { Container } from '../container/container.ts';
@@ -7,10 +5,12 @@ import type { Containers, CreateOptions } from '../container/containers.ts';
 import type { RuntimeEvents } from '../contracts/events.ts';
 import type { Plugin } from '../contracts/plugin-definition.ts';
 import type { Image } from '../image/image.ts';
+import { runtimeClosed } from './closed.ts';
 import { compose } from './compose.ts';
 import type { Images } from './images.ts';
 import type { RuntimeInfo } from './info.ts';
 import { parsePlugin, parseRunOptions, parseRuntimeOptions, type RuntimeOptions } from './options.ts';
+import type { RuntimeEventBus } from './runtime-events.ts';
 
 /** What a container can be made of: a reference, an id or a prefix of one, or an {@link Image}. @public */
 export type ImageChoice = string | Image;
@@ -27,10 +27,8 @@ export type RunOptions = CreateOptions<ImageChoice> & {
 export interface RuntimeParts {
   readonly images: Images;
   readonly containers: Containers<ImageChoice>;
-  readonly events: EventEmitter<RuntimeEvents>;
+  readonly events: RuntimeEventBus;
   register(plugin: Plugin): void;
-  /** Emits a `warning`. */
-  warn(message: string, cause?: unknown): void;
   info(): RuntimeInfo;
   /** Ends what was started here and is not detached, and gives back all that is held. */
   close(): Promise<void>;
@@ -110,25 +108,33 @@ export class Runtime implements AsyncDisposable {
       result = await runToEnd(container, input, maxOutput, options.signal);
     } catch (error) {
       // Why it failed matters more than that it could not be cleared away besides.
-      await container.close().catch((cause: unknown) => this.#parts.warn(notRemoved(container), cause));
+      await container
+        .close()
+        .catch((cause: unknown) => void this.#parts.events.emit('warning', { message: notRemoved(container), cause }));
       throw error;
     }
     await container.close();
     return result;
   }
 
-  /** Calls the listener for every such event of this runtime's containers and images. */
+  /**
+   * Calls the listener for every such event of this runtime's containers and images: of what is done by it, or by
+   * others to the containers that it has a session with. Warnings that nobody has heard yet come at once.
+   */
   on<Event extends keyof RuntimeEvents>(event: Event, listener: (...values: RuntimeEvents[Event]) => void): this {
-    this.#parts.events.on(event, listener as (...values: unknown[]) => void);
+    this.#parts.events.on(event, listener);
     return this;
   }
 
   off<Event extends keyof RuntimeEvents>(event: Event, listener: (...values: RuntimeEvents[Event]) => void): this {
-    this.#parts.events.off(event, listener as (...values: unknown[]) => void);
+    this.#parts.events.off(event, listener);
     return this;
   }
 
-  /** Kills the containers that were started here and are not `detached`, and closes everything. Again: nothing. */
+  /**
+   * Kills the containers that were started here and are not `detached`, removes those that are `ephemeral`, and closes
+   * everything. An import that is under way is given up; starts and removals are waited for. Again: nothing.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#parts.close();
     return this.#closing;
@@ -139,8 +145,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   #open(): RuntimeParts {
-    if (this.#closing !== undefined)
-      throw new HakoError('RUNTIME_CLOSED', 'This runtime has been closed. Open another with Runtime.open().');
+    if (this.#closing !== undefined) throw runtimeClosed();
     return this.#parts;
   }
 }

@@ -1,7 +1,14 @@
 import { chmodSync, closeSync, constants, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { HakoError } from '../../base/errors.ts';
+import { runtimeClosed } from '../closed.ts';
 import { migrations } from './migrations.ts';
+
+// Primary result codes (sqlite.org/rescode.html).
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+const SQLITE_FULL = 13;
+const SQLITE_CONSTRAINT = 19;
 
 /** How long a statement waits for another process's write before it gives up, in milliseconds. */
 const busyTimeout = 10_000;
@@ -15,6 +22,7 @@ const busyTimeout = 10_000;
  */
 export class Database implements Disposable {
   readonly #db: DatabaseSync;
+  readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
 
   /** @throws HakoError `HAKO_ERR_STATE_CORRUPT`, `HAKO_ERR_STATE_TOO_NEW` */
@@ -24,20 +32,20 @@ export class Database implements Disposable {
       closeSync(openSync(path, constants.O_CREAT | constants.O_RDWR, 0o600));
       chmodSync(path, 0o600);
       this.#db = new DatabaseSync(path);
+    } catch (cause) {
+      throw unusable(path, cause);
+    }
+    this.#path = path;
+    try {
       this.#db.exec(
         `PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON`,
       );
+      this.#migrate(path);
     } catch (cause) {
-      throw new HakoError(
-        'STATE_CORRUPT',
-        `The state store ${path} cannot be opened: ${(cause as Error).message}. Move the file away to start with an empty one.`,
-        {
-          cause,
-          path,
-        },
-      );
+      this.#db.close();
+      if (cause instanceof HakoError) throw cause;
+      throw unusable(path, cause);
     }
-    this.#migrate(path);
   }
 
   /** Prepared once and kept: the store is on the path of every start. */
@@ -51,27 +59,40 @@ export class Database implements Disposable {
   }
 
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#statement(sql).run(...values).changes);
+    return this.#told(() => Number(this.#statement(sql).run(...values).changes));
   }
 
   get(sql: string, ...values: SQLInputValue[]): Record<string, unknown> | undefined {
-    return this.#statement(sql).get(...values);
+    return this.#told(() => this.#statement(sql).get(...values));
   }
 
   all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
-    return this.#statement(sql).all(...values);
+    return this.#told(() => this.#statement(sql).all(...values));
+  }
+
+  /** SQLite's own failures in words; that of a constraint is for whoever set it. */
+  #told<T>(query: () => T): T {
+    if (!this.#db.isOpen) throw runtimeClosed();
+    try {
+      return query();
+    } catch (cause) {
+      const { code, errcode } = cause as { code?: string; errcode?: number };
+      if (code !== 'ERR_SQLITE_ERROR' || primary(errcode) === SQLITE_CONSTRAINT) throw cause;
+      throw unusable(this.#path, cause);
+    }
   }
 
   /** Runs `body` as one write transaction, or as part of the one that is open; it must not wait for anything. */
   transaction<T>(body: () => T): T {
-    if (this.#db.isTransaction) return body();
-    this.#db.exec('BEGIN IMMEDIATE');
+    if (this.#db.isOpen && this.#db.isTransaction) return body();
+    this.#told(() => this.#db.exec('BEGIN IMMEDIATE'));
     try {
       const result = body();
-      this.#db.exec('COMMIT');
+      this.#told(() => this.#db.exec('COMMIT'));
       return result;
     } catch (error) {
-      this.#db.exec('ROLLBACK');
+      // Some failures, a full disk among them, have rolled back by themselves.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
   }
@@ -103,5 +124,36 @@ export class Database implements Disposable {
   [Symbol.dispose](): void {
     this.#statements.clear();
     this.#db.close();
+  }
+}
+
+/** An extended code says in its upper bytes which kind of the primary one it is. */
+function primary(errcode: number | undefined): number | undefined {
+  return errcode === undefined ? undefined : errcode & 0xff;
+}
+
+function unusable(path: string, cause: unknown): HakoError {
+  const { message, errcode } = cause as { message: string; errcode?: number };
+  const details = { cause, path };
+  switch (primary(errcode)) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return new HakoError(
+        'STATE_UNAVAILABLE',
+        `The state store ${path} is kept busy by another process: ${message}. Try again.`,
+        details,
+      );
+    case SQLITE_FULL:
+      return new HakoError(
+        'STATE_UNAVAILABLE',
+        `The state store ${path} cannot be written: ${message}. Make room on its disk and try again.`,
+        details,
+      );
+    default:
+      return new HakoError(
+        'STATE_CORRUPT',
+        `The state store ${path} cannot be used: ${message}. If its disk is sound, move the file away to start with an empty one.`,
+        details,
+      );
   }
 }
