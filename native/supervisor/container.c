@@ -17,11 +17,8 @@
 #include "handshake.h"
 #include "spawn.h"
 
-// An image on a slow disk may take its time; an exec has nothing to wait for, but
-// a container can make it hang (a FUSE of its own, a freezer), and meanwhile the
-// supervisor does nothing else.
+// An image on a slow disk may take its time.
 #define START_TIMEOUT_MS 60000
-#define EXEC_TIMEOUT_MS 10000
 
 static const struct process no_process = {
     .pid = -1, .pidfd = -1, .stdin_w = -1, .stdout_r = -1, .stderr_r = -1, .tty_master = -1};
@@ -82,16 +79,15 @@ static int see_off(const struct start_request *request, start_hook *meanwhile, s
   if (meanwhile(request, failure) < 0 || cgroup_join_steps(request, &host->doors, pid, failure) < 0 ||
       read_start_ticks(host->proc, &out->init, failure) < 0 || handshake_release(handshake, -1, failure) < 0)
     return -1;
-  struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
-                            .with_stdin = request->flags & HAKO_START_STDIN,
-                            .entry = request->process.flags & HAKO_PROCESS_INIT ? &out->entry : NULL,
-                            .null = &out->null,
-                            .timeout_ms = START_TIMEOUT_MS};
-  if (handshake_finish(handshake, &out->init, &awaited, failure) < 0)
+  handshake->awaited = (struct awaited){.tty = request->process.flags & HAKO_PROCESS_TTY,
+                                        .with_stdin = request->flags & HAKO_START_STDIN,
+                                        .entry = request->process.flags & HAKO_PROCESS_INIT ? &out->entry : NULL,
+                                        .null = &out->null};
+  // Or the end would never come.
+  close_fd(&handshake->child);
+  if (handshake_finish(handshake, &out->init, START_TIMEOUT_MS, failure) < 0)
     return -1;
   out->init.started_at = now();
-  out->init.uid = handshake->report->uid;
-  out->init.gid = handshake->report->gid;
   return 0;
 }
 
@@ -158,14 +154,9 @@ static int see_off_exec(const struct container *container, const struct exec_req
   if (read_start_ticks(host->proc, out, failure) < 0 ||
       release_exec(container, request, out->pid, handshake, host, failure) < 0)
     return -1;
-  struct awaited awaited = {.tty = request->process.flags & HAKO_PROCESS_TTY,
-                            .with_stdin = request->flags & HAKO_EXEC_STDIN,
-                            .timeout_ms = EXEC_TIMEOUT_MS};
-  if (handshake_finish(handshake, out, &awaited, failure) < 0)
-    return -1;
-  out->started_at = now();
-  out->uid = handshake->report->uid;
-  out->gid = handshake->report->gid;
+  handshake->awaited = (struct awaited){.tty = request->process.flags & HAKO_PROCESS_TTY,
+                                        .with_stdin = request->flags & HAKO_EXEC_STDIN};
+  close_fd(&handshake->child);
   return 0;
 }
 
@@ -191,25 +182,36 @@ static int launch_exec(const struct container *container, const struct exec_requ
     child_exec(container, request, handshake, host, joined);
   if (out->pid > 0 && see_off_exec(container, request, born_in, out, handshake, host, failure) == 0)
     return 0;
-  // A frozen process dies only when it is thawed: the loop reaps it then.
-  end_process(out, failure->errnum != ETIMEDOUT);
+  // The loop reaps it: one that is frozen dies only when it is thawed.
+  end_process(out, false);
   return -1;
 }
 
 int container_exec(const struct container *container, const struct exec_request *request, struct process *out,
-                   struct failure *failure) {
+                   struct handshake *handshake, struct failure *failure) {
   *out = no_process;
   struct host host;
-  struct handshake handshake;
   if (host_open(&host, failure) < 0)
     return -1;
   int result = -1;
-  if (handshake_open(&handshake, failure) == 0) {
-    result = launch_exec(container, request, out, &handshake, &host, failure);
-    handshake_close(&handshake);
+  if (handshake_open(handshake, failure) == 0) {
+    result = launch_exec(container, request, out, handshake, &host, failure);
+    if (result < 0)
+      handshake_close(handshake);
   }
   host_close(&host);
   return result;
+}
+
+int container_executed(struct process *out, struct handshake *handshake, struct failure *failure) {
+  int result = handshake_advance(handshake, out, failure);
+  if (result == 0)
+    out->started_at = now();
+  return result;
+}
+
+void container_abandon(struct process *process) {
+  end_process(process, false);
 }
 
 bool container_oom_killed(const struct container *container) {

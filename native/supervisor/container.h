@@ -55,9 +55,20 @@ static inline int container_entry(const struct container *container) {
   return container->entry >= 0 ? container->entry : container->init.pidfd;
 }
 
-// A further process in the namespaces and with the root of a running container.
+struct handshake;
+
+// A further process in the namespaces and with the root of a running container. Gives 0
+// when it is on its way, which a container can make as long as it likes (a FUSE of its
+// own, a freezer, SIGSTOP): the handshake is to be polled, and closed in the end.
 int container_exec(const struct container *container, const struct exec_request *request, struct process *out,
-                   struct failure *failure);
+                   struct handshake *handshake, struct failure *failure);
+
+// As handshake_advance: 0 once execve has succeeded.
+int container_executed(struct process *out, struct handshake *handshake, struct failure *failure);
+
+// Kills a process that has not come so far, and closes its descriptors. It is reaped as
+// an orphan: one that is frozen dies only when it is thawed.
+void container_abandon(struct process *process);
 
 // Whether the kernel's count of OOM kills grew since the start. Before container_cleanup.
 bool container_oom_killed(const struct container *container);

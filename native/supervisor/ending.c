@@ -43,7 +43,7 @@ void supervisor_terminate(void) {
 void supervisor_reaped(pid_t pid, int code, int signal) {
   struct task *exec = exec_find(pid);
   if (exec) {
-    task_exited(exec, code, signal);
+    exec_reaped(exec, code, signal);
   } else if (pid == supervisor.task.process.pid && !supervisor.task.exited) {
     // A pid namespace takes its processes along; a shared one does not.
     execs_kill();

@@ -2,68 +2,157 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 #include "../protocol.h"
 #include "answers.h"
+#include "handshake.h"
 #include "supervisor.h"
 
-static void exec_free(struct task *exec) {
+// Long enough for a host under load; whoever waits for it holds up nobody else.
+#define EXEC_TIMEOUT_NS 10000000000ll
+
+struct exec {
+  struct task task;
+  // Until execve has succeeded.
+  bool starting;
+  bool feeds;
+  struct process process;
+  struct handshake handshake;
+  struct watch watch; // handshake.supervisor
+  struct timer timeout;
+};
+
+static void exec_free(struct exec *exec) {
   struct task **link = &supervisor.execs;
-  while (*link != exec)
+  while (*link != &exec->task)
     link = &(*link)->next;
-  *link = exec->next;
+  *link = exec->task.next;
   supervisor.exec_count--;
-  task_close(exec);
+  task_close(&exec->task);
   free(exec);
 }
 
-static void exec_ended(struct task *exec) {
-  answer_exited(exec);
-  exec_free(exec);
+static void exec_ended(struct task *task) {
+  answer_exited(task);
+  exec_free(LOOP_OWNER(task, struct exec, task));
 }
 
 // The task is made before the process, which nobody could watch without it.
-static struct task *exec_new(void) {
-  struct task *exec = malloc(sizeof *exec);
+static struct exec *exec_new(void) {
+  struct exec *exec = malloc(sizeof *exec);
   if (!exec)
     return NULL;
-  *exec = TASK_EMPTY;
-  exec->ended = exec_ended;
-  exec->stdin_once = true;
-  exec->next = supervisor.execs;
-  supervisor.execs = exec;
+  *exec = (struct exec){.task = TASK_EMPTY, .starting = true, .watch.fd = -1};
+  exec->task.ended = exec_ended;
+  exec->task.stdin_once = true;
+  exec->task.next = supervisor.execs;
+  supervisor.execs = &exec->task;
   supervisor.exec_count++;
   return exec;
 }
 
-static int begin(struct task *exec, const struct exec_request *request, struct failure *failure) {
-  struct process process;
-  if (container_exec(&supervisor.container, request, &process, failure) < 0)
+static void exec_failed(struct exec *exec, const struct failure *failure) {
+  for (struct session *session; (session = exec->task.sessions) != NULL;) {
+    session->ends_task = false; // there is none
+    task_leave(session);
+    session_send_failure(session, failure);
+    session_finish(session);
+  }
+  exec_free(exec);
+}
+
+static void settled(struct exec *exec) {
+  exec->starting = false;
+  loop_clear_timer(&exec->timeout);
+  loop_close(&exec->watch);
+  exec->handshake.supervisor = -1; // which that was
+  handshake_close(&exec->handshake);
+  // From here on task_watch's, or container_abandon's.
+  exec->task.exit.fd = -1;
+}
+
+static void give_up(struct exec *exec, const struct failure *failure) {
+  settled(exec);
+  container_abandon(&exec->process);
+  exec_failed(exec, failure);
+}
+
+static void started(struct exec *exec) {
+  settled(exec);
+  if (task_watch(&exec->task, &exec->process, exec->feeds) < 0) {
+    struct failure failure;
+    fail(&failure, "memory", errno, "the process could not be watched");
+    task_signal(&exec->task, SIGKILL); // and is reaped as an orphan
+    exec_failed(exec, &failure);
+    return;
+  }
+  // What it has sent meanwhile is for the program.
+  for (struct session *session = exec->task.sessions, *next; session; session = next) {
+    next = session->task_next;
+    answer_started(session, &exec->process);
+    session_hold_input(session, false);
+  }
+}
+
+// False: it has failed, and is gone.
+static bool advance(struct exec *exec) {
+  struct failure failure;
+  int result = container_executed(&exec->process, &exec->handshake, &failure);
+  if (result == 0)
+    started(exec);
+  else if (result < 0)
+    give_up(exec, &failure);
+  // A tracer in the container can keep its death from us, so that is not waited for here.
+  else if (result == HANDSHAKE_DIED)
+    loop_mute(&exec->watch);
+  return result == 0;
+}
+
+static void handshake_ready(struct watch *watch, uint32_t events) {
+  (void)events;
+  advance(LOOP_OWNER(watch, struct exec, watch));
+}
+
+static void timed_out(struct timer *timer) {
+  struct failure failure;
+  handshake_timed_out(&failure);
+  give_up(LOOP_OWNER(timer, struct exec, timeout), &failure);
+}
+
+static int begin(struct exec *exec, const struct exec_request *request, struct failure *failure) {
+  if (container_exec(&supervisor.container, request, &exec->process, &exec->handshake, failure) < 0)
     return -1;
-  if (task_watch(exec, &process, request->flags & HAKO_EXEC_STDIN) == 0)
+  exec->feeds = request->flags & HAKO_EXEC_STDIN;
+  exec->task.process.pid = exec->process.pid;
+  exec->task.exit.fd = exec->process.pidfd; // it can be killed; that it has ended SIGCHLD tells
+  exec->watch = (struct watch){.fd = exec->handshake.supervisor, .ready = handshake_ready};
+  exec->timeout = (struct timer){.expired = timed_out};
+  loop_set_timer(&exec->timeout, EXEC_TIMEOUT_NS);
+  if (loop_watch(&exec->watch, EPOLLIN) == 0)
     return 0;
   fail(failure, "memory", errno, "the process could not be watched");
-  task_signal(exec, SIGKILL); // and is reaped as an orphan
+  settled(exec);
+  container_abandon(&exec->process);
   return -1;
 }
 
 static void run(struct session *session, const struct exec_request *request, struct failure *failure) {
-  struct task *exec = exec_new();
+  struct exec *exec = exec_new();
   if (!exec) {
     fail(failure, "memory", ENOMEM, "no memory for an exec");
-  } else if (begin(exec, request, failure) < 0) {
-    exec_free(exec);
-    exec = NULL;
-  }
-  if (!exec) {
     session_send_failure(session, failure);
     session_finish(session);
     return;
   }
   task_leave(session);
-  task_join(exec, session, request->attach);
+  task_join(&exec->task, session, request->attach);
+  if (begin(exec, request, failure) < 0) {
+    exec_failed(exec, failure);
+    return;
+  }
   session->ends_task = !(request->flags & HAKO_EXEC_DETACHED);
-  answer_started(session, &exec->process);
+  session_hold_input(session, true);
 }
 
 void supervisor_exec(struct session *session, void *payload, uint32_t length) {
@@ -87,6 +176,17 @@ struct task *exec_find(pid_t pid) {
   while (exec && (exec->process.pid != pid || exec->exited))
     exec = exec->next;
   return exec;
+}
+
+void exec_reaped(struct task *task, int code, int signal) {
+  struct exec *exec = LOOP_OWNER(task, struct exec, task);
+  if (exec->starting) {
+    exec->handshake.reaped = true;
+    exec->handshake.signal = signal;
+    if (!advance(exec))
+      return;
+  }
+  task_exited(task, code, signal);
 }
 
 void execs_kill(void) {

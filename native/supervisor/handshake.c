@@ -2,6 +2,7 @@
 #include "handshake.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -30,6 +31,8 @@ int handshake_open(struct handshake *h, struct failure *failure) {
 void handshake_close(struct handshake *h) {
   close_fd(&h->supervisor);
   close_fd(&h->child);
+  while (h->fd_count > 0)
+    close_fd(&h->fds[--h->fd_count]);
   if (h->report)
     munmap(h->report, sizeof *h->report);
   h->report = NULL;
@@ -55,16 +58,12 @@ static int send_fds(int socket, const int fds[], size_t count) {
   char byte = 0;
   struct iovec data = {.iov_base = &byte, .iov_len = 1};
   struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space};
-  if (count == 0)
-    message.msg_control = NULL;
-  message.msg_controllen = (socklen_t)(count == 0 ? 0 : CMSG_SPACE(count * sizeof(int)));
+  message.msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int));
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  if (header) {
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
-    memcpy(CMSG_DATA(header), fds, count * sizeof(int));
-  }
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
+  memcpy(CMSG_DATA(header), fds, count * sizeof(int));
   return RETRY(sendmsg(socket, &message, MSG_NOSIGNAL)) == 1 ? 0 : -1;
 }
 
@@ -74,19 +73,20 @@ int handshake_send_fds(const struct handshake *h, const int fds[], size_t count)
 
 int handshake_release(const struct handshake *h, int fd, struct failure *failure) {
   // A child that has died meanwhile has more to tell than that it can't be reached.
-  if (send_fds(h->supervisor, &fd, fd < 0 ? 0 : 1) == 0 || errno == EPIPE || errno == ECONNRESET)
+  ssize_t sent = fd < 0 ? RETRY(send(h->supervisor, "", 1, MSG_NOSIGNAL)) : send_fds(h->supervisor, &fd, 1);
+  if (sent >= 0 || errno == EPIPE || errno == ECONNRESET)
     return 0;
   return fail(failure, "child", errno, "the process can't be reached");
 }
 
 // One message; the descriptors in it go to `fds`. 0 at the end, -1 on a failure.
-static ssize_t receive(int fd, int fds[MOST_FDS], size_t *count) {
+static ssize_t receive(int fd, int fds[MOST_FDS], size_t *count, int flags) {
   union control control;
   char byte;
   struct iovec data = {.iov_base = &byte, .iov_len = 1};
   struct msghdr message = {
       .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
-  ssize_t got = RETRY(recvmsg(fd, &message, MSG_CMSG_CLOEXEC));
+  ssize_t got = RETRY(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | flags));
   if (got <= 0)
     return got;
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
@@ -100,28 +100,33 @@ static ssize_t receive(int fd, int fds[MOST_FDS], size_t *count) {
 bool handshake_take(const struct handshake *h, int *fd) {
   int fds[MOST_FDS];
   size_t count = 0;
-  bool released = receive(h->child, fds, &count) == 1 && count == 1;
+  bool released = receive(h->child, fds, &count, 0) == 1 && count == 1;
   if (released)
     *fd = fds[0];
   return released;
 }
 
+static int killed(int signal, struct failure *failure) {
+  char number[DECIMAL_SIZE];
+  if (signal == 0)
+    return fail(failure, "child", 0, "the process ended during its set-up");
+  return fail(failure, "child", 0, "the process was killed during its set-up by signal ", decimal(number, signal),
+              signal == SIGKILL ? " (a memory limit that is too low?)" : "");
+}
+
 static int death(pid_t pid, struct failure *failure) {
   siginfo_t info = {0};
-  char number[DECIMAL_SIZE];
   // Left to be reaped by whoever undoes the start.
   if (RETRY(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT)) < 0)
     return fail(failure, "child", errno, "the process was lost during its set-up");
-  if (info.si_code == CLD_EXITED)
-    return fail(failure, "child", 0, "the process ended during its set-up");
-  return fail(failure, "child", 0, "the process was killed during its set-up by signal ",
-              decimal(number, info.si_status), info.si_status == SIGKILL ? " (a memory limit that is too low?)" : "");
+  return killed(info.si_code == CLD_EXITED ? 0 : info.si_status, failure);
 }
 
-static int take_fds(const int fds[], size_t count, struct process *out, const struct awaited *awaited,
-                    struct failure *failure) {
+static int take_fds(struct handshake *h, struct process *out, struct failure *failure) {
+  const struct awaited *awaited = &h->awaited;
+  const int *fds = h->fds;
   size_t streams = awaited->tty ? 1 : awaited->with_stdin ? 3 : 2;
-  if (count != streams + (awaited->entry ? 1 : 0) + (awaited->null ? 1 : 0))
+  if (h->fd_count != streams + (awaited->entry ? 1 : 0) + (awaited->null ? 1 : 0))
     return fail(failure, "stdio", 0, "descriptors were lost on the way; is RLIMIT_NOFILE too low?");
   size_t next = 0;
   if (awaited->tty)
@@ -136,37 +141,51 @@ static int take_fds(const int fds[], size_t count, struct process *out, const st
     *awaited->entry = fds[next++];
   if (awaited->null)
     *awaited->null = fds[next];
+  h->fd_count = 0;
   return 0;
 }
 
-int handshake_finish(struct handshake *h, struct process *out, const struct awaited *awaited, struct failure *failure) {
-  int fds[MOST_FDS];
-  size_t count = 0;
-  // Or the end would never come.
-  close_fd(&h->child);
+static int conclude(struct handshake *h, struct process *out, struct failure *failure) {
+  if (h->report->failure.operation[0]) {
+    *failure = h->report->failure;
+    return -1;
+  }
+  if (!h->report->executing)
+    return h->reaped ? killed(h->signal, failure) : HANDSHAKE_DIED;
+  out->uid = h->report->uid;
+  out->gid = h->report->gid;
+  return take_fds(h, out, failure);
+}
+
+int handshake_advance(struct handshake *h, struct process *out, struct failure *failure) {
   for (;;) {
-    struct pollfd wait = {.fd = h->supervisor, .events = POLLIN};
-    int ready = RETRY(poll(&wait, 1, awaited->timeout_ms));
-    ssize_t got = ready > 0 ? receive(h->supervisor, fds, &count) : 0;
+    ssize_t got = receive(h->supervisor, h->fds, &h->fd_count, MSG_DONTWAIT);
     // Reset: its end is closed, and a release that it had no need of lay there. That is told
     // once, before the messages that it has sent.
-    if (ready > 0 && (got > 0 || (got < 0 && errno == ECONNRESET)))
+    if (got > 0 || (got < 0 && errno == ECONNRESET))
       continue;
-    int result = 0;
+    if (got < 0 && errno == EAGAIN)
+      return HANDSHAKE_GOES_ON;
+    return got < 0 ? fail(failure, "child", errno, "nothing can be heard of the process") : conclude(h, out, failure);
+  }
+}
+
+int handshake_timed_out(struct failure *failure) {
+  return fail(failure, "child", ETIMEDOUT, "the process's set-up doesn't end");
+}
+
+int handshake_finish(struct handshake *h, struct process *out, int timeout_ms, struct failure *failure) {
+  for (;;) {
+    struct pollfd wait = {.fd = h->supervisor, .events = POLLIN};
+    int ready = RETRY(poll(&wait, 1, timeout_ms));
     if (ready == 0)
-      result = fail(failure, "child", ETIMEDOUT, "the process's set-up doesn't end");
-    else if (ready < 0 || got < 0)
-      result = fail(failure, "child", errno, "nothing can be heard of the process");
-    else if (h->report->failure.operation[0]) {
-      *failure = h->report->failure;
-      result = -1;
-    } else if (!h->report->executing)
-      result = death(out->pid, failure);
-    else
-      result = take_fds(fds, count, out, awaited, failure);
-    if (result < 0)
-      for (size_t i = 0; i < count; i++)
-        close_fd(&fds[i]);
-    return result;
+      return handshake_timed_out(failure);
+    if (ready < 0)
+      return fail(failure, "child", errno, "nothing can be heard of the process");
+    int result = handshake_advance(h, out, failure);
+    if (result == HANDSHAKE_DIED)
+      return death(out->pid, failure);
+    if (result != HANDSHAKE_GOES_ON)
+      return result;
   }
 }

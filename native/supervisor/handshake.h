@@ -22,10 +22,24 @@ struct report {
   gid_t gid;
 };
 
+struct awaited {
+  bool tty;
+  bool with_stdin;
+  int *entry; // a pidfd comes after the streams; or NULL
+  int *null;  // then /dev/null; or NULL
+};
+
 struct handshake {
   struct report *report; // shared
   int supervisor;
   int child;
+
+  // The supervisor's side.
+  struct awaited awaited;
+  int fds[MOST_FDS]; // that came, until they are taken
+  size_t fd_count;
+  bool reaped; // the child was reaped already
+  int signal;  // by which it was killed, or 0
 };
 
 int handshake_open(struct handshake *h, struct failure *failure);
@@ -42,16 +56,17 @@ int handshake_send_fds(const struct handshake *h, const int fds[], size_t count)
 // a descriptor (else -1) past its handshake_take.
 int handshake_release(const struct handshake *h, int fd, struct failure *failure);
 
-struct awaited {
-  bool tty;
-  bool with_stdin;
-  int *entry; // a pidfd comes after the streams; or NULL
-  int *null;  // then /dev/null; or NULL
-  int timeout_ms;
-};
+// Takes what has come, up to execve: then the child's descriptors and ids go into `out`.
+// Else one of these, or -1 with the failure, which is the child's own mostly. `child` has
+// to be closed before.
+#define HANDSHAKE_GOES_ON 1 // `supervisor` can be polled
+#define HANDSHAKE_DIED 2    // of what, `reaped` and `signal` have to tell: then again
 
-// Waits for execve and takes the child's descriptors into `out`. Gives -1 with the
-// child's own failure, or when it died or was silent for too long.
-int handshake_finish(struct handshake *h, struct process *out, const struct awaited *awaited, struct failure *failure);
+int handshake_advance(struct handshake *h, struct process *out, struct failure *failure);
+
+int handshake_timed_out(struct failure *failure);
+
+// The same, but waits; -1 also when nothing came for `timeout_ms`.
+int handshake_finish(struct handshake *h, struct process *out, int timeout_ms, struct failure *failure);
 
 #endif

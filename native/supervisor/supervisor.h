@@ -44,6 +44,7 @@ void supervisor_reaped(pid_t pid, int code, int signal);
 
 // exec.c
 struct task *exec_find(pid_t pid);
+void exec_reaped(struct task *task, int code, int signal);
 void execs_kill(void);
 
 // The end (ending.c): of the container, or of one that never started.

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { encodeExec } from '../../src/native/protocol.ts';
 import { Canary } from '../support/canary.ts';
 import { describeWith } from '../support/requires.ts';
 import { bind, capabilities, containerProcess, exec, idle, mount, run, runShell } from './support/container.ts';
@@ -63,9 +65,44 @@ describeWith({ root: true, tools: ['nsenter'] }, 'a container that attacks whoev
     );
     expect(held, 'the thief comes in time').toContain('/dev/null ');
     for (const what of held)
-      expect(what).toMatch(/^(\/dev\/null|\/|pipe:\[\d+\]|socket:\[\d+\]|anon_inode:\[pidfd\]|\/proc\/\d+\/ns\/\w+) $/);
+      expect(what).toMatch(
+        /^(\/dev\/null|\/|pipe:\[\d+\]|socket:\[\d+\]|anon_inode:\[pidfd\]|\/etc\/(passwd|group)|\/proc\/\d+\/ns\/\w+) $/,
+      );
     await exec(supervisor, ['sh', '-c', 'exec 9</proc; sleep 0.5']);
     expect(finds().join('\n'), 'the positive control').toMatch(/ \/proc \/proc\/\d+\/fd\/9\/1\/ns/);
+  });
+
+  test('who stops newcomers holds up nobody else, and is stopped as ever', async () => {
+    using rootfs = new Rootfs();
+    await using supervisor = await idle(rootfs);
+    await inside(supervisor, 'while :; do kill -STOP -1; done');
+    const held = Array.from({ length: 4 }, async () => await exec(supervisor, ['true']));
+    await delay(300);
+    const began = performance.now();
+    const other = await supervisor.connect();
+    other.send({ type: 'state' });
+    expect(await other.next('state-reply')).toMatchObject({ running: true });
+    other.send({ type: 'signal', signal: 9 });
+    expect(await supervisor.owner.next('exited')).toMatchObject({ signal: 9 });
+    expect(performance.now() - began).toBeLessThan(5000);
+    // The positive control: they had really been stopped on their way.
+    const failures = (await Promise.all(held)).map(({ failed }) => failed?.detail);
+    expect(failures).toContainEqual(expect.stringContaining('killed during its set-up by signal 9'));
+  });
+
+  test('whoever hangs up while what it executes is stopped has it killed', async () => {
+    using rootfs = new Rootfs();
+    await using supervisor = await idle(rootfs);
+    const attacker = await inside(supervisor, 'while :; do kill -STOP -1; done');
+    const session = await supervisor.connect();
+    session.sendRaw(encodeExec(execRequest(['true'], { process: containerProcess(['true']) })));
+    await delay(300);
+    session.socket.destroy();
+    attacker.send({ type: 'signal', signal: 9 });
+    await attacker.next('exited');
+    const other = await supervisor.connect();
+    other.send({ type: 'state' });
+    expect(await other.next('state-reply')).toMatchObject({ liveExecs: 0 });
   });
 
   test('CVE-2019-5736: neither the supervisor’s program nor what runs it can be written from inside', async () => {
