@@ -43,6 +43,9 @@ export interface ContainerLauncherParts {
   started(record: ContainerRecord, pid: number): void;
 }
 
+/** The parents of control groups are gone so often in a row only when runtimes open and close without a pause. */
+const mostLaunches = 10;
+
 /** Starts containers: from a record to a running process, or to nothing at all. */
 export class ContainerLauncher {
   readonly #parts: ContainerLauncherParts;
@@ -65,7 +68,7 @@ export class ContainerLauncher {
     try {
       // What the last run left would be taken for this one's end.
       rmSync(join(states.directory(record.id), EXIT_RECORD), { force: true });
-      supervisor = await this.#launchTwice(record, settings, isolation, options);
+      supervisor = await this.#launchInGroups(record, settings, isolation, options);
       const state: ContainerState = {
         status: 'running',
         startedAt: new Date(Number(supervisor.started.startedAt / 1_000_000n)).toISOString(),
@@ -106,15 +109,18 @@ export class ContainerLauncher {
     }
   }
 
-  async #launchTwice(
+  /** Again and again where other runtimes, as they close, take away the parents of control groups. */
+  async #launchInGroups(
     ...launch: [ContainerRecord, ParsedContainerOptions, Isolation, StartOptions]
   ): Promise<LaunchedSupervisor> {
-    try {
-      return await this.#launch(...launch);
-    } catch (error) {
-      if (!(error instanceof HakoError) || error.operation !== 'cgroup' || error.errno !== 'ENOENT') throw error;
-      await this.#parts.openGroups();
-      return this.#launch(...launch);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#launch(...launch);
+      } catch (error) {
+        const orphaned = error instanceof HakoError && error.operation === 'cgroup' && error.errno === 'ENOENT';
+        if (!orphaned || attempt === mostLaunches) throw error;
+        await this.#parts.openGroups();
+      }
     }
   }
 

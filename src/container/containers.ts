@@ -9,6 +9,7 @@ import type { ActiveKey } from '../contracts/storage-driver.ts';
 import { given, givenName } from './call-options.ts';
 import { Container } from './container.ts';
 import type { ImageFinder } from './container-image.ts';
+import type { HostMounts } from './host-mounts.ts';
 import type { ContainerSummary, Inspector } from './inspection.ts';
 import type { IsolationPlanner } from './isolation.ts';
 import { parseName, randomName } from './name.ts';
@@ -37,6 +38,7 @@ export interface ContainersParts<Choice> {
   readonly planner: IsolationPlanner;
   readonly operations: ContainerOperations;
   readonly inspector: Inspector;
+  readonly hostMounts: HostMounts;
   /** Of the runtime. */
   readonly gate: Gate;
   readonly defaults: { readonly mode: Reference; readonly log: Reference };
@@ -103,6 +105,7 @@ export class Containers<Choice> {
     const key = record.id as string as ActiveKey;
     undo.defer(() => this.#parts.removeFiles(record));
     await image.prepare(key, record.mode, waiting);
+    if (options.hostMount) await this.#parts.hostMounts.check(key);
     signal?.throwIfAborted();
     undo.release();
     this.#parts.created(record);

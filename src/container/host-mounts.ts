@@ -11,10 +11,17 @@ import { parseMountOptions } from './spec/index.ts';
 export class HostMounts {
   readonly #storage: StorageDriver;
   readonly #native: NativeServices;
+  readonly #isRoot: boolean;
 
-  constructor(storage: StorageDriver, native: NativeServices) {
+  constructor(storage: StorageDriver, native: NativeServices, isRoot: boolean) {
     this.#storage = storage;
     this.#native = native;
+    this.#isRoot = isRoot;
+  }
+
+  /** @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED`, as {@link mount} does */
+  async check(key: ActiveKey): Promise<void> {
+    await this.#target(key);
   }
 
   /**
@@ -38,11 +45,18 @@ export class HostMounts {
     return [{ type: 'bind', source: target, options: ['rbind'] }];
   }
 
+  /** Where nothing can have been mounted: nothing. */
   async unmount(key: ActiveKey): Promise<void> {
-    await this.#native.unmount(await this.#target(key));
+    const { MergedDir } = await this.#storage.describe(key);
+    if (MergedDir !== undefined && this.#isRoot) await this.#native.unmount(MergedDir);
   }
 
   async #target(key: ActiveKey): Promise<string> {
+    if (!this.#isRoot)
+      throw new HakoError(
+        'HOST_UNSUPPORTED',
+        "Only root can mount a container's root on the host. Leave out hostMount; a bind mount shares files as well.",
+      );
     const { MergedDir } = await this.#storage.describe(key);
     if (MergedDir === undefined)
       throw new HakoError(

@@ -21,7 +21,7 @@ import { loggedContainer } from './logged-container.ts';
 import type { ExecOptions } from './options.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
-import type { Remover } from './remover.ts';
+import { isLeftHalfRemoved, type Remover } from './remover.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Supervised, Supervision } from './supervision.ts';
@@ -178,13 +178,16 @@ export class ContainerOperations {
       await supervised.ended.catch(noResult);
     }
     // Its supervisor removes the control groups by itself, after it has told of the end: nothing is left when both are done.
-    await Promise.all([this.#remover.remove(this.#record(id)), this.#supervision.departed(id)]);
+    await Promise.all([this.#remover.remove(this.#repository.find(id) ?? record), this.#supervision.departed(id)]);
     this.#removed(record);
   }
 
   /** The record, once nobody is starting the container any more. */
   async #settled(id: ContainerId, { force, signal }: RemoveOptions): Promise<ContainerRecord> {
     for (;;) {
+      const begun = this.#repository.find(id);
+      // A removal that failed is taken up where it ended.
+      if (begun !== null && isLeftHalfRemoved(begun)) return begun;
       const record = this.#states.refresh(this.#record(id));
       if (record.state.status !== 'starting') return record;
       if (force !== true) throw isRunning(record, 'being started');

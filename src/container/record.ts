@@ -47,8 +47,8 @@ export const stateSchema = z.discriminatedUnion('status', [
     reason: z.string(),
     cgroups: z.array(groupSchema),
   }),
-  // A persisted intent: whoever opens the root next finishes it.
-  z.object({ status: z.literal('removing'), cgroups: z.array(groupSchema) }),
+  // A persisted intent: when `by` is gone, whoever opens the root next finishes it. None: it has given up.
+  z.object({ status: z.literal('removing'), by: processSchema.exactOptional(), cgroups: z.array(groupSchema) }),
 ]);
 
 /** @public */

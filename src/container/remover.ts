@@ -3,10 +3,13 @@ import { removeGroups } from '../cgroup/index.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import type { HostMounts } from './host-mounts.ts';
+import { isAlive, ownIdentity } from './process-identity.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
+
+const mostAttempts = 5;
 
 /**
  * Removes containers that do not run. The intent is recorded first, and each step may be done again: a removal that
@@ -37,24 +40,30 @@ export class Remover {
     this.#finishLog = finishLog;
   }
 
+  /** @throws HakoError `HAKO_ERR_CONTAINER_RUNNING`, `HAKO_ERR_CONTAINER_NOT_FOUND` when others were first */
   async remove(record: ContainerRecord): Promise<void> {
     const cgroups = 'cgroups' in record.state ? record.state.cgroups : [];
-    this.#claim(record, { status: 'removing', cgroups });
-    await removeGroups(cgroups);
-    await this.#finishLog(record);
-    await this.removeFiles(record);
+    this.#claim(record, { status: 'removing', by: ownIdentity(), cgroups });
+    try {
+      await removeGroups(cgroups);
+      await this.#finishLog(record);
+      await this.removeFiles(record);
+    } catch (error) {
+      this.#repository.changeState(record.id, 'removing', { status: 'removing', cgroups });
+      throw error;
+    }
     this.#repository.delete(record.id);
   }
 
-  /** Removals may be several at once; a start must not be under way. */
   #claim({ id, name, state }: ContainerRecord, removing: ContainerRecord['state']): void {
     if (this.#repository.changeState(id, state.status, removing)) return;
-    const status = this.#repository.find(id)?.state.status ?? 'removing';
-    if (status !== 'removing')
-      throw new HakoError(
-        'CONTAINER_RUNNING',
-        `Container '${name}' has just been started. Stop it first, or remove it with force.`,
-      );
+    const current = this.#repository.find(id);
+    if (current === null || current.state.status === 'removing')
+      throw new HakoError('CONTAINER_NOT_FOUND', `Container '${name}' is being removed already.`);
+    throw new HakoError(
+      'CONTAINER_RUNNING',
+      `Container '${name}' has just been started. Stop it first, or remove it with force.`,
+    );
   }
 
   /** The snapshot and the directory. */
@@ -67,6 +76,22 @@ export class Remover {
       if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
     }
     // The directory holds only what hako wrote: the log, the exit record, files bound into the container.
-    await this.#native.removeTree(this.#states.directory(record.id));
+    await this.#removeDirectory(this.#states.directory(record.id));
   }
+
+  /** Two that finish what a third has begun take files from under each other. */
+  async #removeDirectory(directory: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#native.removeTree(directory);
+      } catch (error) {
+        if (attempt === mostAttempts || (error as HakoError).errno !== 'ENOENT') throw error;
+      }
+    }
+  }
+}
+
+/** Whether a removal that was begun is left to whoever comes by. */
+export function isLeftHalfRemoved({ state }: Pick<ContainerRecord, 'state'>): boolean {
+  return state.status === 'removing' && (state.by === undefined || !isAlive(state.by));
 }

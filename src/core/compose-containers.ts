@@ -90,7 +90,7 @@ export async function composeContainers(
     { mode: (reference) => plugins.instance('privilege', reference) },
     (name) => containers.resolve(name),
   );
-  const hostMounts = new HostMounts(storage, services);
+  const hostMounts = new HostMounts(storage, services, host.uid === 0);
   const remover = new Remover(repository, states, storage, hostMounts, native, (record) =>
     deliveries.finish(journaled(record)),
   );
@@ -131,6 +131,7 @@ export async function composeContainers(
     planner,
     operations,
     inspector,
+    hostMounts,
     findImage: imageFinder(injector.get(ImageService), storage, around.ownershipOf, (key) =>
       join(paths.containers, key),
     ),

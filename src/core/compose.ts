@@ -29,17 +29,19 @@ import { Worker } from '../native/worker.ts';
 import { PluginRegistry } from '../plugins/registry.ts';
 import { runtimeClosed } from './closed.ts';
 import { composeContainers } from './compose-containers.ts';
-import { builtinPlugins, defaultLog, preferredModes, preferredStorage } from './defaults.ts';
+import { builtinPlugins, defaultLog, preferredModes } from './defaults.ts';
 import { Images } from './images.ts';
 import { Injector } from './injector.ts';
 import type { ParsedRuntimeOptions } from './options.ts';
 import { defaultRoot, prepareRoot } from './root.ts';
 import type { RuntimeParts } from './runtime.ts';
 import { RuntimeEventBus } from './runtime-events.ts';
+import { settleStorage } from './settle-storage.ts';
 import { SqliteContainerRepository } from './state/container-repository.ts';
 import { Database } from './state/database.ts';
 import { SqliteImageRepository } from './state/image-repository.ts';
 import { SqliteLeaseRepository } from './state/lease-repository.ts';
+import { Properties } from './state/properties.ts';
 import { Quarantine } from './state/quarantine.ts';
 
 /** Puts a runtime together. What was opened before a failure is closed again. */
@@ -61,7 +63,8 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
 
   const paths = prepareRoot(options.root ?? defaultRoot());
   injector.value(RuntimePathsToken, paths);
-  composeState(injector, opened.use(new Database(paths.database)), warn);
+  const database = opened.use(new Database(paths.database));
+  composeState(injector, database, warn);
 
   const worker = opened.use(await Worker.open(native, files.worker));
   const services = new HostFileServices(native, worker, () => ownMappings());
@@ -76,7 +79,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   for (const plugin of [...builtinPlugins, ...options.plugins]) plugins.register(plugin);
 
   const defaults = {
-    storage: options.storage ?? { driver: plugins.firstSupported('storage', preferredStorage), options: {} },
+    storage: settleStorage(new Properties(database), plugins, options.storage, paths.root),
     mode: options.mode ?? {
       driver: host.uid === 0 && !host.inUserNamespace ? preferredModes.root : preferredModes.user,
       options: {},

@@ -2,7 +2,7 @@ import { hasHakoCode } from '../base/errors.ts';
 import { isAlive } from '../container/process-identity.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import { optionsOf } from '../container/record-options.ts';
-import type { Remover } from '../container/remover.ts';
+import { isLeftHalfRemoved, type Remover } from '../container/remover.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import type { StateReader } from '../container/state-reader.ts';
 
@@ -41,22 +41,24 @@ async function putRight(parts: RecoveryParts, claimed: ContainerRecord): Promise
   const log = parts.logStatus(record);
   // A runtime that can deliver its log is to come: what is lost here is lost for good.
   if (log === 'foreign') return;
-  if (record.state.status === 'removing' || isAbandoned(record)) {
+  if (isLeftHalfRemoved(record) || isAbandoned(record)) {
     const removal = parts.remover.remove(record);
     if (log === 'none') await removal;
     else parts.background(removal.catch((error: unknown) => tell(parts, record, error)));
-  } else if (log === 'journal' && record.state.status !== 'starting') {
+  } else if (log === 'journal' && record.state.status !== 'starting' && record.state.status !== 'removing') {
     await parts.deliverLog(record);
   }
 }
 
 /** One container that cannot be put right must not keep the others from their user. */
 function tell({ warn }: RecoveryParts, { name }: ContainerRecord, error: unknown): void {
-  if (!hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED'))
+  const done = hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND');
+  if (!done && !hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED'))
     warn(`Container '${name}' could not be put right: ${(error as Error).message}`, error);
 }
 
 function isAbandoned(record: ContainerRecord): boolean {
-  const over = record.state.status !== 'running' && record.state.status !== 'starting';
+  const { status } = record.state;
+  const over = status !== 'running' && status !== 'starting' && status !== 'removing';
   return over && optionsOf(record).ephemeral && !isAlive(record.createdBy);
 }

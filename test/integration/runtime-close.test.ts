@@ -87,6 +87,20 @@ describeWith({ root: true, tools: ['busybox'] }, 'the end of a runtime', () => {
     }
   });
 
+  it('is nothing to others who open and close on the same root without a pause', async () => {
+    await using test = await openRuntime();
+    const rounds = async () => {
+      for (let round = 0; round < 6; round++) {
+        await using runtime = await Runtime.open({ root: test.root });
+        runtime.on('warning', ({ message }) => expect.fail(message));
+        expect((await runtime.run({ image, command: ['true'] })).exitCode).toBe(0);
+      }
+    };
+    await Promise.all([rounds(), rounds(), rounds()]);
+    expect(await test.runtime.containers.list()).toEqual([]);
+    expect(readdirSync(join(test.root, 'containers'))).toEqual([]);
+  });
+
   it('gives up on a source that stalls', async () => {
     await using test = await openRuntime();
     const signal = AbortSignal.timeout(50);

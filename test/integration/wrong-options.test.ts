@@ -160,3 +160,24 @@ describeWith({ root: true, tools: ['busybox'] }, 'what makes no sense', () => {
     await refused(() => test.runtime.images.import(copied), 'INVALID_IMAGE', /skopeo copy dir:/);
   });
 });
+
+describeWith({ root: true, tools: ['busybox'] }, 'a root that is used with one storage driver', () => {
+  it('is opened with that one when none is named, and with no other', async () => {
+    await using test = await openRuntime({ storage: 'vfs' });
+    await test.runtime.containers.create({ image, name: 'kept', command: ['true'] });
+    await expect(Runtime.open({ root: test.root, storage: 'overlay2' })).rejects.toMatchObject({
+      code: 'HAKO_ERR_INVALID_OPTION',
+      message: expect.stringContaining("is used with the storage driver 'vfs', not 'overlay2'"),
+    });
+    await using other = await Runtime.open({ root: test.root });
+    expect((await other.info()).defaults.storage).toBe('vfs');
+    await (await other.containers.get('kept')).start();
+  });
+
+  it('refuses a host mount that its driver cannot make, and leaves nothing', async () => {
+    await using test = await openRuntime({ storage: 'vfs' });
+    const hostMount = { image, command: ['true'], hostMount: true };
+    await expect(test.runtime.run(hostMount)).rejects.toMatchObject({ code: 'HAKO_ERR_HOST_UNSUPPORTED' });
+    expect(await test.runtime.containers.list()).toEqual([]);
+  });
+});

@@ -49,4 +49,10 @@ export const migrations: readonly string[] = [
     found_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE properties (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
