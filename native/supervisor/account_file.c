@@ -33,11 +33,19 @@ int account_file_open(struct account_file *file, int root, const char *path, str
   file->failed = false;
   file->total = file->at = file->filled = 0;
   file->separator = '\n';
-  // A FIFO without a writer would hold a blocking open for ever.
+  file->fd = -1;
+  // Looked at before it is opened: opening a device can already do something.
+  cleanup_fd int seen = root_open(root, path, O_PATH);
+  struct stat status;
+  if (seen < 0)
+    return errno == ENOENT || errno == ENOTDIR ? 1 : fail_file(file, errno, " can't be opened");
+  if (fstat(seen, &status) < 0 || !S_ISREG(status.st_mode))
+    return fail_file(file, 0, " is not an ordinary file");
+  // There is no procfs to go from one descriptor to the other by. Who swaps a FIFO in
+  // meanwhile does not hold us.
   file->fd = root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (file->fd < 0)
-    return errno == ENOENT || errno == ENOTDIR ? 1 : fail_file(file, errno, " can't be opened");
-  struct stat status;
+    return fail_file(file, errno, " can't be opened");
   if (fstat(file->fd, &status) < 0 || !S_ISREG(status.st_mode))
     fail_file(file, 0, " is not an ordinary file");
   else if (status.st_size > ACCOUNT_FILE_MOST)

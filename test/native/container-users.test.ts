@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { describeWith } from '../support/requires.ts';
 import { capabilities, containerProcess, exec, idle, run, runShell } from './support/container.ts';
@@ -271,4 +272,19 @@ describeWith({ root: true }, '/etc/passwd and /etc/group of an image', () => {
     rootfs.write('etc/passwd', passwd);
     return await runShell(rootfs, 'env', { user: 'app' });
   }
+
+  test('an account file that is no ordinary one is not even opened', async () => {
+    using rootfs = new Rootfs();
+    const fifo = rootfs.at('etc/passwd');
+    rmSync(fifo);
+    execFileSync('mkfifo', [fifo]);
+    // It goes on once somebody opens the other end.
+    const writer = spawn('sh', ['-c', `echo opened > '${fifo}'`]);
+    await delay(200);
+    const { failed } = await run(rootfs, containerProcess(['true']));
+    expect(failed).toMatchObject({ operation: 'user', detail: 'etc/passwd is not an ordinary file' });
+    await delay(200);
+    expect(writer.exitCode).toBeNull();
+    expect(readFileSync(fifo, 'utf8'), 'the positive control').toBe('opened\n');
+  });
 });
