@@ -24,10 +24,37 @@ int setup_propagation(struct setup *setup, uint64_t bits) {
   return 0;
 }
 
+// Whether the path says that it means what is below that directory.
+static bool path_is_below(const char *path, const char *directory) {
+  path += strspn(path, "/");
+  size_t length = strlen(directory);
+  return strncmp(path, directory, length) == 0 && (!path[length] || path[length] == '/') && !strstr(path, "..");
+}
+
+// A volume at /data is not to hide the container's procfs, where masks are, because the
+// image has made /data a link to it. The filesystems are told by their devices.
+static int check_landing(struct setup *setup, int target, const char *path, const char *operation) {
+  static const char *const own[] = {"proc", "sys", "dev"};
+  struct stat root;
+  struct stat landed;
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+    if (path_is_below(path, own[i]))
+      return 0;
+  if (fstat(setup->root, &root) < 0 || fstat(target, &landed) < 0)
+    return fail(setup->failure, operation, errno, "target ", path);
+  for (size_t i = 0; i < sizeof own / sizeof own[0] && landed.st_dev != root.st_dev; i++) {
+    cleanup_fd int fd = root_open(setup->root, own[i], O_PATH | O_DIRECTORY);
+    struct stat status;
+    if (fd >= 0 && fstat(fd, &status) == 0 && status.st_dev == landed.st_dev)
+      return fail(setup->failure, operation, ELOOP, path, " is a link of the image's into /", own[i]);
+  }
+  return 0;
+}
+
 static int attach(struct setup *setup, int *mount, const struct setup_op *op, mode_t kind, const char *operation) {
   if (*op->path) {
     cleanup_fd int target = root_target(setup->root, op->path, op->flags, kind, operation, setup->failure);
-    if (target < 0)
+    if (target < 0 || check_landing(setup, target, op->path, operation) < 0)
       return -1;
     if (sys_move_mount(*mount, target) < 0)
       return fail(setup->failure, operation, errno, "cannot mount on ", op->path);

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SHARED, MS_SLAVE, type SetupOperation } from '../../src/native/protocol.ts';
 import { describeWith } from '../support/requires.ts';
 import { bind, containerProcess, idle, mount, run, runShell, setup } from './support/container.ts';
+import * as naive from './support/naive-runtime.ts';
 import { Rootfs } from './support/rootfs.ts';
 
 describeWith({ root: true }, 'mounts', () => {
@@ -142,5 +143,34 @@ describeWith({ root: true }, 'mounts', () => {
       { supervisor },
     );
     expect(failed).toMatchObject({ operation: 'propagation', errno: 22 });
+  });
+
+  test.each([
+    ['proc', '/proc'],
+    ['proc', 'proc/sys/kernel'],
+    ['sys', '../../sys'],
+    ['dev', '/dev'],
+  ])('a volume does not come to lie over /%s by a link of the image’s: %s', async (where, link) => {
+    using rootfs = new Rootfs();
+    using volume = new Rootfs();
+    symlinkSync(link, rootfs.at('data'));
+    for (const path of ['data', '/data', 'tmp/../data']) {
+      const { failed } = await runShell(rootfs, 'true', {}, {}, { before: [bind(volume.path, path)] });
+      expect(failed).toMatchObject({
+        operation: 'bind',
+        detail: `${path} is a link of the image's into /${where}`,
+      });
+    }
+  });
+
+  test('a volume lies where it was asked for: there by name, and behind any other link', async () => {
+    using rootfs = new Rootfs();
+    using volume = new Rootfs();
+    volume.write('file', 'mine\n');
+    symlinkSync('home', rootfs.at('data'));
+    expect(naive.mountPoint(rootfs, 'data'), 'what a mount by path does').toBe(rootfs.at('home'));
+    const before = [bind(volume.path, 'data'), bind(volume.path, 'dev/shm'), mount('tmpfs', 'sys/fs/cgroup', 0n)];
+    const { stdout } = await runShell(rootfs, 'cat /home/file /dev/shm/file; ls /sys/fs/cgroup', {}, {}, { before });
+    expect(stdout).toBe('mine\nmine\n');
   });
 });
