@@ -37,10 +37,15 @@ struct builder {
   const char *complaint;
 };
 
+// What is unsound is not read further.
+static bool goes_on(const struct builder *b) {
+  return !b->complaint && !b->wire.failed;
+}
+
 static bool sound(struct builder *b, bool condition, const char *complaint) {
   if (!condition && !b->complaint)
     b->complaint = complaint;
-  return !b->complaint && !b->wire.failed;
+  return goes_on(b);
 }
 
 static uint32_t read_action(struct builder *b) {
@@ -88,7 +93,7 @@ static void read_alternative(struct builder *b) {
   alternative->condition_count = wire_count(&b->wire, CONDITION_BYTES, ARGUMENTS * 2);
   alternative->conditions = b->condition;
   sound(b, alternative->condition_count > 0, "an alternative without a condition");
-  for (uint32_t i = 0; i < alternative->condition_count && !b->wire.failed; i++)
+  for (uint32_t i = 0; i < alternative->condition_count && goes_on(b); i++)
     read_condition(b);
 }
 
@@ -100,7 +105,7 @@ static void read_range(struct builder *b, const struct seccomp_range *previous) 
   range->verdict.alternative_count = wire_count(&b->wire, ALTERNATIVE_BYTES, SECCOMP_RULES_MAX);
   range->verdict.alternatives = b->alternative;
   sound(b, range->first <= range->last && (!previous || range->first > previous->last), "ranges that are not in order");
-  for (uint32_t i = 0; i < range->verdict.alternative_count && !b->wire.failed; i++)
+  for (uint32_t i = 0; i < range->verdict.alternative_count && goes_on(b); i++)
     read_alternative(b);
 }
 
@@ -109,9 +114,9 @@ static void read_architecture(struct builder *b, const struct seccomp_rules *rul
   architecture->audit = wire_u32(&b->wire);
   architecture->range_count = wire_count(&b->wire, RANGE_BYTES, SECCOMP_RULES_MAX);
   architecture->ranges = b->range;
-  for (const struct seccomp_architecture *other = rules->architectures; other < architecture; other++)
+  for (const struct seccomp_architecture *other = rules->architectures; other < architecture && goes_on(b); other++)
     sound(b, other->audit != architecture->audit, "an architecture that is listed twice");
-  for (uint32_t i = 0; i < architecture->range_count && !b->wire.failed; i++)
+  for (uint32_t i = 0; i < architecture->range_count && goes_on(b); i++)
     read_range(b, i == 0 ? NULL : b->range - 1);
 }
 
@@ -144,7 +149,7 @@ int seccomp_rules_read(const uint8_t *bytes, size_t length, struct seccomp_rules
   rules->architectures = b.architecture;
   rules->architecture_count = wire_count(&b.wire, ARCHITECTURE_BYTES, 16);
   sound(&b, rules->architecture_count > 0, "no architecture");
-  for (uint32_t i = 0; i < rules->architecture_count && !b.wire.failed; i++)
+  for (uint32_t i = 0; i < rules->architecture_count && goes_on(&b); i++)
     read_architecture(&b, rules);
   if (wire_done(&b.wire) && !b.complaint)
     return 0;

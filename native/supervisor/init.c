@@ -55,6 +55,10 @@ int init_split(struct program *program, const struct identity *identity) {
   // the supervisor's death must still be its own.
   if (credentials_apply(identity, program->process, 0, program->failure) < 0)
     _exit(1);
+  // Not the program's filter, which may forbid waiting, forwarding and exiting: this code
+  // is none of the image's, executes nothing and reads nothing but signals.
+  if ((program->process->flags & HAKO_PROCESS_NO_NEW_PRIVS) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    _exit(1);
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   // In another's pid namespace orphans would pass it by.

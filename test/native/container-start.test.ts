@@ -257,6 +257,15 @@ describeWith({ root: true }, 'a container, seen from inside', () => {
     expect(await supervisor.owner.next('exited')).toMatchObject({ exitCode: 5 });
   });
 
+  test.each([true, false])('init gives up gaining privileges as its program does: %s', async (noNewPrivileges) => {
+    using rootfs = new Rootfs();
+    const { stdout } = await runShell(rootfs, 'grep -h NoNewPrivs /proc/1/status /proc/self/status', {
+      init: true,
+      noNewPrivileges,
+    });
+    expect(stdout).toBe(`NoNewPrivs:\t${Number(noNewPrivileges)}\n`.repeat(2));
+  });
+
   test('a namespace of another container is joined', async () => {
     using rootfs = new Rootfs();
     await using first = await idle(rootfs, {}, { hostname: 'first' });
