@@ -76,7 +76,8 @@ describeWith({ root: true, tools: ['nsenter'] }, 'a container that attacks whoev
     using rootfs = new Rootfs();
     await using supervisor = await idle(rootfs);
     await inside(supervisor, 'while :; do kill -STOP -1; done');
-    const held = Array.from({ length: 4 }, async () => await exec(supervisor, ['true']));
+    await delay(100);
+    const held = Array.from({ length: 8 }, async () => await exec(supervisor, ['true']));
     await delay(300);
     const began = performance.now();
     const other = await supervisor.connect();
