@@ -55,12 +55,23 @@ const noServices = new Proxy({} as NativeServices, {
 
 let detected: Promise<HostInfo> | undefined;
 
+// vitest ends its workers with a signal, which calls no exit handler; in a qemu guest there is no vitest.
+const atEnd = await (async () => {
+  if (process.env['VITEST'] === undefined) return (release: () => void) => void process.on('exit', release);
+  const releases: (() => void)[] = [];
+  const { afterAll } = await import('vitest');
+  afterAll(() => {
+    for (const release of releases.splice(0)) release();
+  });
+  return (release: () => void) => void releases.push(release);
+})();
+
 /** A runtime in another test removes hako's parent groups when it closes and they are empty: here they are not. */
 function holdParents({ controllers, unifiedParent }: CgroupHost): void {
   const parents = [...new Set([...Object.values(controllers), ...(unifiedParent === null ? [] : [unifiedParent])])];
   for (const parent of parents) mkdirSync(`${parent}/test-${process.pid}`, { recursive: true });
-  process.on('exit', () => {
-    // A parent that another test holds stays.
+  // A parent that another test holds stays.
+  atEnd(() => {
     for (const group of parents.flatMap((parent) => [`${parent}/test-${process.pid}`, parent])) removeIfEmpty(group);
   });
 }
