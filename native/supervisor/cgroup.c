@@ -2,11 +2,9 @@
 #include "cgroup.h"
 
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "../common/fd.h"
 #include "../common/syscalls.h"
@@ -41,14 +39,6 @@ static int write_file(const char *path, struct wire_bytes value, struct failure 
   if (value.length > 0)
     memcpy(text, value.data, value.length < sizeof text ? value.length : sizeof text - 1);
   return fail(failure, "cgroup", written < 0 ? errno : EIO, "write ", text, " to ", path);
-}
-
-int cgroup_open_v2(const char *directory) {
-  cleanup_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  struct statfs status;
-  if (fd < 0 || fstatfs(fd, &status) < 0 || status.f_type != CGROUP2_SUPER_MAGIC)
-    return -1;
-  return steal_fd(&fd);
 }
 
 static bool born_inside(const struct start_request *request) {

@@ -42,9 +42,6 @@ int cgroup_join_steps(const struct start_request *request, const struct cgroup_d
 
 int cgroup_join(const char *directory, pid_t pid, struct failure *failure);
 
-// A version 2 directory, to be born into; -1 when it is of version 1 (or is not there).
-int cgroup_open_v2(const char *directory);
-
 // Kills what is in the directories that were made and removes them, the last one
 // first. One that is the parent of another that was made is only removed, and
 // only if it is empty: others may have theirs in it. False: something is left.

@@ -171,15 +171,10 @@ void child_start(const struct start_request *request, const struct handshake *ha
   _exit(1);
 }
 
-static int prepare_exec(const struct container *container, const struct host *host, bool joined,
-                        bool takes_profile, struct program *program) {
+static int prepare_exec(const struct container *container, const struct host *host, bool takes_profile,
+                        struct program *program) {
   stage("hako:exec");
-  bool released = true;
-  if (takes_profile)
-    released = handshake_take(program->handshake, &program->profile);
-  else if (!joined)
-    released = handshake_wait(program->handshake);
-  if (!released)
+  if (takes_profile ? !handshake_take(program->handshake, &program->profile) : !handshake_wait(program->handshake))
     _exit(1);
   if (cgroup_enter(&host->doors, program->failure) < 0)
     return -1;
@@ -198,7 +193,7 @@ static int prepare_exec(const struct container *container, const struct host *ho
 }
 
 void child_exec(const struct container *container, const struct exec_request *request,
-                const struct handshake *handshake, const struct host *host, bool joined) {
+                const struct handshake *handshake, const struct host *host) {
   struct program program = {.process = &request->process,
                             .handshake = handshake,
                             .failure = &handshake->report->failure,
@@ -208,7 +203,7 @@ void child_exec(const struct container *container, const struct exec_request *re
                             .null = container->null,
                             .pty = {.master = -1, .slave = -1},
                             .with_stdin = request->flags & HAKO_EXEC_STDIN};
-  if (prepare_exec(container, host, joined, child_takes_profile(container, request), &program) == 0)
+  if (prepare_exec(container, host, child_takes_profile(container, request), &program) == 0)
     program_run(&program);
   _exit(1);
 }

@@ -30,6 +30,6 @@ _Noreturn void child_start(const struct start_request *request, const struct han
                            const struct host *host, const struct spawn *how);
 
 _Noreturn void child_exec(const struct container *container, const struct exec_request *request,
-                          const struct handshake *handshake, const struct host *host, bool joined);
+                          const struct handshake *handshake, const struct host *host);
 
 #endif

@@ -145,10 +145,10 @@ static int release_exec(const struct container *container, const struct exec_req
   return handshake_release(handshake, profile, failure);
 }
 
-static int see_off_exec(const struct container *container, const struct exec_request *request, uint32_t born_in, struct process *out,
+static int see_off_exec(const struct container *container, const struct exec_request *request, struct process *out,
                         struct handshake *handshake, const struct host *host, struct failure *failure) {
   for (uint32_t i = 0; i < request->cgroups.count; i++)
-    if (i != born_in && !cgroup_has_door(&host->doors, request->cgroups.items[i]) &&
+    if (!cgroup_has_door(&host->doors, request->cgroups.items[i]) &&
         cgroup_join(request->cgroups.items[i], out->pid, failure) < 0)
       return -1;
   if (read_start_ticks(host->proc, out, failure) < 0 ||
@@ -162,25 +162,19 @@ static int see_off_exec(const struct container *container, const struct exec_req
 
 static int launch_exec(const struct container *container, const struct exec_request *request, struct process *out,
                        struct handshake *handshake, struct host *host, struct failure *failure) {
-  // Of several directories one at most is of version 2: the unified hierarchy is one.
-  cleanup_fd int into = -1;
-  uint32_t born_in = 0;
-  for (; into < 0 && born_in < request->cgroups.count; born_in++)
-    into = cgroup_open_v2(request->cgroups.items[born_in]);
-  born_in = into >= 0 ? born_in - 1 : UINT32_MAX;
-  bool joined = into >= 0 && request->cgroups.count == 1;
+  // Not by CLONE_INTO_CGROUP: the process would be born with the group's directory open, and from
+  // there a container that may trace it would get anywhere on the host.
   for (uint32_t i = 0; i < request->cgroups.count; i++)
-    if (i != born_in)
-      cgroup_open_door(&host->doors, request->cgroups.items[i]);
-  struct spawn how = {.cgroup = into,
+    cgroup_open_door(&host->doors, request->cgroups.items[i]);
+  struct spawn how = {.cgroup = -1,
                       .pidfd = container_entry(container),
                       .enter = container->namespaces & ~(uint32_t)(CLONE_NEWCGROUP | CLONE_NEWTIME),
                       .oom_score_adj = request->process.oom_score_adj};
   child_keep_exec(&how, container, request, handshake, host);
   out->pid = spawn(&how, &out->pidfd, failure);
   if (out->pid == 0)
-    child_exec(container, request, handshake, host, joined);
-  if (out->pid > 0 && see_off_exec(container, request, born_in, out, handshake, host, failure) == 0)
+    child_exec(container, request, handshake, host);
+  if (out->pid > 0 && see_off_exec(container, request, out, handshake, host, failure) == 0)
     return 0;
   // The loop reaps it: one that is frozen dies only when it is thawed.
   end_process(out, false);
