@@ -114,8 +114,13 @@ const queueOwner = '/dev/mqueue: ["directory","1777",65534,65534] / ["directory"
 
 /** An empty directory over a masked one: hako's is hardened, runc's only read-only. */
 const emptyDirectory = /^\/(proc|sys)\/\S+: tmpfs nodev,noexec,nosuid,ro \/ tmpfs ro$/;
-/** The null device over a masked file: hako's is the host's own, runc's the one of the container's /dev. */
-const nullFile = /^\/proc\/\S+: devtmpfs rw \/ tmpfs nosuid,rw$/;
+/**
+ * The null device over a masked file: hako's is the host's, with a mount that keeps its owner and mode from being
+ * changed; runc's is the one of the container's /dev, which in a user namespace is the host's, and can be.
+ */
+const nullFile = /^\/proc\/\S+: devtmpfs noexec,nosuid,ro \/ (tmpfs nosuid,rw|devtmpfs rw)$/;
+/** A device of the host's that is bound: the same. */
+const boundDevice = /^\/dev\/(null|zero|full|random|urandom|tty): devtmpfs noexec,nosuid,ro \/ devtmpfs rw$/;
 /** The directory of the v1 hierarchies: runc leaves it writable inside. */
 const legacyRoot = /^\/sys\/fs\/cgroup: tmpfs nodev,noexec,nosuid,ro \/ tmpfs nodev,noexec,nosuid,rw$/;
 /** hako shows the hierarchies that the container is in, runc all there are. */
@@ -133,7 +138,7 @@ describeWith({ root: true, tools: ['runc', 'cc'] }, 'isolation, as a program see
   test.each<[Mode, Expected]>([
     ['normal', { devices: [core], mounts: [emptyDirectory, nullFile, legacyRoot] }],
     ['privileged', { devices: [core], mounts: [] }],
-    ['rootless', { devices: [core, queueOwner], mounts: [emptyDirectory, nullFile, legacyRoot] }],
+    ['rootless', { devices: [core, queueOwner], mounts: [emptyDirectory, nullFile, boundDevice, legacyRoot] }],
   ])('%s', async (mode, expected) => {
     const { hako, runc } = await probeBoth(probe, mode);
     expect(own(hako)).toEqual(own(runc));
