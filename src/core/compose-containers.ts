@@ -150,6 +150,7 @@ export async function composeContainers(
     repository,
     states,
     remover,
+    hasJournal: (id) => deliveries.has({ directory: states.directory(id) }),
     logStatus: (record) => {
       if (!deliveries.has(journaled(record))) return 'none';
       return plugins.has('log', record.log.driver) ? 'journal' : 'foreign';

@@ -1,4 +1,5 @@
 import { hasHakoCode } from '../base/errors.ts';
+import type { ContainerId } from '../base/ids.ts';
 import { isAlive } from '../container/process-identity.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import { optionsOf } from '../container/record-options.ts';
@@ -10,6 +11,8 @@ export interface RecoveryParts {
   readonly repository: ContainerRepository;
   readonly states: StateReader;
   readonly remover: Remover;
+  /** Whether a container's log may have to be delivered. */
+  hasJournal(id: ContainerId): boolean;
   /** What a container's log needs of whoever opens the root. */
   logStatus(record: ContainerRecord): LogStatus;
   /** Takes a journal up again, of a container that runs or does not. */
@@ -27,7 +30,11 @@ export type LogStatus = 'none' | 'journal' | 'foreign';
  * containers whose maker is no more, brings records in line with what runs, and delivers logs that nobody does.
  */
 export async function recover(parts: RecoveryParts): Promise<void> {
-  for (const claimed of parts.repository.list()) {
+  for (const { id, status, ephemeral } of parts.repository.outline()) {
+    const isAtRest = (status === 'created' || status === 'exited' || status === 'lost') && !ephemeral;
+    if (isAtRest && !parts.hasJournal(id)) continue;
+    const claimed = parts.repository.find(id);
+    if (claimed === null) continue;
     try {
       await putRight(parts, claimed);
     } catch (error) {

@@ -1,18 +1,25 @@
 import { HakoError } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import { type ContainerRecord, type SettledRecord, settledSchema, stateSchema } from '../../container/record.ts';
-import type { ContainerRepository } from '../../container/repository.ts';
+import type { ContainerOutline, ContainerRepository } from '../../container/repository.ts';
 import type { Database } from './database.ts';
 import type { Quarantine } from './quarantine.ts';
 
-/** Records kept parsed; far more than run at once on one machine. */
-const parsedLimit = 10_000;
+/** Records kept parsed; more than one machine has. What is over that is parsed each time. */
+const parsedLimit = 20_000;
+
+interface Parsed {
+  readonly text: string;
+  readonly settled: SettledRecord;
+  readonly stateText: string;
+  readonly record: ContainerRecord;
+}
 
 /** Containers' records in the state store. One that does not read is put into `quarantine` and passed over. */
 export class SqliteContainerRepository implements ContainerRepository {
   readonly #db: Database;
   readonly #quarantine: Quarantine;
-  readonly #parsed = new Map<string, { readonly text: string; readonly record: SettledRecord }>();
+  readonly #parsed = new Map<string, Parsed>();
 
   constructor(db: Database, quarantine: Quarantine) {
     this.#db = db;
@@ -76,10 +83,25 @@ export class SqliteContainerRepository implements ContainerRepository {
   }
 
   list(): readonly ContainerRecord[] {
+    const rows = this.#db.all('SELECT id, record, state FROM containers ORDER BY created_at DESC, id');
+    // Those that other processes have removed.
+    if (this.#parsed.size > rows.length) {
+      const there = new Set(rows.map((row) => row['id']));
+      for (const id of this.#parsed.keys()) if (!there.has(id)) this.#parsed.delete(id);
+    }
+    return rows.map((row) => this.#read(row)).filter((record) => record !== null);
+  }
+
+  outline(): readonly ContainerOutline[] {
     return this.#db
-      .all('SELECT id, record, state FROM containers ORDER BY created_at DESC, id')
-      .map((row) => this.#read(row))
-      .filter((record) => record !== null);
+      .all(
+        "SELECT id, state ->> '$.status' AS status, record ->> '$.options.ephemeral' AS ephemeral FROM containers ORDER BY created_at DESC, id",
+      )
+      .map(({ id, status, ephemeral }) => ({
+        id: id as ContainerId,
+        status: status as ContainerOutline['status'],
+        ephemeral: ephemeral === 1,
+      }));
   }
 
   usesImage(imageId: string): boolean {
@@ -94,23 +116,21 @@ export class SqliteContainerRepository implements ContainerRepository {
   #read(row: Record<string, unknown> | undefined): ContainerRecord | null {
     if (row === undefined) return null;
     try {
-      return {
-        ...this.#settled(String(row['id']), String(row['record'])),
-        state: stateSchema.parse(JSON.parse(String(row['state']))),
-      };
+      return this.#parse(String(row['id']), String(row['record']), String(row['state']));
     } catch (error) {
       this.#quarantine.take('containers', row, error);
       return null;
     }
   }
 
-  /** What never changes of a container is parsed once: a start reads its record half a dozen times. */
-  #settled(id: string, text: string): SettledRecord {
+  /** What has not changed is not parsed again: a start reads its record half a dozen times, a list all there are. */
+  #parse(id: string, text: string, stateText: string): ContainerRecord {
     const known = this.#parsed.get(id);
-    if (known?.text === text) return known.record;
-    const record = settledSchema.parse(JSON.parse(text));
-    if (this.#parsed.size >= parsedLimit) this.#parsed.clear();
-    this.#parsed.set(id, { text, record });
+    if (known?.text === text && known.stateText === stateText) return known.record;
+    const settled = known?.text === text ? known.settled : settledSchema.parse(JSON.parse(text));
+    const record = { ...settled, state: stateSchema.parse(JSON.parse(stateText)) };
+    if (known !== undefined || this.#parsed.size < parsedLimit)
+      this.#parsed.set(id, { text, settled, stateText, record });
     return record;
   }
 }
