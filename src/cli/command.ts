@@ -43,8 +43,33 @@ export function parseStrictly<T extends ParseArgsOptionsConfig>(args: readonly s
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (cause) {
-    throw new HakoError('INVALID_OPTION', (cause as Error).message, { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const unknown = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? /'(-[^']*)'/.exec(message)?.[1] : undefined;
+    throw new HakoError(
+      'INVALID_OPTION',
+      unknown === undefined
+        ? `${message.replace(/\.$/, '')}.`
+        : `There is no option '${unknown}' (there are: ${Object.entries(options).map(spelling).join(', ')}).`,
+      { cause },
+    );
   }
+}
+
+function spelling([name, { short }]: [string, ParseArgsOptionsConfig[string]]): string {
+  return short === undefined ? `--${name}` : `-${short}/--${name}`;
+}
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` for what is no number */
+export function parseNumber(text: string, option: string): number {
+  const number = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isNaN(number)) throw new HakoError('INVALID_OPTION', `${option} takes a number; '${text}' is none.`);
+  return number;
+}
+
+/** Whether JSON is asked for. @throws HakoError `HAKO_ERR_INVALID_OPTION` for a form that there is not */
+export function wantsJson(format: string | undefined): boolean {
+  if (format === undefined || format === 'json') return format === 'json';
+  throw new HakoError('INVALID_OPTION', `--format can only be json; '${format}' is not known.`);
 }
 
 /** `NAME=value` words to a record; a bare name takes its value from this process, as Docker's `-e NAME` does. */

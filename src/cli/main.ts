@@ -31,6 +31,8 @@ const exitCodes: Readonly<Partial<Record<HakoError['code'], number>>> = {
   HAKO_ERR_COMMAND_NOT_EXECUTABLE: 126,
 };
 const failureCode = 125;
+/** As a shell tells of a program that SIGPIPE has ended: whoever read the output has gone. */
+const brokenPipeCode = 141;
 
 function help(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`);
@@ -40,9 +42,10 @@ function help(): string {
 async function main(words: readonly string[]): Promise<number> {
   const { values, rest } = parseLeading(words, { root: { type: 'string' }, help: { type: 'boolean', short: 'h' } });
   const [name, ...args] = rest;
-  if (name === undefined || values.help === true) {
-    (values.help === true ? process.stdout : process.stderr).write(help());
-    return values.help === true ? 0 : failureCode;
+  const asked = values.help === true || name === 'help';
+  if (name === undefined || asked) {
+    (asked ? process.stdout : process.stderr).write(help());
+    return asked ? 0 : failureCode;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined)
@@ -68,11 +71,26 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
+}
+
+// Also what no stream's own handler sees: commands write, and end.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error) => {
+    if (!isBrokenPipe(error)) throw error;
+    process.exitCode = brokenPipeCode;
+  });
+
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
   },
   (error: unknown) => {
+    if (isBrokenPipe(error)) {
+      process.exitCode = brokenPipeCode;
+      return;
+    }
     process.stderr.write(`hako: ${error instanceof HakoError ? error.message : String((error as Error).stack)}\n`);
     process.exitCode = error instanceof HakoError ? (exitCodes[error.code] ?? failureCode) : failureCode;
   },

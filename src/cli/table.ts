@@ -44,3 +44,8 @@ export function formatAge(since: Date, now = new Date()): string {
   const count = Math.floor(seconds / size);
   return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
+
+/** The twelve digits of an id that people are shown; a name as it is. */
+export function shortId(idOrName: string): string {
+  return /^(sha256:)?[0-9a-f]{64}$/.test(idOrName) ? idOrName.replace('sha256:', '').slice(0, 12) : idOrName;
+}

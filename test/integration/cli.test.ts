@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -94,5 +95,70 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
     expect((await hako(['--help'])).stdout).toContain('Usage: hako');
     expect((await hako(['run', '--help'])).stdout).toContain('--memory');
     expect((await hako(['frobnicate'])).code).toBe(125);
+  });
+  it('refuses in one sentence what it does not know', async () => {
+    for (const [args, message] of [
+      [['run', '--rm', '--cpus', 'x', 'bb:1', 'true'], /^hako: --cpus takes a number; 'x' is none\.\n$/],
+      [['logs', '-n', 'x', 'any'], /^hako: --tail takes a number/],
+      [['stop', '-t', '', 'any'], /^hako: --time takes a number/],
+      [['ps', '--format', 'yaml'], /^hako: --format can only be json/],
+      [['ps', '--frob'], /^hako: There is no option '--frob' \(there are: -a\/--all, .*\)\.\n$/],
+      [['run', '-p', '80:80', 'bb:1'], /^hako: There is no option '-p' \(there are: --name, -d\/--detach/],
+    ] as const) {
+      const { code, stderr } = await hako(args);
+      expect(stderr).toMatch(message);
+      expect(code).toBe(125);
+    }
+    expect((await hako(['help'])).stdout).toContain('Usage: hako');
+  });
+
+  it('takes a tar of a root filesystem when told that it is one', async () => {
+    const archive = join(scratch, 'rootfs.tar');
+    execFileSync('tar', ['-C', join(scratch, 'rootfs'), '-cf', archive, '.']);
+    const { code, stderr } = await hako(['import', archive]);
+    expect(code).toBe(125);
+    expect(stderr).toContain('root filesystem');
+    expect((await hako(['import', '--rootfs', '-t', 'tarred', archive])).code).toBe(0);
+    expect((await hako(['run', '--rm', 'tarred', 'echo', 'hi'])).stdout).toBe('hi\n');
+  });
+
+  it('passes signals on, and removes what is to be removed', async () => {
+    const child = spawn(process.execPath, [
+      built.cli,
+      '--root',
+      join(scratch, 'root'),
+      ...['run', '--rm', 'bb:1', 'sh', '-c', 'trap "echo caught; exit 7" INT; echo up; while :; do sleep 0.05; done'],
+    ]);
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+      if (output === 'up\n') child.kill('SIGINT');
+    });
+    const [code] = await once(child, 'close');
+    expect(output).toBe('up\ncaught\n');
+    expect(code).toBe(7);
+    expect((await hako(['run', '-d', '--rm', '--name', 'gone', 'bb:1', 'true'])).code).toBe(0);
+    await expect.poll(async () => (await hako(['ps', '-a', '-q'])).stdout).toBe('');
+  });
+
+  it('ends quietly when nobody reads', async () => {
+    const command = (words: string) =>
+      execFileSync(
+        'sh',
+        [
+          '-c',
+          `{ "$0" "$1" --root "$2" ${words}; echo "$?" >&3; } 3>"$2.code" | head -c 1`,
+          process.execPath,
+          built.cli,
+          join(scratch, 'root'),
+        ],
+        { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 },
+      );
+    const exitCode = () => readFileSync(`${join(scratch, 'root')}.code`, 'utf8');
+    expect(command("run --name loud bb:1 sh -c 'yes | head -c 3000000'")).toBe('y');
+    expect(exitCode()).toBe('141\n');
+    expect(command('logs loud')).toBe('y');
+    expect(exitCode()).toBe('141\n');
+    await hako(['rm', '-f', 'loud']);
   });
 });

@@ -1,5 +1,6 @@
 import { HakoError } from '../../base/errors.ts';
 import { type Command, parseLeading, parsePairs } from '../command.ts';
+import { forwardSignals } from '../signals.ts';
 import { connectTerminal } from '../terminal.ts';
 
 export const execCommand: Command = {
@@ -28,6 +29,7 @@ export const execCommand: Command = {
       ...(values.user === undefined ? {} : { user: values.user }),
       ...(values.workdir === undefined ? {} : { workingDirectory: values.workdir }),
     });
-    return connectTerminal(process_, { interactive, tty }, io);
+    using _ = forwardSignals((signal) => process_.kill(signal));
+    return await connectTerminal(process_, { interactive, tty }, io);
   },
 };

@@ -1,5 +1,5 @@
-import { type Command, parseStrictly } from '../command.ts';
-import { formatAge, formatBytes, formatTable } from '../table.ts';
+import { type Command, parseStrictly, wantsJson } from '../command.ts';
+import { formatAge, formatBytes, formatTable, shortId } from '../table.ts';
 
 export const imagesCommand: Command = {
   summary: 'List images',
@@ -7,10 +7,11 @@ export const imagesCommand: Command = {
 
   async run({ args, io, openRuntime }) {
     const { values } = parseStrictly(args, { quiet: { type: 'boolean', short: 'q' }, format: { type: 'string' } });
+    const json = wantsJson(values.format);
     const runtime = await openRuntime();
     const images = await runtime.images.list();
     if (values.quiet === true) io.stdout.write(images.map(({ id }) => `${shortId(id)}\n`).join(''));
-    else if (values.format === 'json') io.stdout.write(images.map((each) => `${JSON.stringify(each)}\n`).join(''));
+    else if (json) io.stdout.write(images.map((each) => `${JSON.stringify(each)}\n`).join(''));
     else {
       const rows = images.flatMap((image) =>
         (image.references.length > 0 ? image.references : ['<none>']).map((reference) => [
@@ -25,7 +26,3 @@ export const imagesCommand: Command = {
     return 0;
   },
 };
-
-function shortId(id: string): string {
-  return id.replace('sha256:', '').slice(0, 12);
-}

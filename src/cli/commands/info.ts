@@ -1,5 +1,5 @@
 import type { Support } from '../../index.ts';
-import { type Command, parseStrictly } from '../command.ts';
+import { type Command, parseStrictly, wantsJson } from '../command.ts';
 
 export const infoCommand: Command = {
   summary: 'Tell what this host can do for containers, and why not',
@@ -7,9 +7,10 @@ export const infoCommand: Command = {
 
   async run({ args, io, openRuntime }) {
     const { values } = parseStrictly(args, { format: { type: 'string' } });
+    const json = wantsJson(values.format);
     const runtime = await openRuntime();
     const info = await runtime.info();
-    if (values.format === 'json') {
+    if (json) {
       io.stdout.write(`${JSON.stringify(info, null, 2)}\n`);
       return 0;
     }

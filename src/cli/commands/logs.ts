@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { entryPrinter, parseLogTime } from '../../index.ts';
-import { type Command, onlyOne, parseStrictly } from '../command.ts';
+import { type Command, onlyOne, parseNumber, parseStrictly } from '../command.ts';
 
 export const logsCommand: Command = {
   summary: "Print a container's output",
@@ -14,18 +15,20 @@ export const logsCommand: Command = {
       until: { type: 'string' },
     });
     const name = onlyOne(positionals, 'container');
-    const runtime = await openRuntime();
-    const container = await runtime.containers.get(name);
     const query = {
       follow: values.follow === true,
-      ...(values.tail === undefined || values.tail === 'all' ? {} : { tail: Number(values.tail) }),
+      ...(values.tail === undefined || values.tail === 'all' ? {} : { tail: parseNumber(values.tail, '--tail') }),
       ...(values.since === undefined ? {} : { since: parseLogTime(values.since) }),
       ...(values.until === undefined ? {} : { until: parseLogTime(values.until) }),
     };
+    const runtime = await openRuntime();
+    const container = await runtime.containers.get(name);
     const print = entryPrinter({ timestamps: values.timestamps === true });
     for await (const entry of container.logs(query)) {
       const stream = entry.stream === 'stderr' ? io.stderr : io.stdout;
-      if (!stream.write(print(entry))) await new Promise((resolve) => stream.once('drain', resolve));
+      // Rejects when nobody reads any more.
+      if (!stream.write(print(entry))) await once(stream, 'drain');
+      if (stream.errored !== null) throw stream.errored;
     }
     return 0;
   },

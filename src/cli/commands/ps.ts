@@ -1,6 +1,6 @@
 import type { ContainerState } from '../../index.ts';
-import { type Command, parseStrictly } from '../command.ts';
-import { formatAge, formatTable } from '../table.ts';
+import { type Command, parseStrictly, wantsJson } from '../command.ts';
+import { formatAge, formatTable, shortId } from '../table.ts';
 
 function describe(state: ContainerState): string {
   switch (state.status) {
@@ -29,16 +29,17 @@ export const psCommand: Command = {
       quiet: { type: 'boolean', short: 'q' },
       format: { type: 'string' },
     });
+    const json = wantsJson(values.format);
     const runtime = await openRuntime();
     const containers = (await runtime.containers.list()).filter(
       ({ state }) => values.all === true || state.status === 'running',
     );
-    if (values.quiet === true) io.stdout.write(containers.map(({ id }) => `${id.slice(0, 12)}\n`).join(''));
-    else if (values.format === 'json') io.stdout.write(containers.map((each) => `${JSON.stringify(each)}\n`).join(''));
+    if (values.quiet === true) io.stdout.write(containers.map(({ id }) => `${shortId(id)}\n`).join(''));
+    else if (json) io.stdout.write(containers.map((each) => `${JSON.stringify(each)}\n`).join(''));
     else {
       const rows = containers.map((each) => [
-        each.id.slice(0, 12),
-        each.image.name,
+        shortId(each.id),
+        shortId(each.image.name),
         JSON.stringify(each.command.join(' ').slice(0, 30)),
         `${formatAge(each.createdAt)} ago`,
         describe(each.state),

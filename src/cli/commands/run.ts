@@ -1,6 +1,7 @@
 import { HakoError } from '../../base/errors.ts';
 import { type Container, type CreateOptions, Image, type ImageChoice } from '../../index.ts';
-import { type Command, type CommandContext, parseLeading, parsePairs } from '../command.ts';
+import { type Command, type CommandContext, parseLeading, parseNumber, parsePairs } from '../command.ts';
+import { forwardSignals } from '../signals.ts';
 import { connectTerminal } from '../terminal.ts';
 
 const options = {
@@ -54,15 +55,15 @@ export const runCommand: Command = {
       throw new HakoError('INVALID_OPTION', 'Name an image: hako run [OPTIONS] IMAGE [COMMAND [ARG…]].');
     const runtime = await openRuntime();
     const container = await runtime.containers.create(containerOptions(values, image, command));
+    if (values.detach === true) {
+      await container.start();
+      io.stdout.write(`${container.id}\n`);
+      return 0;
+    }
     try {
-      if (values.detach === true) {
-        await container.start();
-        io.stdout.write(`${container.id}\n`);
-        return 0;
-      }
       return await runAttached(container, values, io);
     } finally {
-      if (values.rm === true && values.detach !== true) await container.remove({ force: true });
+      await container.close();
     }
   },
 };
@@ -71,12 +72,13 @@ async function runAttached(container: Container, values: Values, io: CommandCont
   const attachment = await container.start({
     attach: { stdin: values.interactive === true, stdout: true, stderr: true },
   });
-  return connectTerminal(attachment, { interactive: values.interactive === true, tty: values.tty === true }, io);
+  using _ = forwardSignals((signal) => container.kill(signal));
+  return await connectTerminal(attachment, { interactive: values.interactive === true, tty: values.tty === true }, io);
 }
 
 function containerOptions(values: Values, image: string, command: readonly string[]): CreateOptions<ImageChoice> {
   const number = (name: 'cpus' | 'cpu-shares' | 'pids-limit') =>
-    values[name] === undefined ? undefined : Number(values[name]);
+    values[name] === undefined ? undefined : parseNumber(values[name], `--${name}`);
   const resources = {
     memory: values.memory,
     memorySwap: values['memory-swap'],
@@ -91,7 +93,8 @@ function containerOptions(values: Values, image: string, command: readonly strin
     command: command.length > 0 ? [...command] : undefined,
     entrypoint: values.entrypoint === undefined ? undefined : [values.entrypoint],
     detached: values.detach === true,
-    ephemeral: false,
+    // A detached one is removed by whatever opens the root after its end.
+    ephemeral: values.rm === true,
     stdin: values.interactive === true,
     tty: values.tty === true,
     env: parsePairs(values.env, (name) => process.env[name]),

@@ -1,5 +1,5 @@
 import { HakoError } from '../../base/errors.ts';
-import { type Command, parseStrictly } from '../command.ts';
+import { type Command, parseNumber, parseStrictly } from '../command.ts';
 
 export const stopCommand: Command = {
   summary: 'Stop running containers',
@@ -11,13 +11,14 @@ export const stopCommand: Command = {
       time: { type: 'string', short: 't' },
     });
     if (positionals.length === 0) throw new HakoError('INVALID_OPTION', 'Name at least one container.');
+    const options = {
+      ...(values.signal === undefined ? {} : { stopSignal: values.signal as NodeJS.Signals }),
+      ...(values.time === undefined ? {} : { timeout: parseNumber(values.time, '--time') }),
+    };
     const runtime = await openRuntime();
     for (const name of positionals) {
       const container = await runtime.containers.get(name);
-      await container.stop({
-        ...(values.signal === undefined ? {} : { stopSignal: values.signal as NodeJS.Signals }),
-        ...(values.time === undefined ? {} : { timeout: Number(values.time) }),
-      });
+      await container.stop(options);
       io.stdout.write(`${name}\n`);
     }
     return 0;
