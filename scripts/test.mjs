@@ -69,7 +69,8 @@ function vitest() {
 
 /**
  * Left out under sanitizers: tests that make the supervisor's own system calls fail, which a sanitizer makes as well,
- * those that look at what a program was linked with, and those whose native code is none of the three parts'.
+ * those that look at what a program was linked with or give it too little room for a shadow memory, and those whose
+ * native code is none of the three parts'.
  */
 const notSanitized = [
   '**/worker-sandbox*',
@@ -77,6 +78,7 @@ const notSanitized = [
   '**/kernel-v2*',
   '**/json-line*',
   '**/readme*',
+  '**/image-users*',
   '**/isolation-peers*',
 ];
 
