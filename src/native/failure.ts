@@ -18,6 +18,7 @@ interface Meaning {
 
 const noUserNamespace = { code: 'HOST_UNSUPPORTED', remedy: userNamespaceRemedy } as const;
 const needsPrivilege = { remedy: () => "Run hako as root, or use the mode 'rootless'." };
+const refusedLimit = { remedy: () => 'The kernel does not accept that value for the limit; choose another.' };
 const noRoom = { remedy: () => 'Free some space on the disk.' };
 
 /** By the stable names that native/common/failure.h lists. */
@@ -43,7 +44,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
         remedy: () =>
           'Have a control group delegated to this user (systemd: Delegate=yes), or leave out the resource limits.',
       },
-      EINVAL: { remedy: () => 'The kernel does not accept that value for the limit; choose another.' },
+      EINVAL: refusedLimit,
+      ERANGE: { code: 'INVALID_OPTION', ...refusedLimit },
       EBUSY: {
         remedy: () =>
           'A control group with processes of its own cannot hold further groups (cgroups(7), "no internal processes").',
@@ -129,6 +131,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
   user: {
     words: 'The user is not known',
     code: 'INVALID_USER',
+    errors: {
+      EINVAL: {
+        remedy: () =>
+          "The container has only the ids that its privilege mode may map: run it as user '0', or have more granted (runtime.info() says how, at host.idRanges).",
+      },
+    },
     remedy: () => "Use a name of the image's /etc/passwd, or a number.",
   },
   groups: {

@@ -28,6 +28,8 @@ describe("a failure of the supervisor's", () => {
     ['exec', constants.errno.ENOEXEC, 'HAKO_ERR_COMMAND_NOT_EXECUTABLE'],
     ['exec', constants.errno.ENOMEM, 'HAKO_ERR_CONTAINER_START_FAILED'],
     ['user', 0, 'HAKO_ERR_INVALID_USER'],
+    ['user', constants.errno.EINVAL, 'HAKO_ERR_INVALID_USER'],
+    ['cgroup', constants.errno.ERANGE, 'HAKO_ERR_INVALID_OPTION'],
     ['groups', 0, 'HAKO_ERR_INVALID_USER'],
     ['clone', constants.errno.EPERM, 'HAKO_ERR_HOST_UNSUPPORTED'],
     ['clone', constants.errno.ENOSPC, 'HAKO_ERR_HOST_UNSUPPORTED'],
