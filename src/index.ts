@@ -14,17 +14,24 @@ export {
   type StartOptions,
   type StopOptions,
 } from './container/container.ts';
+export type { ContainerState, RunningState } from './container/container-state.ts';
 export { Containers, type CreateOptions } from './container/containers.ts';
 export type { ContainerEvents } from './container/event-hub.ts';
 export type { ContainerInspection, ContainerSummary } from './container/inspection.ts';
 export type { ContainerSettings, ExecOptions, ExecSettings } from './container/options.ts';
-export type { ContainerState } from './container/record.ts';
 export type * from './contracts/events.ts';
 export type * from './contracts/host-info.ts';
 export type * from './contracts/isolation.ts';
 export type { LogEntry, LogQuery } from './contracts/log-driver.ts';
 export type { OperationOptions } from './contracts/operation.ts';
-export type { Plugin, PluginKind, PluginReference } from './contracts/plugin-definition.ts';
+export type {
+  JsonValue,
+  Plugin,
+  PluginKind,
+  PluginReference,
+  ProbeResult,
+} from './contracts/plugin-definition.ts';
+export type { IsolationPlan, RequestedDevice, SeccompProfileText } from './contracts/privilege-mode.ts';
 export { Images } from './core/images.ts';
 export type { RuntimeInfo } from './core/info.ts';
 export type { RuntimeOptions } from './core/options.ts';
@@ -32,7 +39,18 @@ export { type ImageChoice, type RunOptions, Runtime } from './core/runtime.ts';
 export { defaultHidden, type HostImageOptions } from './image/host/host-image.ts';
 export { Image, type ImageLayer } from './image/image.ts';
 export type { ImportOptions } from './image/image-importer.ts';
+export type { ImportProgress } from './image/image-ingest.ts';
 export type { ByteSource, ImageSource } from './image/import-source.ts';
+export type { LayerLimits } from './image/unpack-service.ts';
 export { parseLogTime } from './log/log-time.ts';
 export { entryPrinter } from './log/print-entries.ts';
 export { reassembleLines } from './log/reassemble.ts';
+export type {
+  ContainerDefaults,
+  Healthcheck,
+  HistoryEntry,
+  IgnoredField,
+  ImageConfig,
+} from './oci/image-config.ts';
+export type { Platform } from './oci/platform.ts';
+export type { PluginInfo } from './plugins/registry.ts';

@@ -19,7 +19,7 @@ import type { LaunchedSupervisor, SupervisorLauncher } from './launcher.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ParsedContainerOptions } from './options.ts';
 import { identify, isAlive, ownIdentity } from './process-identity.ts';
-import type { ContainerRecord, ContainerState } from './record.ts';
+import type { ContainerRecord, RecordedState } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import { sessionAttachment } from './session-attachment.ts';
@@ -69,7 +69,7 @@ export class ContainerLauncher {
       // What the last run left would be taken for this one's end.
       rmSync(join(states.directory(record.id), EXIT_RECORD), { force: true });
       supervisor = await this.#launchInGroups(record, settings, isolation, options);
-      const state: ContainerState = {
+      const state: RecordedState = {
         status: 'running',
         startedAt: new Date(Number(supervisor.started.startedAt / 1_000_000n)).toISOString(),
         pid: supervisor.started.pid,

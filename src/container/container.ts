@@ -55,11 +55,12 @@ export interface LogCounts {
  * @public
  */
 export class Container implements AsyncDisposable {
+  /** 64 hex digits. */
   readonly id: ContainerId;
   readonly name: string;
   readonly #operations: ContainerOperations;
   readonly #ephemeral: boolean;
-  readonly #unsubscribe: (() => void)[] = [];
+  readonly #subscriptions: { readonly event: string; readonly listener: unknown; readonly end: () => void }[] = [];
 
   /** @internal */
   constructor(
@@ -143,6 +144,7 @@ export class Container implements AsyncDisposable {
     return this.#operations.logCounts(this.id);
   }
 
+  /** Everything that is known of the container, as it is now. */
   inspect(): Promise<ContainerInspection> {
     return this.#operations.inspect(this.id);
   }
@@ -157,15 +159,24 @@ export class Container implements AsyncDisposable {
     return this.#operations.remove(this.id, options);
   }
 
-  /** Calls the listener for every such event until the handle is closed, also when another process started the container. */
+  /**
+   * Calls the listener for every such event until the handle is closed: of what this runtime starts, and of a container
+   * that another process has started by now. To hear of one that another process will start, `wait()` when it has.
+   */
   on<Event extends keyof ContainerEvents>(event: Event, listener: (...values: ContainerEvents[Event]) => void): this {
-    this.#unsubscribe.push(this.#operations.subscribe(this.id, event, listener));
+    this.#subscriptions.push({ event, listener, end: this.#operations.subscribe(this.id, event, listener) });
+    return this;
+  }
+
+  off<Event extends keyof ContainerEvents>(event: Event, listener: (...values: ContainerEvents[Event]) => void): this {
+    const at = this.#subscriptions.findIndex((each) => each.event === event && each.listener === listener);
+    if (at >= 0) for (const { end } of this.#subscriptions.splice(at, 1)) end();
     return this;
   }
 
   /** Closes the handle; an ephemeral container is killed and removed. */
   async close(): Promise<void> {
-    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    for (const { end } of this.#subscriptions.splice(0)) end();
     if (this.#ephemeral) await this.#operations.discard(this.id);
   }
 

@@ -4,10 +4,11 @@ import type { PluginReference } from '../contracts/plugin-definition.ts';
 import type { IsolationPlan } from '../contracts/privilege-mode.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import type { LogService } from '../log/log-service.ts';
+import { type ContainerState, containerState } from './container-state.ts';
 import type { IsolationPlanner } from './isolation.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ContainerSettings } from './options.ts';
-import type { ContainerRecord, ContainerState } from './record.ts';
+import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import { commandOf } from './spec/index.ts';
 import type { StateReader } from './state-reader.ts';
@@ -67,7 +68,7 @@ export class Inspector {
       command: commandOf(options, record.imageDefaults),
       createdAt: new Date(createdAt),
       labels: { ...record.imageDefaults.labels, ...options.labels },
-      state,
+      state: containerState(state),
     };
   }
 

@@ -14,6 +14,7 @@ import { type GivenExec, given } from './call-options.ts';
 import { collect } from './collect.ts';
 import type { AttachOptions, LogCounts, RemoveOptions, StartOptions, StopOptions } from './container.ts';
 import type { ContainerLauncher } from './container-launcher.ts';
+import { exitOf } from './container-state.ts';
 import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
@@ -238,14 +239,7 @@ export class ContainerOperations {
 
   #lastExit(record: ContainerRecord): ExitResult {
     const { state } = this.#states.refresh(record);
-    if (state.status === 'exited') {
-      return {
-        exitCode: state.exitCode,
-        signal: state.signal === 0 ? null : state.signal,
-        oomKilled: state.oomKilled,
-        finishedAt: new Date(state.finishedAt),
-      };
-    }
+    if (state.status === 'exited') return exitOf(state);
     if (state.status === 'lost')
       throw new HakoError('SUPERVISOR_LOST', `How container '${record.name}' ended is not known. ${state.reason}`);
     throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' has not run yet. Start it first.`);

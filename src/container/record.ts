@@ -51,8 +51,7 @@ export const stateSchema = z.discriminatedUnion('status', [
   z.object({ status: z.literal('removing'), by: processSchema.exactOptional(), cgroups: z.array(groupSchema) }),
 ]);
 
-/** @public */
-export type ContainerState = z.infer<typeof stateSchema>;
+export type RecordedState = z.infer<typeof stateSchema>;
 
 /** What an image's config says of its containers, less what is of no use after `create`. */
 const imageDefaultsSchema: z.ZodType<ContainerDefaults> = z.object({
@@ -87,4 +86,4 @@ export const settledSchema = z.object({
 
 export type SettledRecord = z.infer<typeof settledSchema>;
 
-export type ContainerRecord = SettledRecord & { readonly state: ContainerState };
+export type ContainerRecord = SettledRecord & { readonly state: RecordedState };

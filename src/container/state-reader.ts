@@ -3,7 +3,7 @@ import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import { readExitRecord } from './exit-record.ts';
 import { isAlive } from './process-identity.ts';
-import type { ContainerRecord, ContainerState } from './record.ts';
+import type { ContainerRecord, RecordedState } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 
 /**
@@ -33,7 +33,7 @@ export class StateReader {
     return { ...record, state };
   }
 
-  #trueState({ id, state }: ContainerRecord): ContainerState {
+  #trueState({ id, state }: ContainerRecord): RecordedState {
     switch (state.status) {
       case 'running':
         return this.#stateOf(id, state, isAlive(state.supervisor));
@@ -48,9 +48,9 @@ export class StateReader {
   /** The record is read after the process was looked at: a supervisor that has gone wrote it before it went. */
   #stateOf(
     id: ContainerId,
-    claim: Extract<ContainerState, { status: 'running' | 'starting' }>,
+    claim: Extract<RecordedState, { status: 'running' | 'starting' }>,
     alive: boolean,
-  ): ContainerState {
+  ): RecordedState {
     const startedAt = claim.status === 'running' ? claim.startedAt : null;
     const exit = readExitRecord(this.directory(id));
     if (exit !== null) return exitedState(startedAt, exit);
@@ -63,7 +63,7 @@ export class StateReader {
   }
 }
 
-export function exitedState(startedAt: string | null, exit: ExitResult): ContainerState {
+export function exitedState(startedAt: string | null, exit: ExitResult): RecordedState {
   return {
     status: 'exited',
     startedAt,

@@ -13,6 +13,7 @@ const bytes = z.custom<ByteSource>(
   'give a path, or a stream of bytes',
 );
 const words = z.array(z.string()).optional();
+const nanoseconds = z.int().min(0).optional();
 
 const source = z.strictObject({
   source: z.union([
@@ -36,6 +37,16 @@ const source = z.strictObject({
             stopSignal: z.string().optional(),
             shell: words,
             onBuild: words,
+            healthcheck: z
+              .strictObject({
+                test: z.array(z.string()),
+                interval: nanoseconds,
+                timeout: nanoseconds,
+                startPeriod: nanoseconds,
+                startInterval: nanoseconds,
+                retries: nanoseconds,
+              })
+              .optional(),
           })
           .optional(),
       }),

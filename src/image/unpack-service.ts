@@ -3,7 +3,7 @@ import { inject, injectable } from 'tsyringe';
 import type { Digest } from '../base/digest.ts';
 import { HakoError, hasHakoCode } from '../base/errors.ts';
 import { ContentStore } from '../content/content-store.ts';
-import { type DecompressionLimits, decompress, defaultDecompressionLimits } from '../content/decompress.ts';
+import { decompress, defaultDecompressionLimits } from '../content/decompress.ts';
 import type { Lease } from '../content/lease.ts';
 import { snapshotResource } from '../content/lease-repository.ts';
 import { verified } from '../content/verified.ts';
@@ -17,10 +17,21 @@ import type { LayerRecord } from './image-repository.ts';
 import { initMountPoints } from './init-layer.ts';
 import { giveSnapshot, mappedRootOf } from './mapped-root.ts';
 import { initSnapshot, layerSnapshot } from './snapshot-names.ts';
-import type { TreeWorker, UnpackLimits } from './tree-worker.ts';
+import type { TreeWorker } from './tree-worker.ts';
 
-/** What one layer may take before it is called a bomb. */
-export type LayerLimits = UnpackLimits & Pick<DecompressionLimits, 'ratio' | 'ratioFrom'>;
+/** What one layer may take before it is called a bomb. @public */
+export interface LayerLimits {
+  /** Bytes of the uncompressed archive. Default 64 GiB. */
+  readonly archiveBytes: number;
+  /** Bytes out for each byte in, once `ratioFrom` bytes have come out. Default 200. */
+  readonly ratio: number;
+  /** Bytes. Default 256 MiB. */
+  readonly ratioFrom: number;
+  /** Files, directories and links. Default 5,000,000. */
+  readonly entries: number;
+  /** Apparent bytes of one file, holes included. Default 1 TiB. */
+  readonly fileBytes: number;
+}
 
 export const defaultLayerLimits: LayerLimits = {
   archiveBytes: defaultDecompressionLimits.bytes,

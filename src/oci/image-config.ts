@@ -7,6 +7,8 @@ import { digest, listOf, mapOf, maxLayers, nullAsAbsent, text, textWithoutNul } 
 /**
  * An image's configuration (config.md), read as the hostile input that it is: nothing here can choose anything
  * about the host or about how the container is isolated. Labels are for people; hako gives them no meaning.
+ *
+ * @public
  */
 export interface ImageConfig {
   readonly platform: Platform;
@@ -20,7 +22,7 @@ export interface ImageConfig {
   readonly ignored: readonly IgnoredField[];
 }
 
-/** What a container of the image starts with unless its creator says otherwise. */
+/** What a container of the image starts with unless its creator says otherwise. @public */
 export interface ContainerDefaults {
   /** `NAME=value`, each well formed. */
   readonly env: readonly string[];
@@ -39,7 +41,7 @@ export interface ContainerDefaults {
   readonly healthcheck?: Healthcheck;
 }
 
-/** Docker's HEALTHCHECK. Times are nanoseconds; 0 or absent is the default. */
+/** Docker's HEALTHCHECK, which hako keeps and does not run. Times are nanoseconds; 0 or absent is the default. @public */
 export interface Healthcheck {
   readonly test: readonly string[];
   readonly interval?: number;
@@ -49,6 +51,7 @@ export interface Healthcheck {
   readonly retries?: number;
 }
 
+/** A step of the image's build. @public */
 export interface HistoryEntry {
   readonly created?: string;
   readonly createdBy?: string;
@@ -56,6 +59,7 @@ export interface HistoryEntry {
   readonly emptyLayer: boolean;
 }
 
+/** A field of an image's config that was left out. @public */
 export interface IgnoredField {
   readonly field: string;
   readonly value: string;

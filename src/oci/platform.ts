@@ -7,7 +7,7 @@ export const platformSchema = z
   .object({ os: name, architecture: name, variant: nullAsAbsent(name) })
   .transform(({ os, architecture, variant }): Platform => ({ os, architecture, ...(variant ? { variant } : {}) }));
 
-/** What an image was built for, in Go's words (`linux`, `amd64`, `v8`): image-index.md, "platform". */
+/** What an image was built for, in Go's words (`linux`, `amd64`, `v8`): image-index.md, "platform". @public */
 export interface Platform {
   readonly os: string;
   readonly architecture: string;

@@ -104,13 +104,13 @@ describeWith({ root: true, tools: ['busybox'] }, 'kill -9 of the supervisor', ()
     await container.start();
     const { state } = await container.inspect();
     if (state.status !== 'running') throw new Error(state.status);
-    process.kill(state.supervisor.pid, 'SIGKILL');
+    process.kill(state.supervisorPid, 'SIGKILL');
     await expect(container.wait()).rejects.toMatchObject({ code: 'HAKO_ERR_SUPERVISOR_LOST' });
     await expect.poll(() => isDead(state.pid)).toBe(true);
     expect((await container.inspect()).state.status).toBe('lost');
     await container.start();
     expect((await container.inspect()).state.status).toBe('running');
     await container.remove({ force: true });
-    for (const { directory } of state.cgroups) expect(existsSync(directory), directory).toBe(false);
+    for (const directory of state.cgroups) expect(existsSync(directory), directory).toBe(false);
   });
 });

@@ -5,9 +5,9 @@ import { formatAge, formatTable, shortId } from '../table.ts';
 function describe(state: ContainerState): string {
   switch (state.status) {
     case 'running':
-      return `Up ${formatAge(new Date(state.startedAt))}`;
+      return `Up ${formatAge(state.startedAt)}`;
     case 'exited':
-      return `Exited (${state.exitCode}) ${formatAge(new Date(state.finishedAt))} ago`;
+      return `Exited (${state.exitCode}) ${formatAge(state.finishedAt)} ago`;
     case 'created':
       return 'Created';
     case 'starting':

@@ -1,0 +1,57 @@
+import type { ExitResult } from '../contracts/events.ts';
+import type { RecordedState } from './record.ts';
+
+/**
+ * Where a container is in its life. `starting` and `removing` pass; `lost`: it ended, and how is not known, because the
+ * machine was restarted or its supervisor killed.
+ *
+ * @public
+ */
+export type ContainerState =
+  | { readonly status: 'created' | 'starting' | 'removing' }
+  | RunningState
+  | ({ readonly status: 'exited'; readonly startedAt: Date | null } & ExitResult)
+  | { readonly status: 'lost'; readonly startedAt: Date | null; readonly reason: string };
+
+/** A container that runs. @public */
+export interface RunningState {
+  readonly status: 'running';
+  readonly startedAt: Date;
+  /** Of the container's first process, on the host. */
+  readonly pid: number;
+  /** Of hako's own process that watches over it: when that is killed, so is the container. */
+  readonly supervisorPid: number;
+  /** The directories of its control groups. */
+  readonly cgroups: readonly string[];
+}
+
+/** A state as it was recorded, for those who ask. */
+export function containerState(state: RecordedState): ContainerState {
+  switch (state.status) {
+    case 'created':
+    case 'starting':
+    case 'removing':
+      return { status: state.status };
+    case 'running':
+      return {
+        status: 'running',
+        startedAt: new Date(state.startedAt),
+        pid: state.pid,
+        supervisorPid: state.supervisor.pid,
+        cgroups: state.cgroups.map(({ directory }) => directory),
+      };
+    case 'exited':
+      return { status: 'exited', startedAt: dateOrNull(state.startedAt), ...exitOf(state) };
+    case 'lost':
+      return { status: 'lost', startedAt: dateOrNull(state.startedAt), reason: state.reason };
+  }
+}
+
+export function exitOf(state: Extract<RecordedState, { status: 'exited' }>): ExitResult {
+  const { exitCode, signal, oomKilled, finishedAt } = state;
+  return { exitCode, signal: signal === 0 ? null : signal, oomKilled, finishedAt: new Date(finishedAt) };
+}
+
+function dateOrNull(time: string | null): Date | null {
+  return time === null ? null : new Date(time);
+}
