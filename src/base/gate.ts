@@ -6,10 +6,15 @@ export class Gate {
   readonly #inside = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #refusal: () => Error;
+  readonly #translate: (error: unknown) => unknown;
 
-  /** @param refusal - what those get who come too late, and those inside who can give up */
-  constructor(refusal: () => Error) {
+  /**
+   * @param refusal - what those get who come too late, and those inside who can give up
+   * @param translate - makes of a failure what is to be seen of it outside
+   */
+  constructor(refusal: () => Error, translate: (error: unknown) => unknown = (error) => error) {
     this.#refusal = refusal;
+    this.#translate = translate;
   }
 
   /** Aborted when the gate begins to close. */
@@ -24,6 +29,8 @@ export class Gate {
     this.#inside.add(inside);
     try {
       return await inside;
+    } catch (error) {
+      throw this.#translate(error);
     } finally {
       this.#inside.delete(inside);
     }

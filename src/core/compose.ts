@@ -33,6 +33,7 @@ import { builtinPlugins, defaultLog, preferredModes } from './defaults.ts';
 import { Images } from './images.ts';
 import { Injector } from './injector.ts';
 import type { ParsedRuntimeOptions } from './options.ts';
+import { publicError } from './public-error.ts';
 import { defaultRoot, prepareRoot } from './root.ts';
 import type { RuntimeParts } from './runtime.ts';
 import { RuntimeEventBus } from './runtime-events.ts';
@@ -99,7 +100,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     const ownership = await ownershipOf(defaults.mode);
     return host.uid !== 0 && ownership.kind !== 'same' ? ownership.idMappings : null;
   };
-  const gate = new Gate(runtimeClosed);
+  const gate = new Gate(runtimeClosed, publicError);
   const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode), gate);
   const { containers, close } = await composeContainers({
     injector,

@@ -10,6 +10,7 @@ import { compose } from './compose.ts';
 import type { Images } from './images.ts';
 import type { RuntimeInfo } from './info.ts';
 import { parsePlugin, parseRunOptions, parseRuntimeOptions, type RuntimeOptions } from './options.ts';
+import { publicError } from './public-error.ts';
 import type { RuntimeEventBus } from './runtime-events.ts';
 
 /** What a container can be made of: a reference, an id or a prefix of one, or an {@link Image}. @public */
@@ -62,7 +63,11 @@ export class Runtime implements AsyncDisposable {
   static async open(options: RuntimeOptions = {}): Promise<Runtime> {
     const parsed = parseRuntimeOptions(options);
     parsed.signal?.throwIfAborted();
-    return new Runtime(await compose(parsed));
+    try {
+      return new Runtime(await compose(parsed));
+    } catch (error) {
+      throw publicError(error);
+    }
   }
 
   get images(): Images {

@@ -1,9 +1,9 @@
 import { HakoError } from '../base/errors.ts';
 import { describeErrno, errnoName } from './errno.ts';
 
-/** What the addon throws: an Error with these properties. */
+/** What the addon throws, and Node itself: an Error with these properties. */
 export interface AddonFailure extends Error {
-  /** Positive, as the kernel has it. */
+  /** Positive, as the kernel has it, or negative, as libuv has it. */
   readonly errno: number;
   readonly syscall: string;
   readonly path?: string;
@@ -47,6 +47,10 @@ const operations: Readonly<Record<string, string>> = {
   open: 'open',
   openat2: 'open',
   read: 'read',
+  write: 'write',
+  mkdir: 'make',
+  rename: 'rename',
+  scandir: 'read',
   fstat: 'look at',
   execveat: 'run',
   memfd_create: 'make a sealed copy of',
@@ -72,12 +76,12 @@ const operations: Readonly<Record<string, string>> = {
 };
 
 /**
- * The `HakoError` for a failure of the addon's: `PERMISSION_DENIED` or `SYSCALL_FAILED`, or
+ * The `HakoError` for a failure of the addon's or of `node:fs`: `PERMISSION_DENIED` or `SYSCALL_FAILED`, or
  * `INVALID_SECCOMP_PROFILE` when the rules were at fault. What the addon did not make is given back as it is.
  */
 export function toHakoError(error: unknown): unknown {
   if (!isAddonFailure(error)) return error;
-  const errno = errnoName(error.errno);
+  const errno = errnoName(Math.abs(error.errno));
   if (error.syscall === 'seccomp') {
     return new HakoError(
       'INVALID_SECCOMP_PROFILE',

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { HakoError } from '../../base/errors.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
 import { PayloadReader, protocolError } from '../protocol/wire.ts';
@@ -37,7 +36,7 @@ async function converse({ socket }: LaunchedWorker, request: Buffer): Promise<Bu
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   // A reset says no more than an early end does.
   socket.on('error', () => {});
-  const closed = once(socket, 'close');
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   socket.write(request);
   await closed;
   return Buffer.concat(chunks);
