@@ -112,6 +112,9 @@ void child_keep_start(struct spawn *how, const struct start_request *request, co
   keep(how, host->proc);
   for (uint32_t i = 0; i < request->join_count; i++)
     keep(how, request->joins[i].fd);
+  // To be born in. It is closed first of all: with CAP_SYS_PTRACE, a container that is joined could take it (docs/isolation.md).
+  if (how->cgroup >= 0)
+    keep(how, how->cgroup);
   keep_doors(how, host);
 }
 
@@ -142,6 +145,8 @@ void child_start(const struct start_request *request, const struct handshake *ha
   struct failure *failure = &handshake->report->failure;
   if (!how->pruned && spawn_prune(how, failure) < 0)
     _exit(1);
+  if (how->cgroup >= 0)
+    close(how->cgroup);
   struct setup setup = {.request = request,
                         .handshake = handshake,
                         .failure = failure,
