@@ -104,7 +104,7 @@ export class ContainerLauncher {
     ) {
       throw new HakoError(
         'CONTAINER_ALREADY_STARTED',
-        `Container '${record.name}' is running already, or just being started or removed.`,
+        `Container '${record.name}' is running already, or just being made, started or removed.`,
       );
     }
   }

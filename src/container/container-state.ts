@@ -2,13 +2,13 @@ import type { ExitResult } from '../contracts/events.ts';
 import type { RecordedState } from './record.ts';
 
 /**
- * Where a container is in its life. `starting` and `removing` pass; `lost`: it ended, and how is not known, because the
+ * Where a container is in its life. `creating`, `starting` and `removing` pass; `lost`: it ended, and how is not known, because the
  * machine was restarted or its supervisor killed.
  *
  * @public
  */
 export type ContainerState =
-  | { readonly status: 'created' | 'starting' | 'removing' }
+  | { readonly status: 'creating' | 'created' | 'starting' | 'removing' }
   | RunningState
   | ({ readonly status: 'exited'; readonly startedAt: Date | null } & ExitResult)
   | { readonly status: 'lost'; readonly startedAt: Date | null; readonly reason: string };
@@ -28,6 +28,7 @@ export interface RunningState {
 /** A state as it was recorded, for those who ask. */
 export function containerState(state: RecordedState): ContainerState {
   switch (state.status) {
+    case 'creating':
     case 'created':
     case 'starting':
     case 'removing':

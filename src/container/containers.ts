@@ -89,7 +89,8 @@ export class Containers<Choice> {
       log: options.log ?? defaults.log,
       options: settings as ContainerRecord['options'],
       imageDefaults: image.defaults,
-      state: { status: 'created' },
+      // One that is ephemeral goes with its maker in any case, half made or whole.
+      state: { status: options.ephemeral ? 'created' : 'creating' },
     };
     // What could not be started is refused now, where the mistake was made.
     commandOf(options, image.defaults);
@@ -107,6 +108,8 @@ export class Containers<Choice> {
     await image.prepare(key, record.mode, waiting);
     if (options.hostMount) await this.#parts.hostMounts.check(key);
     signal?.throwIfAborted();
+    if (record.state.status === 'creating' && !repository.changeState(record.id, 'creating', { status: 'created' }))
+      throw new HakoError('CONTAINER_NOT_FOUND', `Container '${record.name}' was removed while it was being made.`);
     undo.release();
     this.#parts.created(record);
     return this.#handle(record, options.ephemeral);

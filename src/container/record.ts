@@ -29,6 +29,8 @@ const groupSchema = z.object({
 
 /** `starting` and `running` are claims of whoever wrote them, to be checked against the process they name. */
 export const stateSchema = z.discriminatedUnion('status', [
+  // Until its files are there. Whoever opens the root when its maker is gone removes it.
+  z.object({ status: z.literal('creating') }),
   z.object({ status: z.literal('created') }),
   z.object({ status: z.literal('starting'), by: processSchema, cgroups: z.array(groupSchema) }),
   z.object({

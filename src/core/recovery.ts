@@ -26,8 +26,8 @@ export interface RecoveryParts {
 export type LogStatus = 'none' | 'journal' | 'foreign';
 
 /**
- * Puts right what processes that are gone have left on a root: finishes removals that were begun, removes ephemeral
- * containers whose maker is no more, brings records in line with what runs, and delivers logs that nobody does.
+ * Puts right what processes that are gone have left on a root: finishes removals that were begun, removes containers
+ * that were not made to their end and ephemeral ones whose maker is no more, brings records in line with what runs, and delivers logs that nobody does.
  */
 export async function recover(parts: RecoveryParts): Promise<void> {
   for (const { id, status, ephemeral } of parts.repository.outline()) {
@@ -48,7 +48,7 @@ async function putRight(parts: RecoveryParts, claimed: ContainerRecord): Promise
   const log = parts.logStatus(record);
   // A runtime that can deliver its log is to come: what is lost here is lost for good.
   if (log === 'foreign') return;
-  if (isLeftHalfRemoved(record) || isAbandoned(record)) {
+  if (isLeftHalfRemoved(record) || isLeftHalfMade(record) || isAbandoned(record)) {
     const removal = parts.remover.remove(record);
     if (log === 'none') await removal;
     else parts.background(removal.catch((error: unknown) => tell(parts, record, error)));
@@ -62,6 +62,10 @@ function tell({ warn }: RecoveryParts, { name }: ContainerRecord, error: unknown
   const done = hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND');
   if (!done && !hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED'))
     warn(`Container '${name}' could not be put right: ${(error as Error).message}`, error);
+}
+
+function isLeftHalfMade(record: ContainerRecord): boolean {
+  return record.state.status === 'creating' && !isAlive(record.createdBy);
 }
 
 function isAbandoned(record: ContainerRecord): boolean {

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Runtime } from 'libhako';
 import { expect, it } from 'vitest';
 import { built } from '../support/built.ts';
@@ -94,6 +96,28 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'kill -9 
         return (await next.containers.list()).length;
       })
       .toBe(0);
+  });
+
+  it('has a container removed that was not made to its end', async () => {
+    await using test = await openRuntime();
+    await killNode(await startElsewhere(test.root, { name: 'half', command: ['true'] }));
+    const claim = () => {
+      const database = new DatabaseSync(join(test.root, 'hako.db'));
+      database.prepare('UPDATE containers SET state = ?').run('{"status":"creating"}');
+      database.close();
+    };
+    claim();
+    await using next = await Runtime.open({ root: test.root });
+    expect(await next.containers.list()).toEqual([]);
+    // One that is being made by somebody who lives is let alone.
+    await next.containers.create({ image, name: 'whole', command: ['true'] });
+    claim();
+    await using third = await Runtime.open({ root: test.root });
+    const [container] = await third.containers.list();
+    expect(container).toMatchObject({ name: 'whole', state: { status: 'creating' } });
+    const handle = await third.containers.get('whole');
+    await expect(handle.start()).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_ALREADY_STARTED' });
+    await handle.remove({ force: true });
   });
 });
 
