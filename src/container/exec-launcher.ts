@@ -81,7 +81,25 @@ export class ExecLauncher {
     options.signal?.throwIfAborted();
     const session = await this.#connect(supervised);
     session.attach({ stdin: options.stdin ?? false, stdout: options.stdout ?? true, stderr: options.stderr ?? true });
+    await this.#joined(session);
     return sessionAttachment(session, session.exited, () => session.close());
+  }
+
+  /** What the program does from here on is seen: the supervisor has answered, or its output is coming already. */
+  async #joined(session: SupervisorSession): Promise<void> {
+    const isComing = new Promise<void>((resolve) => {
+      session.onHeldUp = resolve;
+    });
+    const answered = session.state();
+    try {
+      await Promise.race([answered, session.exited, isComing]);
+    } catch (error) {
+      await session.close();
+      throw error;
+    } finally {
+      answered.catch(() => {});
+      session.onHeldUp = undefined;
+    }
   }
 
   async #connect({ record }: Supervised): Promise<SupervisorSession> {

@@ -32,6 +32,30 @@ describeWith({ root: true, tools: ['busybox'] }, 'a container whose output nobod
     expect(ends).toEqual([137]);
   });
 
+  it('can be joined at any time, and what it does from then on is seen', async () => {
+    await using flooding = await test.runtime.containers.create({ image, command: ['yes'], ephemeral: true });
+    await flooding.start();
+    const joined = await flooding.attach();
+    await delay(50);
+    await joined.close();
+    await using asking = await test.runtime.containers.create({
+      image,
+      command: ['sh', '-c', 'while read line; do echo "$line"; done'],
+      stdin: true,
+      ephemeral: true,
+    });
+    const { stdin, stdout } = await asking.start({ attach: { stdin: true } });
+    stdout.resume();
+    for (let round = 0; round < 20; round++) {
+      await using late = await asking.attach();
+      stdin.write(`${round}\n`);
+      for await (const chunk of late.stdout) {
+        expect(String(chunk)).toBe(`${round}\n`);
+        break;
+      }
+    }
+  });
+
   it('stops', async () => {
     const container = await test.runtime.containers.create({ image, command: flood });
     await container.start({ attach: {} });
