@@ -63,7 +63,8 @@ export class ContainerLauncher {
     if (record.state.status === 'lost') await removeGroups(record.state.cgroups);
     const settings = optionsOf(record);
     const isolation = await planner.plan(record.id, record.mode, settings);
-    this.#claim(record, isolation);
+    const cgroups = isolation.cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }));
+    this.#claim(record, cgroups);
     let supervisor: LaunchedSupervisor | undefined;
     try {
       // What the last run left would be taken for this one's end.
@@ -74,7 +75,7 @@ export class ContainerLauncher {
         startedAt: new Date(Number(supervisor.started.startedAt / 1_000_000n)).toISOString(),
         pid: supervisor.started.pid,
         supervisor: identify(supervisor.pid),
-        cgroups: [...isolation.cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }))],
+        cgroups,
       };
       if (!repository.changeState(record.id, 'starting', state)) throw notFound(record);
       const { session } = supervisor;
@@ -94,10 +95,9 @@ export class ContainerLauncher {
   }
 
   /** Of several that would start the same container, one gets to. */
-  #claim(record: ContainerRecord, { cgroup }: Isolation): void {
+  #claim(record: ContainerRecord, cgroups: Extract<RecordedState, { status: 'starting' }>['cgroups']): void {
     const { status } = record.state;
     const startable = status === 'created' || status === 'exited' || status === 'lost';
-    const cgroups = cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }));
     if (
       !startable ||
       !this.#parts.repository.changeState(record.id, status, { status: 'starting', by: ownIdentity(), cgroups })

@@ -10,7 +10,6 @@ import {
   CLONE_NEWTIME,
   CLONE_NEWUSER,
   CLONE_NEWUTS,
-  type IdMapRequest,
   type NamespaceJoin,
 } from '../../native/protocol.ts';
 
@@ -58,17 +57,4 @@ function joins(plan: IsolationPlan): readonly { kind: NamespaceKind; container: 
     const choice = plan.namespaces[kind];
     return typeof choice === 'object' ? [{ kind, container: choice.container }] : [];
   });
-}
-
-/** The id maps as lines of user_namespaces(7). */
-export function idMapRequest(plan: IsolationPlan): IdMapRequest {
-  const { idMappings } = plan;
-  if (idMappings === null) return { method: 'none' };
-  const lines = (mappings: typeof idMappings.uid): string =>
-    mappings.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}\n`).join('');
-  const maps = { uidMap: lines(idMappings.uid), gidMap: lines(idMappings.gid) };
-  const { method } = idMappings;
-  return method.kind === 'direct'
-    ? { method: 'direct', ...maps, denySetgroups: method.denySetgroups }
-    : { method: 'helpers', ...maps, denySetgroups: false, newuidmap: method.newuidmap, newgidmap: method.newgidmap };
 }

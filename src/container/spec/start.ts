@@ -4,13 +4,14 @@ import type { ContainerId } from '../../base/ids.ts';
 import type { CgroupPlan } from '../../cgroup/index.ts';
 import type { LogSink } from '../../contracts/log-driver.ts';
 import type { Mount } from '../../contracts/mount.ts';
+import { idMapRequest } from '../../native/id-map.ts';
 import type { AttachStreams, SetupOperation, StartRequest } from '../../native/protocol.ts';
 import type { ParsedContainerOptions } from '../options.ts';
 import { deviceOperations, ipcOperations } from './devices.ts';
 import { etcOperations } from './etc-files.ts';
 import { cgroupOperations, procOperations, sysOperations } from './kernel-filesystems.ts';
 import { propagationOf, RDONLY } from './mount-options.ts';
-import { idMapRequest, joinRequests, unshareFlags } from './namespaces.ts';
+import { joinRequests, unshareFlags } from './namespaces.ts';
 import { type ProcessContext, startProcess } from './process.ts';
 import { rootOperations } from './root.ts';
 import { sinkRequest } from './sink.ts';
@@ -57,7 +58,7 @@ export function compileStart(context: StartContext): StartRequest {
     title: `${context.name} (${context.id.slice(0, 12)})`,
     unshare: unshareFlags(plan),
     join: joinRequests(plan),
-    idMap: idMapRequest(plan),
+    idMap: idMapRequest(plan.idMappings),
     cgroup: cgroup.steps,
     oom: cgroup.oom,
     hostname: ownUts ? context.hostname : '',
