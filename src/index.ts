@@ -19,7 +19,13 @@ export { Containers, type CreateOptions } from './container/containers.ts';
 export type { ContainerEvents } from './container/event-hub.ts';
 export type { ContainerInspection, ContainerSummary } from './container/inspection.ts';
 export type { ContainerSettings, ExecOptions, ExecSettings } from './container/options.ts';
-export type * from './contracts/events.ts';
+export type {
+  ContainerEvent,
+  EventAction,
+  ExitResult,
+  HistoryEvent,
+  RuntimeEvents,
+} from './contracts/events.ts';
 export type * from './contracts/host-info.ts';
 export type * from './contracts/isolation.ts';
 export type { LogEntry, LogQuery } from './contracts/log-driver.ts';
@@ -32,6 +38,7 @@ export type {
   ProbeResult,
 } from './contracts/plugin-definition.ts';
 export type { IsolationPlan, RequestedDevice, SeccompProfileText } from './contracts/privilege-mode.ts';
+export type { EventFilters, EventsOptions } from './core/events/event-query.ts';
 export { Images } from './core/images.ts';
 export type { RuntimeInfo } from './core/info.ts';
 export type { RuntimeOptions } from './core/options.ts';

@@ -30,3 +30,69 @@ export interface RuntimeEvents {
   /** Something went wrong in the background that no promise could tell of. */
   warning: [{ readonly message: string; readonly cause?: unknown }];
 }
+
+/** What can happen to a container or an image, in Docker's words; a newer hako on the same root may know more. @public */
+export type EventAction =
+  | 'attach'
+  | 'commit'
+  | 'copy'
+  | 'create'
+  | 'delete'
+  | 'destroy'
+  | 'detach'
+  | 'die'
+  | 'exec_create'
+  | 'exec_detach'
+  | 'exec_die'
+  | 'exec_start'
+  | 'export'
+  | 'health_status'
+  | 'import'
+  | 'kill'
+  | 'oom'
+  | 'pause'
+  | 'prune'
+  | 'rename'
+  | 'resize'
+  | 'restart'
+  | 'start'
+  | 'stop'
+  | 'top'
+  | 'unpause'
+  | 'update';
+
+/** An event of a root's history, whichever process brought it about. @public */
+export interface HistoryEvent {
+  /** Grows with every event of the root; what is read later has a higher one. */
+  readonly sequence: number;
+  readonly time: Date;
+  readonly type: 'container' | 'image';
+  readonly action: EventAction;
+  readonly id: string;
+  /** A container's name, an image's reference. */
+  readonly name: string;
+  /** By what name a container's image was asked for. */
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** What the action has to tell: `exitCode`, `signal`, `oldName`, `execId` … */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** An event that is about to be recorded. */
+export interface NewEvent {
+  readonly type: HistoryEvent['type'];
+  readonly action: EventAction;
+  readonly id: string;
+  readonly name: string;
+  readonly image?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Takes events into a root's history. Those that go with a change of a container's record (`create`, `start`, `die`,
+ * `oom`, `destroy`, `rename`) write themselves, in the transaction that changes it.
+ */
+export interface EventRecorder {
+  record(event: NewEvent): void;
+}

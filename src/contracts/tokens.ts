@@ -11,6 +11,7 @@ export const LogDriversToken = Symbol('LogDrivers');
 export const RuntimePathsToken = Symbol('RuntimePaths');
 export const RuntimeDefaultsToken = Symbol('RuntimeDefaults');
 export const EventBusToken = Symbol('EventBus');
+export const EventRecorderToken = Symbol('EventRecorder');
 export const ContainerRepositoryToken = Symbol('ContainerRepository');
 export const ImageRepositoryToken = Symbol('ImageRepository');
 export const LeaseRepositoryToken = Symbol('LeaseRepository');

@@ -3,9 +3,11 @@ import { Disposer } from '../base/dispose.ts';
 import { Gate } from '../base/gate.ts';
 import { closeCgroups, openCgroups } from '../cgroup/index.ts';
 import { ContentStore } from '../content/content-store.ts';
+import type { EventRecorder } from '../contracts/events.ts';
 import {
   ContainerRepositoryToken,
   EventBusToken,
+  EventRecorderToken,
   HostInfoToken,
   ImageRepositoryToken,
   LeaseRepositoryToken,
@@ -30,6 +32,7 @@ import { PluginRegistry } from '../plugins/registry.ts';
 import { runtimeClosed } from './closed.ts';
 import { composeContainers } from './compose-containers.ts';
 import { builtinPlugins, defaultLog, preferredModes } from './defaults.ts';
+import { EventStream } from './events/event-stream.ts';
 import { Images } from './images.ts';
 import { Injector } from './injector.ts';
 import type { ParsedRuntimeOptions } from './options.ts';
@@ -40,6 +43,7 @@ import { RuntimeEventBus } from './runtime-events.ts';
 import { settleStorage } from './settle-storage.ts';
 import { SqliteContainerRepository } from './state/container-repository.ts';
 import { Database } from './state/database.ts';
+import { EventLog } from './state/event-log.ts';
 import { SqliteImageRepository } from './state/image-repository.ts';
 import { SqliteLeaseRepository } from './state/lease-repository.ts';
 import { Properties } from './state/properties.ts';
@@ -65,7 +69,9 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   const paths = prepareRoot(options.root ?? defaultRoot());
   injector.value(RuntimePathsToken, paths);
   const database = opened.use(new Database(paths.database));
-  composeState(injector, database, warn);
+  const history = opened.use(new EventLog(database, warn));
+  composeState(injector, database, history, warn);
+  recordImages(events, history);
 
   const worker = opened.use(await Worker.open(native, files.worker));
   const services = new HostFileServices(native, worker, () => ownMappings());
@@ -124,6 +130,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     images,
     containers,
     events,
+    history: new EventStream(history, paths.database, gate.signal),
     register: (plugin) => plugins.register(plugin),
     info: () => ({
       version: packageVersion(),
@@ -137,11 +144,22 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   };
 }
 
-function composeState(injector: Injector, database: Database, warn: (message: string) => void): void {
+function composeState(
+  injector: Injector,
+  database: Database,
+  history: EventLog,
+  warn: (message: string) => void,
+): void {
   const quarantine = new Quarantine(database, warn);
-  injector.value(ContainerRepositoryToken, new SqliteContainerRepository(database, quarantine));
+  injector.value(EventRecorderToken, history);
+  injector.value(ContainerRepositoryToken, new SqliteContainerRepository(database, quarantine, history));
   injector.value(ImageRepositoryToken, new SqliteImageRepository(database, quarantine));
   injector.value(LeaseRepositoryToken, new SqliteLeaseRepository(database));
+}
+
+function recordImages(events: RuntimeEventBus, history: EventRecorder): void {
+  events.on('image:import', ({ id, name }) => history.record({ type: 'image', action: 'import', id, name }));
+  events.on('image:remove', ({ id }) => history.record({ type: 'image', action: 'delete', id, name: '' }));
 }
 
 /** The package's own description lies two directories above the compiled file, and above the source. */

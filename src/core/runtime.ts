@@ -2,11 +2,13 @@ import type { ProgramResult } from '../container/attachment.ts';
 import { collect } from '../container/collect.ts';
 import type { Container } from '../container/container.ts';
 import type { Containers, CreateOptions } from '../container/containers.ts';
-import type { RuntimeEvents } from '../contracts/events.ts';
+import type { HistoryEvent, RuntimeEvents } from '../contracts/events.ts';
 import type { Plugin } from '../contracts/plugin-definition.ts';
 import type { Image } from '../image/image.ts';
 import { runtimeClosed } from './closed.ts';
 import { compose } from './compose.ts';
+import type { EventsOptions } from './events/event-query.ts';
+import type { EventStream } from './events/event-stream.ts';
 import type { Images } from './images.ts';
 import type { RuntimeInfo } from './info.ts';
 import { parsePlugin, parseRunOptions, parseRuntimeOptions, type RuntimeOptions } from './options.ts';
@@ -29,6 +31,7 @@ export interface RuntimeParts {
   readonly images: Images;
   readonly containers: Containers<ImageChoice>;
   readonly events: RuntimeEventBus;
+  readonly history: EventStream;
   register(plugin: Plugin): void;
   info(): RuntimeInfo;
   /** Ends what was started here and is not detached, and gives back all that is held. */
@@ -134,6 +137,17 @@ export class Runtime implements AsyncDisposable {
   off<Event extends keyof RuntimeEvents>(event: Event, listener: (...values: RuntimeEvents[Event]) => void): this {
     this.#parts.events.off(event, listener);
     return this;
+  }
+
+  /**
+   * What happens to containers and images from this call on, by whichever process on the root, and with `since` what
+   * has happened. The root remembers the newest 8,192 events. The stream ends when the runtime closes; a slow reader
+   * holds up nobody.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_OPTION`; `signal.reason` when aborted.
+   */
+  events(options: EventsOptions = {}): AsyncIterable<HistoryEvent> {
+    return this.#open().history.read(options);
   }
 
   /**

@@ -46,13 +46,13 @@ export class FileWatch implements Disposable {
     this.#wake?.();
   }
 
-  /** Until something may have changed since the last wait ended. */
-  async wait(): Promise<void> {
+  /** Until something may have changed since the last wait ended, and no longer than `atMost` milliseconds. */
+  async wait(atMost = Number.POSITIVE_INFINITY): Promise<void> {
     if (!this.#changed) {
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        timer = setTimeout(resolve, this.#watcher === null ? pollAlone : pollWithWatch);
+        timer = setTimeout(resolve, Math.min(atMost, this.#watcher === null ? pollAlone : pollWithWatch));
       });
       clearTimeout(timer);
       this.#wake = null;

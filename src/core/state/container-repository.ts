@@ -3,6 +3,7 @@ import type { ContainerId } from '../../base/ids.ts';
 import { type ContainerRecord, type SettledRecord, settledSchema, stateSchema } from '../../container/record.ts';
 import type { ContainerOutline, ContainerRepository } from '../../container/repository.ts';
 import type { Database } from './database.ts';
+import type { EventLog } from './event-log.ts';
 import type { Quarantine } from './quarantine.ts';
 
 /** Records kept parsed; more than one machine has. What is over that is parsed each time. */
@@ -19,11 +20,13 @@ interface Parsed {
 export class SqliteContainerRepository implements ContainerRepository {
   readonly #db: Database;
   readonly #quarantine: Quarantine;
+  readonly #events: Pick<EventLog, 'before'>;
   readonly #parsed = new Map<string, Parsed>();
 
-  constructor(db: Database, quarantine: Quarantine) {
+  constructor(db: Database, quarantine: Quarantine, events: Pick<EventLog, 'before'>) {
     this.#db = db;
     this.#quarantine = quarantine;
+    this.#events = events;
   }
 
   insert(container: ContainerRecord): void {
@@ -53,13 +56,14 @@ export class SqliteContainerRepository implements ContainerRepository {
   }
 
   changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean {
-    return (
-      this.#db.run(
-        "UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?",
-        JSON.stringify(to),
-        id,
-        from,
-      ) === 1
+    return this.#events.before(
+      () =>
+        this.#db.run(
+          "UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?",
+          JSON.stringify(to),
+          id,
+          from,
+        ) === 1,
     );
   }
 
@@ -109,7 +113,7 @@ export class SqliteContainerRepository implements ContainerRepository {
   }
 
   delete(id: ContainerId): void {
-    this.#db.run('DELETE FROM containers WHERE id = ?', id);
+    this.#events.before(() => this.#db.run('DELETE FROM containers WHERE id = ?', id));
     this.#parsed.delete(id);
   }
 

@@ -1,3 +1,5 @@
+import { eventSchema } from './event-schema.ts';
+
 /**
  * The schema, one step a version. A step that has been released never changes; a new one is added at the end.
  *
@@ -55,4 +57,5 @@ export const migrations: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  eventSchema,
 ];

@@ -1,0 +1,122 @@
+import { type HistoryEvent, Runtime } from 'libhako';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeWith } from '../support/requires.ts';
+import { runSource } from '../support/source-process.ts';
+import { busyboxImage as image, openRuntime, type TestRuntime } from '../support/test-runtime.ts';
+
+const actions = (events: readonly HistoryEvent[]) => events.map(({ action }) => action);
+
+async function gather(events: AsyncIterable<HistoryEvent>): Promise<HistoryEvent[]> {
+  const seen: HistoryEvent[] = [];
+  for await (const event of events) seen.push(event);
+  return seen;
+}
+
+/** Until the first of the action, and that one too. */
+async function until(events: AsyncIterable<HistoryEvent>, action: HistoryEvent['action']): Promise<HistoryEvent[]> {
+  const seen: HistoryEvent[] = [];
+  for await (const event of events) {
+    seen.push(event);
+    if (event.action === action) break;
+  }
+  return seen;
+}
+
+describeWith({ root: true, tools: ['busybox'] }, 'the history of a root', () => {
+  let test: TestRuntime;
+  beforeAll(async () => {
+    test = await openRuntime();
+  });
+  afterAll(() => test[Symbol.asyncDispose]());
+
+  it('tells of a life from the call on, with what each step has to tell', async () => {
+    const events = test.runtime.events({ filters: { type: 'container' } });
+    const container = await test.runtime.containers.create({
+      image,
+      name: 'told',
+      labels: { app: 'shop' },
+      command: ['sh', '-c', 'exit 3'],
+    });
+    await container.start();
+    await container.wait();
+    await container.remove();
+    const seen = await until(events, 'destroy');
+    expect(actions(seen)).toEqual(['create', 'start', 'die', 'destroy']);
+    for (const { id, name, image: of, labels } of seen)
+      expect({ id, name, of, labels }).toEqual({ id: container.id, name: 'told', of: image, labels: { app: 'shop' } });
+    expect(seen[2]?.attributes).toMatchObject({ exitCode: '3', signal: '0' });
+    expect(seen.map(({ sequence }) => sequence)).toEqual(
+      seen.map(({ sequence }) => sequence).toSorted((a, b) => a - b),
+    );
+  });
+
+  it('hears of run(), and of nothing that failed to be made', async () => {
+    const events = test.runtime.events();
+    await expect(test.runtime.run({ image, command: ['/none'] })).rejects.toThrow();
+    await test.runtime.run({ image, command: ['true'] });
+    const seen: string[] = [];
+    for await (const { action } of events) if (seen.push(action) === 6) break;
+    expect(seen).toEqual(['create', 'destroy', 'create', 'start', 'die', 'destroy']);
+  });
+
+  it('remembers over the end of a runtime, and filters', async () => {
+    const since = new Date();
+    const container = await test.runtime.containers.create({
+      image,
+      name: 'kept',
+      labels: { a: '1' },
+      command: ['true'],
+    });
+    await container.start();
+    await container.wait();
+    await using other = await Runtime.open({ root: test.root });
+    const read = async (filters: Parameters<Runtime['events']>[0] = {}) =>
+      actions(await gather(other.events({ since, until: new Date(), ...filters })));
+    expect(await read()).toEqual(['create', 'start', 'die']);
+    expect(await read({ filters: { action: ['die', 'create'] } })).toEqual(['create', 'die']);
+    expect(await read({ filters: { container: container.id.slice(0, 12) } })).toEqual(['create', 'start', 'die']);
+    expect(await read({ filters: { container: 'kep' } })).toEqual([]);
+    expect(await read({ filters: { label: ['a=1', 'a'] } })).toHaveLength(3);
+    expect(await read({ filters: { label: ['a=1', 'b'] } })).toEqual([]);
+    expect(await read({ filters: { type: 'image' } })).toEqual([]);
+    expect(await read({ filters: { image } })).toHaveLength(3);
+    await container.remove();
+  });
+
+  it('waits until a time that is to come, and no longer', async () => {
+    const end = new Date(Date.now() + 300);
+    const events = gather(test.runtime.events({ until: end, since: new Date() }));
+    await test.runtime.run({ image, command: ['true'] });
+    expect(actions(await events)).toEqual(['create', 'start', 'die', 'destroy']);
+    expect(Date.now()).toBeGreaterThanOrEqual(end.getTime());
+    expect(Date.now()).toBeLessThan(end.getTime() + 5_000);
+  });
+
+  it('ends with its signal, and with the runtime', async () => {
+    const controller = new AbortController();
+    const aborted = gather(test.runtime.events({ signal: controller.signal }));
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await expect(aborted).rejects.toBe(reason);
+    const other = await Runtime.open({ root: test.root });
+    const ended = gather(other.events());
+    await other.close();
+    expect(await ended).toEqual([]);
+  });
+
+  it('hears what another process does', async () => {
+    const events = test.runtime.events();
+    const child = runSource('script-child.ts', [
+      test.root,
+      `await runtime.run({ image: '${image}', command: ['true'] })`,
+    ]);
+    expect(actions(await until(events, 'destroy'))).toEqual(['create', 'start', 'die', 'destroy']);
+    expect(await child).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  it('refuses filters that there are not', () => {
+    expect(() => test.runtime.events({ filters: { colour: 'red' } as never })).toThrow(
+      expect.objectContaining({ code: 'HAKO_ERR_INVALID_OPTION' }),
+    );
+  });
+});
