@@ -46,6 +46,7 @@ export default defineConfig({
       project('types', 2, 120_000),
       project('packaging', 2, 240_000),
       project('peers', 2, 120_000),
+      project('soak', 2, 180_000),
     ],
   },
 });

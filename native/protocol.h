@@ -34,7 +34,7 @@
 // File descriptors a supervisor is born with. 0, 1 and 2 are /dev/null, or
 // stderr of the embedder when HAKO_DEBUG is set.
 #define HAKO_FD_OWNER 3  // the session that sends START; its end is the owner's end
-#define HAKO_FD_STATE 4  // O_DIRECTORY: <root>/containers/<id>; holds the names below
+#define HAKO_FD_STATE 4  // O_DIRECTORY: <root>/containers/<id>; holds the names below; under flock(2) from START until nothing of the container is left
 #define HAKO_FD_EXTRA 5  // the first of the descriptors that START names by index
 
 // Names in the state directory.
@@ -97,7 +97,7 @@ enum hako_frame {
 // sink:    u8 HAKO_SINK_*; for JSON_FILE: str file name · u64 max size (0: no limit) · u32 max files · u8 compress
 //          · bytes attrs (a JSON object's text to put after "stream", or empty); for JOURNAL: str file name · u64 capacity in bytes · u8 blocking
 
-#define HAKO_START_DETACHED 0x1u   // outlive the owner's session
+#define HAKO_START_DETACHED 0x1u   // outlive the owner's session, once that has sent a HAKO_HOLD: until then its start may be recorded nowhere
 #define HAKO_START_DURABLE 0x2u    // fsync the exit record
 #define HAKO_START_STDIN 0x4u      // the process has a stdin; else /dev/null
 #define HAKO_START_STDIN_ONCE 0x8u // close it when the first attached session with stdin ends

@@ -70,6 +70,17 @@ Napi::Value TryLock(const Napi::CallbackInfo &info) {
       [](Napi::Env env, bool &taken) -> Napi::Value { return Napi::Boolean::New(env, taken); });
 }
 
+// Opens, asks and closes: nothing of that waits. The lock that it takes for a
+// moment is a shared one, so that those who ask do not see each other.
+Napi::Value IsLocked(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  std::string path = arguments.String(0);
+  if (!arguments.Sound()) return arguments.Throw();
+  UniqueFd fd(RETRY(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)));
+  bool locked = fd && RETRY(flock(fd.Get(), LOCK_SH | LOCK_NB)) == -1 && errno == EWOULDBLOCK;
+  return Napi::Boolean::New(info.Env(), locked);
+}
+
 Napi::Value SyncFilesystem(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   int fd = arguments.Int(0);
@@ -168,6 +179,7 @@ void RegisterFiles(Napi::Object exports) {
   Export(exports, "socketPair", SocketPair);
   Export(exports, "pipe", Pipe);
   Export(exports, "tryLock", TryLock);
+  Export(exports, "isLocked", IsLocked);
   Export(exports, "syncFilesystem", SyncFilesystem);
   Export(exports, "removeTree", RemoveTree);
   Export(exports, "readFileInRoot", ReadFileInRoot);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "../common/fd.h"
 #include "../protocol.h"
@@ -107,5 +108,6 @@ void supervisor_container_ended(struct task *task) {
   control_socket_last_call(HAKO_FD_STATE);
   answer_exited(task);
   container_cleanup(&supervisor.container);
+  flock(HAKO_FD_STATE, LOCK_UN);
   supervisor_end(0);
 }

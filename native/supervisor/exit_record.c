@@ -27,6 +27,8 @@ void exit_record_remove_old(int directory) {
 }
 
 void exit_record_abandon(int directory) {
+  if (prepared < 0)
+    return; // what has the name is another supervisor's
   close_fd(&prepared);
   unlinkat(directory, PREPARED, 0);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include "../common/fd.h"
@@ -62,8 +63,16 @@ static int prepare_state(const struct start_request *request, struct failure *fa
   return 0;
 }
 
+// Whoever finds the lock free knows that nobody has the container: a pid alone may
+// be another's by now, or be counted in another namespace.
+static int claim(struct failure *failure) {
+  if (RETRY(flock(HAKO_FD_STATE, LOCK_EX | LOCK_NB)) < 0)
+    return fail(failure, "state", errno, "another supervisor has this container");
+  return 0;
+}
+
 static int begin(const struct start_request *request, struct failure *failure) {
-  if (container_start(request, prepare_state, &supervisor.container, failure) < 0)
+  if (claim(failure) < 0 || container_start(request, prepare_state, &supervisor.container, failure) < 0)
     return -1;
   if (task_watch(&supervisor.task, &supervisor.container.init, request->flags & HAKO_START_STDIN) < 0) {
     fail(failure, "memory", errno, "the process could not be watched");
@@ -92,6 +101,7 @@ static void run(struct session *session, const struct start_request *request) {
   exit_record_remove_old(HAKO_FD_STATE);
   task_join(&supervisor.task, session, request->attach);
   supervisor_hold(session, true);
+  session->ends_container = true; // detached or not, until its start is recorded
   title_set(request->title);
   answer_started(session, &supervisor.container.init);
 }

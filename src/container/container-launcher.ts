@@ -1,8 +1,10 @@
 import { constants, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
+import { raceSignal } from '../base/signal.ts';
 import { signalNumber } from '../base/signal-number.ts';
 import { removeGroups } from '../cgroup/index.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
@@ -46,6 +48,10 @@ export interface ContainerLauncherParts {
 /** The parents of control groups are gone so often in a row only when runtimes open and close without a pause. */
 const mostLaunches = 10;
 
+/** A supervisor whose program has ended is gone within some ten seconds, whatever its peers do. */
+const mostVisits = 150;
+const betweenVisits = 100;
+
 /** Starts containers: from a record to a running process, or to nothing at all. */
 export class ContainerLauncher {
   readonly #parts: ContainerLauncherParts;
@@ -67,9 +73,7 @@ export class ContainerLauncher {
     this.#claim(record, cgroups);
     let supervisor: LaunchedSupervisor | undefined;
     try {
-      // What the last run left would be taken for this one's end.
-      rmSync(join(states.directory(record.id), EXIT_RECORD), { force: true });
-      supervisor = await this.#launchInGroups(record, settings, isolation, options);
+      supervisor = await this.#launchPatiently(record, settings, isolation, options);
       const state: RecordedState = {
         status: 'running',
         startedAt: new Date(Number(supervisor.started.startedAt / 1_000_000n)).toISOString(),
@@ -79,6 +83,7 @@ export class ContainerLauncher {
       };
       if (!repository.changeState(record.id, 'starting', state)) throw notFound(record);
       const { session } = supervisor;
+      if (settings.detached) session.hold();
       const supervised = supervision.adopt({ ...record, state }, session, true, supervisor.ended);
       this.#parts.started(record, supervisor.started.pid);
       // The output has been handed over when the session tells of the end, which others may have told before.
@@ -109,17 +114,26 @@ export class ContainerLauncher {
     }
   }
 
-  /** Again and again where other runtimes, as they close, take away the parents of control groups. */
-  async #launchInGroups(
+  /**
+   * Again and again where other runtimes, as they close, take away the parents of control groups, and while the
+   * supervisor of a run that another process had started still clears up.
+   */
+  async #launchPatiently(
     ...launch: [ContainerRecord, ParsedContainerOptions, Isolation, StartOptions]
   ): Promise<LaunchedSupervisor> {
+    const [{ id }, , , { signal }] = launch;
     for (let attempt = 1; ; attempt++) {
+      // What the last run left would be taken for this one's end.
+      rmSync(join(this.#parts.states.directory(id), EXIT_RECORD), { force: true });
       try {
         return await this.#launch(...launch);
       } catch (error) {
-        const orphaned = error instanceof HakoError && error.operation === 'cgroup' && error.errno === 'ENOENT';
-        if (!orphaned || attempt === mostLaunches) throw error;
-        await this.#parts.openGroups();
+        if (!(error instanceof HakoError)) throw error;
+        const orphaned = error.operation === 'cgroup' && error.errno === 'ENOENT';
+        const occupied = error.operation === 'state' && error.errno === 'EAGAIN';
+        if ((!orphaned && !occupied) || attempt === (occupied ? mostVisits : mostLaunches)) throw error;
+        if (occupied) await raceSignal(sleep(betweenVisits), signal);
+        else await this.#parts.openGroups();
       }
     }
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HakoError } from '../base/errors.ts';
 import { signalNumber } from '../base/signal-number.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
@@ -7,6 +8,7 @@ import type { GivenExec } from './call-options.ts';
 import type { AttachOptions } from './container.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
 import type { SupervisorLauncher } from './launcher.ts';
+import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import { sessionAttachment } from './session-attachment.ts';
 import { compileExec, execCapabilities, hostnameOf } from './spec/index.ts';
@@ -73,7 +75,7 @@ export class ExecLauncher {
       };
     } catch (error) {
       await session.close();
-      throw error;
+      throw (await endedMeanwhile(supervised, error)) ?? error;
     }
   }
 
@@ -104,8 +106,7 @@ export class ExecLauncher {
 
   async #connect({ record }: Supervised): Promise<SupervisorSession> {
     const session = await this.#parts.launcher.connect(this.#parts.states.directory(record.id));
-    if (session === null)
-      throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' has just ended. Start it again.`);
+    if (session === null) throw justEnded(record);
     return session;
   }
 
@@ -118,4 +119,33 @@ export class ExecLauncher {
     }
     return isolation;
   }
+}
+
+/** How long the end of a container may take to be told once execs fail for it, in milliseconds. */
+const ending = 1000;
+
+/**
+ * What an exec may meet when the container's first process is ending: no supervisor; one that knows; a pid namespace
+ * that takes no process any more (ENOMEM, pid_namespaces(7)), or kills the one that it has just taken.
+ */
+function isSignOfEnd({ code, errno, operation }: HakoError): boolean {
+  return code === 'HAKO_ERR_SUPERVISOR_LOST' || errno === 'ESRCH' || errno === 'ENOMEM' || operation === 'child';
+}
+
+/** What to say of an exec that the container's end, and nothing else, was in the way of. */
+async function endedMeanwhile({ record, ended }: Supervised, cause: unknown): Promise<HakoError | undefined> {
+  if (!(cause instanceof HakoError) || !isSignOfEnd(cause)) return undefined;
+  const waited = new AbortController();
+  const over = ended.then(
+    () => true,
+    () => true,
+  );
+  const not = sleep(ending, false, { signal: waited.signal }).catch(() => false);
+  const isOver = await Promise.race([over, not]);
+  waited.abort();
+  return isOver ? justEnded(record, cause) : undefined;
+}
+
+function justEnded({ name }: ContainerRecord, cause?: unknown): HakoError {
+  return new HakoError('CONTAINER_NOT_RUNNING', `Container '${name}' has just ended. Start it again.`, { cause });
 }

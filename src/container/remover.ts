@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HakoError, hasHakoCode } from '../base/errors.ts';
 import { removeGroups } from '../cgroup/index.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
@@ -9,7 +10,8 @@ import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
 
-const mostAttempts = 5;
+const mostAttempts = 10;
+const betweenAttempts = 5;
 
 /**
  * Removes containers that do not run. The intent is recorded first, and each step may be done again: a removal that
@@ -79,13 +81,18 @@ export class Remover {
     await this.#removeDirectory(this.#states.directory(record.id));
   }
 
-  /** Two that finish what a third has begun take files from under each other. */
+  /**
+   * Two that finish what a third has begun take files from under each other; a log that is still being compressed puts
+   * another one there.
+   */
   async #removeDirectory(directory: string): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#native.removeTree(directory);
       } catch (error) {
-        if (attempt === mostAttempts || (error as HakoError).errno !== 'ENOENT') throw error;
+        const { errno } = error as HakoError;
+        if (attempt === mostAttempts || (errno !== 'ENOENT' && errno !== 'ENOTEMPTY')) throw error;
+        await sleep(attempt * betweenAttempts);
       }
     }
   }

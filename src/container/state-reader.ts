@@ -1,22 +1,25 @@
 import { join } from 'node:path';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
+import type { NativeBinding } from '../contracts/native-binding.ts';
 import { readExitRecord } from './exit-record.ts';
 import { isAlive } from './process-identity.ts';
 import type { ContainerRecord, RecordedState } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 
 /**
- * Turns what a record claims into what is true: `running` holds while its supervisor lives and has written no
- * exit record; when the supervisor has gone without one, the container is `lost`.
+ * Turns what a record claims into what is true: `running` holds while its supervisor has its hand on the container's
+ * directory and has written no exit record; when it has gone without one, the container is `lost`.
  */
 export class StateReader {
   readonly #repository: ContainerRepository;
   readonly #containers: string;
+  readonly #native: Pick<NativeBinding, 'isLocked'>;
 
-  constructor(repository: ContainerRepository, containers: string) {
+  constructor(repository: ContainerRepository, containers: string, native: Pick<NativeBinding, 'isLocked'>) {
     this.#repository = repository;
     this.#containers = containers;
+    this.#native = native;
   }
 
   directory(id: ContainerId): string {
@@ -36,25 +39,22 @@ export class StateReader {
   #trueState({ id, state }: ContainerRecord): RecordedState {
     switch (state.status) {
       case 'running':
-        return this.#stateOf(id, state, isAlive(state.supervisor));
+        return this.#stateOf(id, state);
       case 'starting':
         // Whoever starts it tells what becomes of it; until then the exit record is the last run's.
-        return isAlive(state.by) ? state : this.#stateOf(id, state, false);
+        return isAlive(state.by) ? state : this.#stateOf(id, state);
       default:
         return state;
     }
   }
 
-  /** The record is read after the process was looked at: a supervisor that has gone wrote it before it went. */
-  #stateOf(
-    id: ContainerId,
-    claim: Extract<RecordedState, { status: 'running' | 'starting' }>,
-    alive: boolean,
-  ): RecordedState {
+  /** The record is read after the supervisor was looked for: one that has gone wrote it before it went. */
+  #stateOf(id: ContainerId, claim: Extract<RecordedState, { status: 'running' | 'starting' }>): RecordedState {
+    const supervised = this.#native.isLocked(this.directory(id));
     const startedAt = claim.status === 'running' ? claim.startedAt : null;
     const exit = readExitRecord(this.directory(id));
     if (exit !== null) return exitedState(startedAt, exit);
-    if (alive) return claim;
+    if (supervised) return claim;
     const reason =
       startedAt === null
         ? 'The process that was starting it ended before it ran.'

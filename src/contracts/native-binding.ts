@@ -40,6 +40,8 @@ export interface NativeBinding {
 
   /** flock(2) LOCK_EX, waiting or not; resolves to false when it would have had to wait. The lock goes with the descriptor. */
   lock(fd: number, wait: boolean): Promise<boolean>;
+  /** Whether somebody holds flock(2) LOCK_EX of a file or directory; one that is not there, nobody does. */
+  isLocked(path: string): boolean;
   /** syncfs(2): all that was written to the filesystem that `fd` lies on is on disk. */
   syncFilesystem(fd: number): Promise<void>;
 

@@ -60,7 +60,7 @@ export async function composeContainers(
 ): Promise<{ containers: Containers<ImageChoice>; close(): Promise<void> }> {
   const { injector, plugins, storage, paths, native, services, host, defaults, events, gate, warn } = around;
   const repository = injector.get<ContainerRepository>(ContainerRepositoryToken);
-  const states = new StateReader(repository, paths.containers);
+  const states = new StateReader(repository, paths.containers, native);
   const logs = new LogService({ driver: (reference) => plugins.instance('log', reference) });
   const deliveries = new JournalDeliveries(logs, services.lock.bind(services), warn);
   const journaled = (record: ContainerRecord) => journaledContainer(record, states.directory(record.id));

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import { isAlive } from '../container/process-identity.ts';
@@ -22,6 +23,9 @@ export interface RecoveryParts {
   warn(message: string, cause?: unknown): void;
 }
 
+const mostLooks = 200;
+const betweenLooks = 10;
+
 /** `journal`: there is one to be delivered; `foreign`: there is, and its log driver is not known here. */
 export type LogStatus = 'none' | 'journal' | 'foreign';
 
@@ -44,7 +48,7 @@ export async function recover(parts: RecoveryParts): Promise<void> {
 }
 
 async function putRight(parts: RecoveryParts, claimed: ContainerRecord): Promise<void> {
-  const record = parts.states.refresh(claimed);
+  const record = await settled(parts, claimed);
   const log = parts.logStatus(record);
   // A runtime that can deliver its log is to come: what is lost here is lost for good.
   if (log === 'foreign') return;
@@ -55,6 +59,20 @@ async function putRight(parts: RecoveryParts, claimed: ContainerRecord): Promise
   } else if (log === 'journal' && record.state.status !== 'starting' && record.state.status !== 'removing') {
     await parts.deliverLog(record);
   }
+}
+
+/** A supervisor whose service has died before its start was recorded ends what it has begun, at once. */
+async function settled({ states, repository }: RecoveryParts, claimed: ContainerRecord): Promise<ContainerRecord> {
+  let record = states.refresh(claimed);
+  for (let look = 0; isLeftStarting(record) && look < mostLooks; look++) {
+    await sleep(betweenLooks);
+    record = states.refresh(repository.find(record.id) ?? record);
+  }
+  return record;
+}
+
+function isLeftStarting({ state }: ContainerRecord): boolean {
+  return state.status === 'starting' && !isAlive(state.by);
 }
 
 /** One container that cannot be put right must not keep the others from their user. */

@@ -32,6 +32,7 @@ interface Addon {
   pidfdOpen(pid: number): number;
   pidfdSendSignal(pidfd: number, signal: number): void;
   tryLock(fd: number): Promise<boolean>;
+  isLocked(path: string): boolean;
   syncFilesystem(fd: number): Promise<void>;
   removeTree(path: string): Promise<void>;
   readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
@@ -145,6 +146,10 @@ class AddonBinding implements NativeBinding {
       if (taken || !wait) return taken;
       await delay(pause);
     }
+  }
+
+  isLocked(path: string): boolean {
+    return this.#addon.isLocked(checkedText(path, 'path'));
   }
 
   syncFilesystem(fd: number): Promise<void> {

@@ -36,6 +36,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
     words: 'The supervisor takes no further session',
     remedy: () => 'Close some of the attachments and execs of this container.',
   },
+  state: {
+    words: 'The container is in the hands of another supervisor',
+    remedy: () => 'Wait until its last run has been cleared up, and start it again.',
+  },
   cgroup: {
     words: 'The control group cannot be set up',
     errors: {

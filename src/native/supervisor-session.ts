@@ -140,6 +140,11 @@ export class SupervisorSession {
     return sent.promise;
   }
 
+  /** The start has been recorded: from here on a container that is detached outlives this process. */
+  hold(): void {
+    this.#send({ type: 'hold', hold: true });
+  }
+
   resize(rows: number, columns: number): void {
     this.#send({ type: 'resize', rows, columns });
   }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, symlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { native } from './support/native-binding.ts';
 import { jsonFile, processRequest, SupervisorProcess, sanitized, shell } from './support/supervisor-process.ts';
 
 const everything = { stdin: true, stdout: true, stderr: true };
@@ -100,8 +101,9 @@ describe('a container from START to EXITED', () => {
     expect(supervisor.names).toEqual(['exit.json']);
   });
 
-  test('a detached container outlives its owner', async () => {
+  test('a detached container outlives its owner, once that holds it', async () => {
     await using supervisor = await SupervisorProcess.started({ detached: true, process: shell('sleep 0.5; exit 4') });
+    supervisor.owner.send({ type: 'hold', hold: true });
     supervisor.owner.socket.destroy();
     await delay(100);
     const session = await supervisor.connect();
@@ -110,6 +112,29 @@ describe('a container from START to EXITED', () => {
     session.send({ type: 'attach', stdin: false, stdout: true, stderr: true });
     expect(await supervisor.exited).toBe(0);
     expect(supervisor.exitRecord).toMatchObject({ exitCode: 4 });
+  });
+
+  test('a detached container whose owner dies before its start is recorded is killed', async () => {
+    await using supervisor = await SupervisorProcess.started({ detached: true, process: shell('exec sleep 1000') });
+    supervisor.owner.socket.destroy();
+    expect(await supervisor.exited).toBe(0);
+    expect(supervisor.exitRecord).toMatchObject({ exitCode: 137, signal: 9 });
+  });
+
+  test('holds its directory until nothing of the container is left', async () => {
+    await using supervisor = await SupervisorProcess.started({ process: shell('exec sleep 1000') });
+    expect(native.isLocked(supervisor.directory)).toBe(true);
+    await using second = new SupervisorProcess(supervisor.directory);
+    second.start({ process: shell('exit 0') });
+    expect(await second.owner.next('failed')).toMatchObject({ operation: 'state', errno: 11 });
+    second.owner.socket.destroy();
+    expect(await second.exited).toBe(1);
+    // What the first has prepared is still there.
+    supervisor.owner.send({ type: 'signal', signal: 9 });
+    await supervisor.owner.next('exited');
+    expect(supervisor.exitRecord).toMatchObject({ exitCode: 137 });
+    await expect.poll(() => native.isLocked(supervisor.directory)).toBe(false);
+    expect(native.isLocked(`${supervisor.directory}/absent`)).toBe(false);
   });
 
   test('an owner killed with stdin waiting in front of its end still ends the container', async () => {

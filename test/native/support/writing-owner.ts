@@ -8,4 +8,5 @@ supervisor.start({
   process: shell('seq 1 300000; sleep 0.5; seq 300001 300100; exit 3'),
 });
 await supervisor.owner.next('started');
+supervisor.owner.send({ type: 'hold', hold: true });
 console.log(supervisor.child.pid);

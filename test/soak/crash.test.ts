@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Runtime } from 'libhako';
+import { expect, it, onTestFinished } from 'vitest';
+import { built } from '../support/built.ts';
+import { describeWith } from '../support/requires.ts';
+import { busyboxImage, openRuntime, writeBusyboxRoot } from '../support/test-runtime.ts';
+import { checkAll } from './crash/check.ts';
+import { Model } from './crash/model.ts';
+import type { Report } from './crash/report.ts';
+import { again, amount, patience, seed } from './support/amounts.ts';
+import { leftovers } from './support/leftovers.ts';
+import { Random } from './support/random.ts';
+
+const victim = fileURLToPath(new URL('crash/victim.ts', import.meta.url));
+
+/** A service lives until it is killed; what it said is in the model. */
+async function liveAndDie(args: readonly string[], milliseconds: number, model: Model): Promise<void> {
+  const child = spawn(process.execPath, [victim, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const errors: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
+  const ended = once(child, 'exit');
+  let begun = false;
+  const lines = createInterface({ input: child.stdout });
+  lines.on('line', (line) => {
+    if (!begun) void delay(milliseconds).then(() => child.kill('SIGKILL'));
+    begun = true;
+    model.take(JSON.parse(line) as Report);
+  });
+  await Promise.all([ended, once(lines, 'close')]);
+  if (child.signalCode !== 'SIGKILL') throw new Error(`the service ended by itself: ${describe(child, errors)}`);
+}
+
+function describe(child: ChildProcess, errors: readonly Buffer[]): string {
+  return `exit code ${child.exitCode}, ${Buffer.concat(errors).toString()}`;
+}
+
+describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'kill -9 of a service at any moment', () => {
+  it('leaves what it had been told, every byte of log once, and nothing else', { timeout: patience }, async () => {
+    const random = new Random(seed);
+    await using test = await openRuntime();
+    await test.runtime.close();
+    const scratch = mkdtempSync(join(tmpdir(), 'hako-soak-'));
+    onTestFinished(() => rmSync(scratch, { recursive: true }));
+    const [side, rootfs] = [join(scratch, 'side'), join(scratch, 'rootfs')];
+    mkdirSync(side);
+    writeBusyboxRoot(rootfs);
+    writeFileSync(join(rootfs, 'other'), 'than the other image');
+    const model = new Model();
+    const ids = new Set<string>();
+    const kills = amount('kills', 12, 1000);
+    for (let kill = 1; kill <= kills; kill++) {
+      const known = JSON.stringify(model.known());
+      const args = [built.entry, test.root, side, String(random.below(1e9)), busyboxImage, rootfs, known];
+      // Some while they open; most at work.
+      await liveAndDie(args, random.chance(0.15) ? random.below(60) : 40 + random.below(500), model);
+      expect(model.complaints.splice(0), `${again}, kill ${kill}`).toEqual([]);
+      await using runtime = await Runtime.open({ root: test.root });
+      const warnings: string[] = [];
+      runtime.on('warning', ({ message }) => warnings.push(message));
+      for (const id of readdirSync(join(test.root, 'containers'))) ids.add(id);
+      try {
+        await checkAll(runtime, test.root, side, model);
+      } catch (error) {
+        throw new Error(`${(error as Error).message}\n${again}, kill ${kill} of ${kills}`, { cause: error });
+      }
+      // Few enough that the next one meets each of them.
+      for (const name of [...model.containers.keys()].slice(0, -6)) {
+        await (await runtime.containers.get(name)).remove({ force: true });
+        model.containers.delete(name);
+      }
+      expect(warnings, again).toEqual([]);
+    }
+    await using last = await Runtime.open({ root: test.root });
+    for (const { name } of await last.containers.list())
+      await (await last.containers.get(name)).remove({ force: true });
+    for (const image of await last.images.list()) await last.images.remove(image.id);
+    await last.close();
+    await expect.poll(() => leftovers(test.root, [...ids]), { timeout: 15_000, message: again }).toEqual([]);
+  });
+});

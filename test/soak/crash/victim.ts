@@ -1,0 +1,93 @@
+/**
+ * A service that is going to be killed: it does what services do, at random, and says on stdout what it is about to do
+ * and what it has done. argv: the entry of libhako, root, directory of the host to share, seed, known containers (JSON).
+ */
+import { writeSync } from 'node:fs';
+import type * as Libhako from 'libhako';
+import { Random } from '../support/random.ts';
+import { countingProgram } from './program.ts';
+import type { Made, Operation, Report } from './report.ts';
+
+const [entry = '', root = '', side = '', seed = '', image = '', rootfs = '', known = '{}'] = process.argv.slice(2);
+const { Runtime } = (await import(entry)) as typeof Libhako;
+const containers = new Map(Object.entries(JSON.parse(known) as Record<string, Made>));
+
+// Not through a stream: what was written is out, even if this process is killed at the next instruction.
+const say = (report: Report): void => void writeSync(1, `${JSON.stringify(report)}\n`);
+
+async function told(operation: Operation, name: string, work: () => Promise<unknown>, made?: Made): Promise<void> {
+  const about = { operation, name, ...(made === undefined ? {} : { made }) };
+  say({ ...about, phase: 'begun' });
+  try {
+    await work();
+    say({ ...about, phase: 'done' });
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    say({ ...about, phase: 'failed', error: `${code}: ${message}` });
+  }
+}
+
+let runtime: Libhako.Runtime | undefined;
+await told('open', '', async () => {
+  runtime = await Runtime.open({ root });
+});
+const { containers: all, images } = runtime as Libhako.Runtime;
+const open = runtime as Libhako.Runtime;
+
+/** One caller of several; no two work on one container, so that what each is told is true afterwards. */
+async function work(caller: number): Promise<void> {
+  const random = new Random(Number(seed) * 31 + caller);
+  const own = () => [...containers.keys()].filter((name) => name.startsWith(`c${caller}-`));
+  const rotating = {
+    driver: 'json-file',
+    options: { 'max-size': '2k', 'max-file': '1000', compress: random.chance(0.5) ? 'true' : 'false' },
+  };
+
+  const create = async (): Promise<void> => {
+    const name = `c${caller}-${random.below(1_000_000)}`;
+    const made: Made = { detached: random.chance(0.5), endless: random.chance(0.3), lines: 1 + random.below(300) };
+    containers.set(name, made);
+    await told(
+      'create',
+      name,
+      () =>
+        all.create({
+          image,
+          name,
+          command: countingProgram(name, made.lines, made.endless),
+          detached: made.detached,
+          mounts: [{ type: 'bind', source: side, target: '/side' }],
+          ...(random.chance(0.5) ? { log: rotating } : {}),
+        }),
+      made,
+    );
+  };
+  const on = (operation: Operation, act: (container: Libhako.Container) => Promise<unknown>) => async () => {
+    if (own().length === 0) return create();
+    const name = random.pick(own());
+    await told(operation, name, async () => act(await all.get(name)));
+    if (operation === 'remove') containers.delete(name);
+  };
+  const operations: readonly (() => Promise<void>)[] = [
+    create,
+    create,
+    on('start', (container) => container.start()),
+    on('start', (container) => container.start()),
+    on('start', (container) => container.start({ attach: {} })),
+    on('exec', (container) => container.exec(['sh', '-c', 'echo x'])),
+    on('logs', async (container) => {
+      for await (const _ of container.logs());
+    }),
+    on('stop', (container) => container.stop({ timeout: 0 })),
+    on('remove', (container) => container.remove({ force: true })),
+    () =>
+      told('run', `run-${caller}-${random.below(1_000_000)}`, () =>
+        open.run({ image, command: ['sh', '-c', 'echo x'] }),
+      ),
+    () => told('import', '', () => images.import(rootfs, { reference: `other:${caller}` })),
+    () => told('untag', '', () => images.remove(`other:${caller}`)),
+  ];
+  for (;;) await random.pick(operations)();
+}
+
+await Promise.all([0, 1, 2].map(work));
