@@ -25,7 +25,8 @@
 // a slow reader of one exec never holds up another. Frames of a session are taken
 // in order, and not while its process does not read its stdin: a signal that must
 // not wait behind stdin goes over a session of its own. After its last frame
-// (EXITED, or FAILED) the supervisor waits for the peer to hang up.
+// (EXITED, or FAILED) the supervisor says no more, and waits for the peer to hang up;
+// that the container's sessions end says that nothing of it is left in the kernel.
 #ifndef HAKO_PROTOCOL_H
 #define HAKO_PROTOCOL_H
 

@@ -41,10 +41,16 @@ void answer_exited(struct task *task) {
   wire_put_u8(&writer, status->oom_killed);
   wire_put_i64(&writer, status->finished_at);
   size_t length = wire_end(&writer);
-  for (struct session *session; (session = task->sessions) != NULL;) {
-    task_leave(session);
+  for (struct session *session = task->sessions, *next; session; session = next) {
+    next = session->task_next;
     session->ends_container = false; // this end is ours, not the peer's
     session_send_frame(session, frame, length);
+  }
+}
+
+void sessions_dismiss(struct task *task) {
+  for (struct session *session; (session = task->sessions) != NULL;) {
+    task_leave(session);
     session_finish(session);
   }
 }

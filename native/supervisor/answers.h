@@ -11,5 +11,7 @@ void answer_state(struct session *session);
 
 // EXITED to all sessions of a task, as the last frame of each.
 void answer_exited(struct task *task);
+// Ends the task's sessions: their peers see the end when they have read all.
+void sessions_dismiss(struct task *task);
 
 #endif

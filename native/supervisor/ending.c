@@ -109,5 +109,7 @@ void supervisor_container_ended(struct task *task) {
   answer_exited(task);
   container_cleanup(&supervisor.container);
   flock(HAKO_FD_STATE, LOCK_UN);
+  // The end of a session says that nothing of the container is left in the kernel.
+  sessions_dismiss(task);
   supervisor_end(0);
 }

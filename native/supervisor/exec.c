@@ -35,6 +35,7 @@ static void exec_free(struct exec *exec) {
 
 static void exec_ended(struct task *task) {
   answer_exited(task);
+  sessions_dismiss(task);
   exec_free(LOOP_OWNER(task, struct exec, task));
 }
 

@@ -36,12 +36,13 @@ const users = {
   'the directories around a snapshot: its own tree is only ever a name': [
     'plugins/storage/overlay2/driver.ts',
     'plugins/storage/vfs/driver.ts',
+    'src/base/trash.ts',
+    'src/container/volatile-mounts.ts',
     'src/plugins/snapshots/children.ts',
     'src/plugins/snapshots/directory.ts',
     'src/plugins/snapshots/record.ts',
     'src/plugins/snapshots/snapshot-store.ts',
     'src/plugins/snapshots/spares.ts',
-    'src/plugins/snapshots/trash.ts',
   ],
   'what the user names as a source: opened once, then read by descriptor': [
     'src/core/images.ts',

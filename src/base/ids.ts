@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { Branded } from './brand.ts';
+import { randomHex } from './random.ts';
 
 /**
  * 64 lower-case hex digits, as Docker's container ids.
@@ -12,7 +12,7 @@ export type ContainerId = Branded<string, 'ContainerId'>;
 export type ExecId = Branded<string, 'ExecId'>;
 
 export function newContainerId(): ContainerId {
-  return randomBytes(32).toString('hex') as ContainerId;
+  return randomHex(32) as ContainerId;
 }
 
 export function isContainerId(text: string): text is ContainerId {

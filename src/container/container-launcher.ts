@@ -28,6 +28,7 @@ import { sessionAttachment } from './session-attachment.ts';
 import { compileStart, hostnameOf, joinedNamespaces, writeEtcFiles } from './spec/index.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Supervision } from './supervision.ts';
+import { volatileMounts } from './volatile-mounts.ts';
 
 export interface ContainerLauncherParts {
   readonly repository: ContainerRepository;
@@ -202,7 +203,8 @@ export class ContainerLauncher {
     const { storage, hostMounts } = this.#parts;
     const key = record.id as string as ActiveKey;
     const mounts = await storage.mounts(key);
-    return options.hostMount ? hostMounts.mount(key, mounts) : mounts;
+    if (options.hostMount) return hostMounts.mount(key, mounts);
+    return options.ephemeral ? volatileMounts(mounts, record.state.status !== 'created') : mounts;
   }
 
   /** @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */

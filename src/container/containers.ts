@@ -17,6 +17,7 @@ import type { ContainerOperations } from './operations.ts';
 import { type ContainerSettings, parseContainerOptions } from './options.ts';
 import { ownIdentity } from './process-identity.ts';
 import type { ContainerRecord } from './record.ts';
+import { rememberOptions } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import { checkImageVolumes, commandOf } from './spec/index.ts';
 import type { StateReader } from './state-reader.ts';
@@ -99,7 +100,7 @@ export class Containers<Choice> {
     await planner.plan(record.id, record.mode, options);
 
     await using undo = new Disposer();
-    repository.insert(record);
+    rememberOptions(repository.insert(record), options);
     undo.defer(() => repository.delete(record.id));
     const directory = states.directory(record.id);
     mkdirSync(directory, { mode: 0o700 });

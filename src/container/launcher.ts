@@ -35,39 +35,40 @@ export class SupervisorLauncher {
     request: Promise<StartRequest>,
     signal?: AbortSignal,
   ): Promise<LaunchedSupervisor> {
-    // Looked at when the supervisor is there: until then a failure is nobody's.
-    request.catch(() => {});
     const [ours, theirs] = this.#native.socketPair();
     const session = SupervisorSession.overDescriptor(ours);
-    let child: SpawnedProcess;
-    const state = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      const executable = await this.#sealed();
-      child = await this.#native.spawn({
-        executable,
-        argv: ['hako-supervisor', String(extra.length), roomForTitle],
-        fds: [theirs, state, ...extra],
-      });
-    } catch (error) {
-      await session.close();
-      throw error;
-    } finally {
-      this.#native.close(theirs);
-      closeSync(state);
-    }
-    const ended = session.closed.then(() => this.#native.reap(child));
+    const child = this.#spawn(directory, theirs, extra).finally(() => this.#native.close(theirs));
+    // It ends by itself when its session does.
+    const ended = Promise.all([child, session.closed]).then(([spawned]) => this.#native.reap(spawned));
+    ended.catch(() => {});
     const abort = () => void session.close();
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      const started = await session.start(await request);
+      // The request is there to be read when the supervisor begins to.
+      const [{ pid }, started] = await Promise.all([child, request.then((made) => session.start(made))]);
       signal?.throwIfAborted();
-      return { session, started, pid: child.pid, ended };
+      return { session, started, pid, ended };
     } catch (error) {
       await session.close();
-      await ended;
+      // If there is none to end, that is the very error.
+      await ended.catch(() => {});
       throw error;
     } finally {
       signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #spawn(directory: string, session: number, extra: readonly number[]): Promise<SpawnedProcess> {
+    const executable = await this.#sealed();
+    const state = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      return await this.#native.spawn({
+        executable,
+        argv: ['hako-supervisor', String(extra.length), roomForTitle],
+        fds: [session, state, ...extra],
+      });
+    } finally {
+      closeSync(state);
     }
   }
 

@@ -13,3 +13,8 @@ export function optionsOf({ options }: Pick<ContainerRecord, 'options'>): Parsed
   }
   return parsed;
 }
+
+/** Spares the record of a container that has just been made the parsing. @param parsed - of this very record's options */
+export function rememberOptions({ options }: Pick<ContainerRecord, 'options'>, parsed: ParsedContainerOptions): void {
+  if (typeof options === 'object' && options !== null) known.set(options, parsed);
+}

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { HakoError, hasHakoCode } from '../base/errors.ts';
+import type { Trash } from '../base/trash.ts';
 import { removeGroups } from '../cgroup/index.ts';
-import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import type { HostMounts } from './host-mounts.ts';
 import { isAlive, ownIdentity } from './process-identity.ts';
@@ -9,9 +8,6 @@ import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
-
-const mostAttempts = 10;
-const betweenAttempts = 5;
 
 /**
  * Removes containers that do not run. The intent is recorded first, and each step may be done again: a removal that
@@ -22,7 +18,7 @@ export class Remover {
   readonly #states: StateReader;
   readonly #storage: StorageDriver;
   readonly #hostMounts: HostMounts;
-  readonly #native: NativeBinding;
+  readonly #trash: Trash;
   readonly #finishLog: (record: ContainerRecord) => Promise<void>;
 
   /** @param finishLog - delivers what the log's journal still has, in bounded time */
@@ -31,14 +27,14 @@ export class Remover {
     states: StateReader,
     storage: StorageDriver,
     hostMounts: HostMounts,
-    native: NativeBinding,
+    trash: Trash,
     finishLog: (record: ContainerRecord) => Promise<void>,
   ) {
     this.#repository = repository;
     this.#states = states;
     this.#storage = storage;
     this.#hostMounts = hostMounts;
-    this.#native = native;
+    this.#trash = trash;
     this.#finishLog = finishLog;
   }
 
@@ -78,23 +74,7 @@ export class Remover {
       if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
     }
     // The directory holds only what hako wrote: the log, the exit record, files bound into the container.
-    await this.#removeDirectory(this.#states.directory(record.id));
-  }
-
-  /**
-   * Two that finish what a third has begun take files from under each other; a log that is still being compressed puts
-   * another one there.
-   */
-  async #removeDirectory(directory: string): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#native.removeTree(directory);
-      } catch (error) {
-        const { errno } = error as HakoError;
-        if (attempt === mostAttempts || (errno !== 'ENOENT' && errno !== 'ENOTEMPTY')) throw error;
-        await sleep(attempt * betweenAttempts);
-      }
-    }
+    this.#trash.take(this.#states.directory(record.id));
   }
 }
 

@@ -10,8 +10,11 @@ export interface ContainerOutline {
 
 /** Where containers' records are kept; every method is one transaction. */
 export interface ContainerRepository {
-  /** @throws HakoError `HAKO_ERR_CONTAINER_NAME_IN_USE` */
-  insert(container: ContainerRecord): void;
+  /**
+   * @returns the record as it was stored: nothing of it is shared with what was given
+   * @throws HakoError `HAKO_ERR_CONTAINER_NAME_IN_USE`
+   */
+  insert(container: ContainerRecord): ContainerRecord;
   setState(id: ContainerId, state: ContainerRecord['state']): void;
   /**
    * Sets the state only if it still is `from`: how two processes that want the same container agree on one.

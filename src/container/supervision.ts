@@ -20,7 +20,7 @@ export interface Supervised {
    * supervisor was lost.
    */
   readonly ended: Promise<ExitResult>;
-  /** Resolves when the supervisor has gone too: nothing of the container is left in the kernel. */
+  /** Resolves when the supervisor's process has gone too. */
   readonly gone: Promise<unknown>;
 }
 
@@ -127,12 +127,20 @@ export class Supervision {
     return connecting;
   }
 
-  /** Resolves when no supervisor of the container's last run is left. What nobody has read of its output is dropped. */
+  /**
+   * Resolves when nothing of the container's last run is left in the kernel but its supervisor, which has nothing more
+   * to do. What nobody has read of the output is dropped.
+   */
   async departed(id: ContainerId): Promise<void> {
     if (this.#live.has(id)) return;
     const departing = this.#departing.get(id);
     departing?.session.endStreams();
-    await departing?.gone;
+    await departing?.session.closed;
+  }
+
+  /** Resolves when no supervisor is left of any container that has ended. */
+  async allGone(): Promise<void> {
+    await Promise.allSettled([...this.#departing].map(([id, { gone }]) => (this.#live.has(id) ? undefined : gone)));
   }
 
   /** The containers that end with this process's sessions, and those that do not. */

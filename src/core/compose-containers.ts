@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Gate } from '../base/gate.ts';
 import type { ContainerId } from '../base/ids.ts';
+import { Trash } from '../base/trash.ts';
 import { ContainerLauncher } from '../container/container-launcher.ts';
 import { Containers } from '../container/containers.ts';
 import { EventHub } from '../container/event-hub.ts';
@@ -91,7 +92,9 @@ export async function composeContainers(
     (name) => containers.resolve(name),
   );
   const hostMounts = new HostMounts(storage, services, host.uid === 0);
-  const remover = new Remover(repository, states, storage, hostMounts, native, (record) =>
+  const trash = new Trash(join(paths.containers, '.trash'), (path) => native.removeTree(path), warn);
+  trash.open();
+  const remover = new Remover(repository, states, storage, hostMounts, trash, (record) =>
     deliveries.finish(journaled(record)),
   );
   const inspector = new Inspector(states, planner, { name: defaults.storage.driver, driver: storage }, logs);
@@ -168,6 +171,8 @@ export async function composeContainers(
     await endContainers(supervision, operations, warn);
     await Promise.all([...ephemeral].map((id) => operations.removeIfPresent(id)));
     await deliveries[Symbol.asyncDispose]();
+    await supervision.allGone();
+    await trash[Symbol.asyncDispose]();
     await Promise.all(background);
     await launcher[Symbol.asyncDispose]();
   };

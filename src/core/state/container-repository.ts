@@ -29,8 +29,10 @@ export class SqliteContainerRepository implements ContainerRepository {
     this.#events = events;
   }
 
-  insert(container: ContainerRecord): void {
+  insert(container: ContainerRecord): ContainerRecord {
     const { state, ...record } = container;
+    const text = JSON.stringify(record);
+    const stateText = JSON.stringify(state);
     try {
       this.#db.run(
         'INSERT INTO containers (id, name, created_at, image_id, record, state) VALUES (?, ?, ?, ?, ?, ?)',
@@ -38,8 +40,8 @@ export class SqliteContainerRepository implements ContainerRepository {
         container.name,
         Date.parse(container.createdAt),
         container.image.id,
-        JSON.stringify(record),
-        JSON.stringify(state),
+        text,
+        stateText,
       );
     } catch (cause) {
       if (!String((cause as Error).message).includes('containers.name')) throw cause;
@@ -49,6 +51,7 @@ export class SqliteContainerRepository implements ContainerRepository {
         { cause },
       );
     }
+    return this.#remember(container.id, text, JSON.parse(text) as SettledRecord, stateText, state);
   }
 
   setState(id: ContainerId, state: ContainerRecord['state']): void {
@@ -56,15 +59,19 @@ export class SqliteContainerRepository implements ContainerRepository {
   }
 
   changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean {
-    return this.#events.before(
-      () =>
-        this.#db.run(
-          "UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?",
-          JSON.stringify(to),
-          id,
-          from,
-        ) === 1,
+    const stateText = JSON.stringify(to);
+    const changed = this.#events.before(() =>
+      this.#db.run(
+        "UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?",
+        stateText,
+        id,
+        from,
+      ),
     );
+    if (changed !== 1) return false;
+    const known = this.#parsed.get(id);
+    if (known !== undefined) this.#remember(id, known.text, known.settled, stateText, to);
+    return true;
   }
 
   find(id: ContainerId): ContainerRecord | null {
@@ -132,8 +139,18 @@ export class SqliteContainerRepository implements ContainerRepository {
     const known = this.#parsed.get(id);
     if (known?.text === text && known.stateText === stateText) return known.record;
     const settled = known?.text === text ? known.settled : settledSchema.parse(JSON.parse(text));
-    const record = { ...settled, state: stateSchema.parse(JSON.parse(stateText)) };
-    if (known !== undefined || this.#parsed.size < parsedLimit)
+    return this.#remember(id, text, settled, stateText, stateSchema.parse(JSON.parse(stateText)));
+  }
+
+  #remember(
+    id: string,
+    text: string,
+    settled: SettledRecord,
+    stateText: string,
+    state: ContainerRecord['state'],
+  ): ContainerRecord {
+    const record = { ...settled, state };
+    if (this.#parsed.size < parsedLimit || this.#parsed.has(id))
       this.#parsed.set(id, { text, settled, stateText, record });
     return record;
   }

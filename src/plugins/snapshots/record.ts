@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
+import { randomHex } from '../../base/random.ts';
 import type { ActiveKey, CommittedName } from '../../contracts/storage-driver.ts';
 import { directoryName } from './names.ts';
 
@@ -101,7 +101,7 @@ export function writeRecord(directory: string, record: StoredSnapshot): string {
  */
 export function replaceRecord(directory: string, record: StoredSnapshot, before: (file: string) => void): void {
   const path = join(directory, recordFile);
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  const temporary = `${path}.${randomHex(6)}`;
   writeFileSync(temporary, JSON.stringify(record), { mode: 0o600, flush: true });
   before(temporary);
   renameSync(temporary, path);

@@ -1,20 +1,31 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
+import { randomHex } from '../../base/random.ts';
+import { Trash } from '../../base/trash.ts';
 import type { PluginContext } from '../../contracts/plugin-definition.ts';
 import type { ActiveKey, CommittedName, SnapshotInfo } from '../../contracts/storage-driver.ts';
 import { ChildMarkers } from './children.ts';
 import { syncDirectory, withDirectory } from './directory.ts';
 import { exists, notFound } from './failures.ts';
 import { directoryName } from './names.ts';
-import { readId, readRecord, replaceRecord, type SnapshotRecord, type StoredSnapshot, writeRecord } from './record.ts';
+import {
+  readId,
+  readRecord,
+  recordFile,
+  replaceRecord,
+  type SnapshotRecord,
+  type StoredSnapshot,
+  writeRecord,
+} from './record.ts';
 import { type SnapshotDirectory, Spares } from './spares.ts';
-import { Trash } from './trash.ts';
 
 const stagingName = '.tmp';
 const commitLock = '.commit.lock';
+
+/** Milliseconds. Far longer than it takes to fill a directory of overlay2, and to copy one for vfs its directory's time is renewed by each entry. */
+const abandonedAfter = 60 * 60 * 1000;
 
 /** @public */
 export type Populate = (directory: string, chain: readonly SnapshotRecord[]) => void | Promise<void>;
@@ -40,7 +51,11 @@ export class SnapshotStore implements AsyncDisposable {
   private constructor(context: PluginContext, content: readonly SnapshotDirectory[]) {
     this.#directory = context.directory;
     this.#native = context.native;
-    this.#trash = new Trash(context);
+    this.#trash = new Trash(
+      join(context.directory, '.trash'),
+      (path) => context.native.removeTree(path, null),
+      (message, cause) => context.warn(message, cause),
+    );
     this.#spares = content.length === 0 ? null : new Spares(context, content, this.#trash);
   }
 
@@ -53,7 +68,7 @@ export class SnapshotStore implements AsyncDisposable {
     const store = new SnapshotStore(context, content);
     mkdirSync(join(context.directory, stagingName), { recursive: true, mode: 0o700 });
     store.#trash.open();
-    store.#trash.takeAbandoned(join(context.directory, stagingName));
+    store.#takeAbandoned();
     store.#spares?.open();
     return store;
   }
@@ -72,7 +87,7 @@ export class SnapshotStore implements AsyncDisposable {
   ): Promise<SnapshotRecord> {
     const name = directoryName(key);
     if (this.#exists(name)) throw exists(key);
-    const id = randomBytes(12).toString('hex');
+    const id = randomHex(12);
     const staging = this.#staging(id);
     const createdAt = new Date();
     let chain: readonly SnapshotRecord[] = [];
@@ -220,6 +235,18 @@ export class SnapshotStore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#spares?.[Symbol.asyncDispose]();
     await this.#trash[Symbol.asyncDispose]();
+  }
+
+  /** Takes away the snapshots in the making that have not been touched for an hour: whoever was making them is dead. */
+  #takeAbandoned(): void {
+    const staging = join(this.#directory, stagingName);
+    for (const name of readdirSync(staging)) {
+      const path = join(staging, name);
+      const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+      if (modified === undefined || Date.now() - modified <= abandonedAfter) continue;
+      rmSync(join(path, recordFile), { force: true }); // so that its parent knows at once
+      this.#trash.take(path);
+    }
   }
 
   #staging(id: string): string {

@@ -1,11 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno } from '../../base/errno.ts';
+import { randomHex } from '../../base/random.ts';
+import type { Trash } from '../../base/trash.ts';
 import type { PluginContext } from '../../contracts/plugin-definition.ts';
 import { recordFile } from './record.ts';
-import type { Trash } from './trash.ts';
 
 /** A directory that every active snapshot begins with. @public */
 export interface SnapshotDirectory {
@@ -15,6 +16,9 @@ export interface SnapshotDirectory {
 
 /** As many as a burst of containers is likely to start before new ones are made. */
 const slots = ['0', '1', '2', '3'];
+
+/** Milliseconds: about as long as a container takes to start, which must not wait for what its successors need. */
+const refillAfter = 20;
 
 /**
  * Snapshots' directories that are made ahead of need, because making an inode can take ext4 half a millisecond and a
@@ -28,6 +32,7 @@ export class Spares implements AsyncDisposable {
   readonly #trash: Trash;
   readonly #full = new Set<string>();
   #refill: Promise<void> | null = null;
+  readonly #closing = new AbortController();
 
   constructor(context: PluginContext, content: readonly SnapshotDirectory[], trash: Trash) {
     this.#directory = join(context.directory, '.spare');
@@ -55,14 +60,17 @@ export class Spares implements AsyncDisposable {
     }
   }
 
-  /** Makes new ones in the background, by way of `staging`. */
+  /** Makes new ones in the background, by way of `staging`: soon, or when the store closes. */
   refill(staging: (id: string) => string): void {
-    this.#refill ??= this.#fill(staging)
+    this.#refill ??= delay(refillAfter, undefined, { signal: this.#closing.signal })
+      .catch(() => {})
+      .then(() => this.#fill(staging))
       .catch((error: unknown) => this.#warn('Directories for further snapshots could not be made ahead.', error))
       .finally(() => (this.#refill = null));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
     await this.#refill;
   }
 
@@ -79,7 +87,7 @@ export class Spares implements AsyncDisposable {
   async #fill(staging: (id: string) => string): Promise<void> {
     for (const slot of slots) {
       if (this.#full.has(slot)) continue;
-      const made = staging(randomBytes(12).toString('hex'));
+      const made = staging(randomHex(12));
       await mkdir(made, { mode: 0o700 });
       await writeFile(join(made, recordFile), '', { mode: 0o600 });
       for (const { name, mode } of this.#content) {

@@ -1,13 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hasErrno } from '../../base/errno.ts';
-import type { PluginContext } from '../../contracts/plugin-definition.ts';
-import { recordFile } from './record.ts';
-
-/** Far longer than it takes to fill a directory of overlay2, and to copy one for vfs its directory's time is renewed by each entry. */
-const abandonedAfter = 60 * 60 * 1000;
+import { hasErrno } from './errno.ts';
+import { randomHex } from './random.ts';
 
 /** Milliseconds. */
 const retryAfter = 100;
@@ -18,12 +13,19 @@ const retryAfter = 100;
  */
 export class Trash implements AsyncDisposable {
   readonly #directory: string;
-  readonly #context: PluginContext;
+  readonly #removeTree: (path: string) => Promise<void>;
+  readonly #warn: (message: string, cause: unknown) => void;
   readonly #removals = new Set<Promise<void>>();
 
-  constructor(context: PluginContext) {
-    this.#directory = join(context.directory, '.trash');
-    this.#context = context;
+  /** @param directory - on the filesystem of all that will be taken */
+  constructor(
+    directory: string,
+    removeTree: (path: string) => Promise<void>,
+    warn: (message: string, cause: unknown) => void,
+  ) {
+    this.#directory = directory;
+    this.#removeTree = removeTree;
+    this.#warn = warn;
   }
 
   /** Makes the directory, and goes on with what killed processes left in it. */
@@ -37,7 +39,7 @@ export class Trash implements AsyncDisposable {
    * @returns false when there is no such directory, or not the right one
    */
   take(path: string, isRight: (taken: string) => boolean = () => true): boolean {
-    const target = join(this.#directory, randomBytes(12).toString('hex'));
+    const target = join(this.#directory, randomHex(12));
     try {
       renameSync(path, target);
       if (!isRight(target)) {
@@ -52,17 +54,6 @@ export class Trash implements AsyncDisposable {
     return true;
   }
 
-  /** Takes the snapshots in `directory` that have not been touched for an hour: whoever was making them is dead. */
-  takeAbandoned(directory: string): void {
-    for (const name of readdirSync(directory)) {
-      const path = join(directory, name);
-      const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-      if (modified === undefined || Date.now() - modified <= abandonedAfter) continue;
-      rmSync(join(path, recordFile), { force: true }); // so that its parent knows at once
-      this.take(path);
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#removals);
   }
@@ -70,22 +61,19 @@ export class Trash implements AsyncDisposable {
   #removeLater(path: string): void {
     const removal = this.#remove(path)
       .catch((error: unknown) =>
-        this.#context.warn(
-          `The removed snapshot at ${path} still takes up space; the next start of hako tries again.`,
-          error,
-        ),
+        this.#warn(`What was removed still takes up space at ${path}; the next start of hako tries again.`, error),
       )
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
   }
 
-  /** Again when it fails: a process that was at work on the snapshot when it was taken may still have written to it. */
+  /** Again when it fails: a process that was at work there when it was taken may still have written to it. */
   async #remove(path: string): Promise<void> {
     try {
-      await this.#context.native.removeTree(path, null);
+      await this.#removeTree(path);
     } catch {
       await delay(retryAfter);
-      await this.#context.native.removeTree(path, null);
+      await this.#removeTree(path);
     }
   }
 }
