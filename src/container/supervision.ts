@@ -36,6 +36,8 @@ export class Supervision {
   readonly #live = new Map<ContainerId, Supervised>();
   /** Supervisors that clear up after a container that has ended. */
   readonly #departing = new Map<ContainerId, Supervised>();
+  /** Those that have ended, and whose supervisor may still be there. */
+  readonly #going = new Set<Supervised>();
   /** Second sessions, see {@link control}. */
   readonly #controls = new WeakMap<Supervised, Promise<SupervisorSession>>();
   /** What settles `ended`. */
@@ -138,9 +140,14 @@ export class Supervision {
     await departing?.session.closed;
   }
 
-  /** Resolves when no supervisor is left of any container that has ended. */
+  /** Resolves when no supervisor is left of any container that has ended. What nobody has read of its output is dropped. */
   async allGone(): Promise<void> {
-    await Promise.allSettled([...this.#departing].map(([id, { gone }]) => (this.#live.has(id) ? undefined : gone)));
+    await Promise.allSettled(
+      [...this.#going].map(({ session, gone }) => {
+        session.endStreams();
+        return gone;
+      }),
+    );
   }
 
   /** The containers that end with this process's sessions, and those that do not. */
@@ -175,6 +182,9 @@ export class Supervision {
   #recordEnd(supervised: Supervised, exit: ExitResult): ExitResult {
     const { record } = supervised;
     forget(this.#live, supervised);
+    this.#going.add(supervised);
+    const departed = () => this.#going.delete(supervised);
+    supervised.gone.then(departed, departed);
     const current = this.#repository.find(record.id)?.state;
     if (current?.status === 'running' && record.state.status === 'running' && isSame(current, record.state))
       this.#repository.changeState(record.id, 'running', exitedState(current.startedAt, exit));

@@ -1,4 +1,4 @@
-import { chmodSync, rmdirSync } from 'node:fs';
+import { chmodSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../base/errno.ts';
 import type { Mount } from '../contracts/mount.ts';
@@ -26,6 +26,7 @@ function clearMark(work: string): void {
   try {
     // The kernel makes it with no permission at all, which stops its owner unless that is root.
     chmodSync(work, 0o700);
+    rmSync(join(work, 'incompat/volatile/dirty'), { force: true });
     for (const made of ['incompat/volatile', 'incompat']) rmdirSync(join(work, made));
   } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;

@@ -92,7 +92,7 @@ export async function composeContainers(
     (name) => containers.resolve(name),
   );
   const hostMounts = new HostMounts(storage, services, host.uid === 0);
-  const trash = new Trash(join(paths.containers, '.trash'), (path) => native.removeTree(path), warn);
+  const trash = new Trash(paths.trash, (path) => native.removeTree(path), warn);
   trash.open();
   const remover = new Remover(repository, states, storage, hostMounts, trash, (record) =>
     deliveries.finish(journaled(record)),

@@ -9,6 +9,8 @@ export interface RuntimePaths {
   readonly database: string;
   readonly containers: string;
   readonly content: string;
+  /** Of what was removed, until its files are gone. */
+  readonly trash: string;
 }
 
 /** `$HAKO_ROOT`; else `/var/lib/hako` for root, `$XDG_DATA_HOME/hako` or `~/.local/share/hako` for an ordinary user. */
@@ -32,6 +34,7 @@ export function prepareRoot(root: string): RuntimePaths {
     database: join(absolute, 'hako.db'),
     containers: join(absolute, 'containers'),
     content: join(absolute, 'content'),
+    trash: join(absolute, 'trash'),
   };
   try {
     mkdirSync(absolute, { recursive: true, mode: 0o700 });
