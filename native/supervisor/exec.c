@@ -79,14 +79,15 @@ static void give_up(struct exec *exec, const struct failure *failure) {
   exec_failed(exec, failure);
 }
 
-static void started(struct exec *exec) {
+// False: it has failed, and is gone.
+static bool started(struct exec *exec) {
   settled(exec);
   if (task_watch(&exec->task, &exec->process, exec->feeds) < 0) {
     struct failure failure;
     fail(&failure, "memory", errno, "the process could not be watched");
     task_signal(&exec->task, SIGKILL); // and is reaped as an orphan
     exec_failed(exec, &failure);
-    return;
+    return false;
   }
   // What it has sent meanwhile is for the program.
   for (struct session *session = exec->task.sessions, *next; session; session = next) {
@@ -94,20 +95,21 @@ static void started(struct exec *exec) {
     answer_started(session, &exec->process);
     session_hold_input(session, false);
   }
+  return true;
 }
 
-// False: it has failed, and is gone.
+// Whether it runs. False: not yet; or it has failed, and is gone.
 static bool advance(struct exec *exec) {
   struct failure failure;
   int result = container_executed(&exec->process, &exec->handshake, &failure);
   if (result == 0)
-    started(exec);
-  else if (result < 0)
+    return started(exec);
+  if (result < 0)
     give_up(exec, &failure);
   // A tracer in the container can keep its death from us, so that is not waited for here.
   else if (result == HANDSHAKE_DIED)
     loop_mute(&exec->watch);
-  return result == 0;
+  return false;
 }
 
 static void handshake_ready(struct watch *watch, uint32_t events) {
