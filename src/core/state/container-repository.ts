@@ -61,12 +61,7 @@ export class SqliteContainerRepository implements ContainerRepository {
   changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean {
     const stateText = JSON.stringify(to);
     const changed = this.#events.before(() =>
-      this.#db.run(
-        "UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?",
-        stateText,
-        id,
-        from,
-      ),
+      this.#db.run("UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?", stateText, id, from),
     );
     if (changed !== 1) return false;
     const known = this.#parsed.get(id);
