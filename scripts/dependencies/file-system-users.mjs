@@ -4,13 +4,14 @@ const users = {
   "hako's own installation": ['src/native/loader.ts'],
   "the kernel's files: /proc, /sys, /dev": [
     'src/cgroup/files.ts',
-    'src/container/process-identity.ts',
     'src/host/devices.ts',
     'src/host/files.ts',
+    'src/host/process-identity.ts',
     'src/native/user-namespace-knobs.ts',
   ],
   "hako's own root directory, and what is in it but a tree": [
     'src/core/root.ts',
+    'src/core/root-claim.ts',
     'src/core/state/database.ts',
     'src/core/compose.ts',
     'src/plugins/registry.ts',

@@ -61,6 +61,7 @@ export const errorKinds = {
   RUNTIME_CLOSED: 'failed_precondition',
   STATE_CORRUPT: 'data_loss',
   STATE_UNAVAILABLE: 'unavailable',
+  ROOT_IN_USE: 'conflict',
   STATE_TOO_NEW: 'failed_precondition',
 } as const satisfies Record<string, ErrorKind>;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ContainerId, isContainerId } from '../base/ids.ts';
+import { processSchema } from '../host/process-identity.ts';
 import type { ContainerDefaults } from '../oci/image-config.ts';
 
 const time = z.iso.datetime();
@@ -10,15 +11,6 @@ export const exitSchema = z.object({
   signal: z.number().int(),
   oomKilled: z.boolean(),
   finishedAt: time,
-});
-
-/** A process, told from any other that had or will have its pid. */
-export const processSchema = z.object({
-  pid: z.number().int().positive(),
-  /** proc_pid_stat(5) field 22. */
-  startTicks: z.string().regex(/^\d+$/),
-  /** /proc/sys/kernel/random/boot_id. */
-  bootId: z.string(),
 });
 
 const groupSchema = z.object({

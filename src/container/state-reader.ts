@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
+import { isAlive } from '../host/process-identity.ts';
 import { readExitRecord } from './exit-record.ts';
-import { isAlive } from './process-identity.ts';
 import type { ContainerRecord, RecordedState } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 

@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../base/errno.ts';
 import { raceSignal } from '../base/signal.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
-
-/** Long enough that no running ingest is taken for a dead one: each write renews the file's time. */
-const abandonedAfter = 60 * 60 * 1000;
+import { isMakerAlive, makerPrefix } from '../host/process-identity.ts';
 
 /** Where content lies while it is being written, and may be torn. */
 export class IngestDirectory {
@@ -19,15 +17,13 @@ export class IngestDirectory {
   /** Makes it, and removes what killed processes left in it. */
   async open(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.#directory)) {
-      const path = join(this.#directory, name);
-      const status = await stat(path).catch(() => null);
-      if (status !== null && Date.now() - status.mtimeMs > abandonedAfter) await unlink(path).catch(() => undefined);
-    }
+    for (const name of await readdir(this.#directory))
+      if (!isMakerAlive(name)) await unlink(join(this.#directory, name)).catch(() => undefined);
   }
 
+  /** A name that tells whose it is. */
   newPath(): string {
-    return join(this.#directory, randomUUID());
+    return join(this.#directory, `${makerPrefix()}${randomUUID()}`);
   }
 
   async create(): Promise<TemporaryFile> {

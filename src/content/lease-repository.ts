@@ -1,5 +1,6 @@
 import type { Digest } from '../base/digest.ts';
 import type { ActiveKey, CommittedName } from '../contracts/storage-driver.ts';
+import type { ProcessIdentity } from '../host/process-identity.ts';
 
 /**
  * Something that garbage collection may remove: `blob:<digest>`, or `snapshot:<name>` in whatever storage driver has it.
@@ -11,8 +12,8 @@ export interface LeaseRecord {
   readonly id: string;
   /** What the lease is for, for people who look at the state. */
   readonly purpose: string;
-  /** Milliseconds since the epoch; after that the lease of a process that died holds nothing any more. */
-  readonly expiresAt: number;
+  /** Whose it is: with the end of that process it holds nothing any more. */
+  readonly holder: ProcessIdentity;
 }
 
 /**
@@ -26,11 +27,10 @@ export interface LeaseRepository {
   insertLease(lease: LeaseRecord): void;
   /** Idempotent. A lease that is not there (any more) is `false`, and nothing is held. */
   addResource(leaseId: string, resource: ResourceKey): boolean;
-  renewLease(leaseId: string, expiresAt: number): void;
   /** Removes a lease and what it holds; not there: fine. */
   deleteLease(leaseId: string): void;
-  /** Removes the leases whose time is up (`expiresAt < now`). */
-  deleteExpiredLeases(now: number): void;
+  /** Of all leases that there are. */
+  leaseHolders(): readonly Pick<LeaseRecord, 'id' | 'holder'>[];
   /** Everything held by any lease. */
   leasedResources(): ReadonlySet<ResourceKey>;
 

@@ -1,20 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { HakoError } from '../base/errors.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
+import { ownIdentity } from '../host/process-identity.ts';
 import type { LeaseRepository, ResourceKey } from './lease-repository.ts';
-
-const lifetime = 60 * 60 * 1000;
-const renewEvery = lifetime / 4;
 
 /**
  * A running operation's hold on resources. While it lives, garbage collection in any process leaves them alone.
- * It renews itself; that of a killed process ends within the hour.
+ * It ends with this process at the latest.
  */
 export class Lease implements Disposable {
   readonly #repository: LeaseRepository;
   readonly #finishRemovals: () => Promise<void>;
   readonly #id = randomUUID();
-  readonly #renewal: NodeJS.Timeout;
 
   /**
    * @param purpose - for people who look at the state.
@@ -23,9 +20,7 @@ export class Lease implements Disposable {
   constructor(repository: LeaseRepository, purpose: string, finishRemovals: () => Promise<void>) {
     this.#repository = repository;
     this.#finishRemovals = finishRemovals;
-    repository.insertLease({ id: this.#id, purpose, expiresAt: Date.now() + lifetime });
-    this.#renewal = setInterval(() => this.#renew(), renewEvery);
-    this.#renewal.unref();
+    repository.insertLease({ id: this.#id, purpose, holder: ownIdentity() });
   }
 
   /**
@@ -41,16 +36,7 @@ export class Lease implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#renewal);
     this.#repository.deleteLease(this.#id);
-  }
-
-  #renew(): void {
-    try {
-      this.#repository.renewLease(this.#id, Date.now() + lifetime);
-    } catch {
-      // The next one is in time as well; a failure here has nobody to go to.
-    }
   }
 
   #tryHold(resource: ResourceKey): boolean {
@@ -59,7 +45,7 @@ export class Lease implements Disposable {
       if (!this.#repository.addResource(this.#id, resource)) {
         throw new HakoError(
           'STATE_CORRUPT',
-          `The lease that protects ${resource} is gone, perhaps because the machine slept for over an hour. Do it again.`,
+          `The lease that protects ${resource} is gone: somebody has changed the state store by hand. Do it again.`,
         );
       }
       return true;

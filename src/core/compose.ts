@@ -38,6 +38,7 @@ import { Injector } from './injector.ts';
 import type { ParsedRuntimeOptions } from './options.ts';
 import { publicError } from './public-error.ts';
 import { defaultRoot, prepareRoot } from './root.ts';
+import { claimRoot } from './root-claim.ts';
 import type { RuntimeParts } from './runtime.ts';
 import { RuntimeEventBus } from './runtime-events.ts';
 import { settleStorage } from './settle-storage.ts';
@@ -68,13 +69,14 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
 
   const paths = prepareRoot(options.root ?? defaultRoot());
   injector.value(RuntimePathsToken, paths);
+  const worker = opened.use(await Worker.open(native, files.worker));
+  const services = new HostFileServices(native, worker, () => ownMappings());
+  opened.use(await claimRoot(paths.claims, native, services));
   const database = opened.use(new Database(paths.database));
   const history = opened.use(new EventLog(database, warn));
   composeState(injector, database, history, warn);
   recordImages(events, history);
 
-  const worker = opened.use(await Worker.open(native, files.worker));
-  const services = new HostFileServices(native, worker, () => ownMappings());
   injector.value(NativeServicesToken, services);
   injector.value(TreeWorkerToken, new NativeTreeWorker(worker, () => ownMappings()));
 
@@ -108,6 +110,8 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   };
   const gate = new Gate(runtimeClosed, publicError);
   const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode), gate);
+  let collected = Promise.resolve();
+  opened.defer(() => collected);
   const { containers, close } = await composeContainers({
     injector,
     plugins,
@@ -124,6 +128,8 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     warn,
   });
   opened.defer(close);
+  const collector = injector.get(GarbageCollector);
+  if (collector.isNeeded) collected = collectInBackground(collector, gate.signal, warn);
 
   const held = opened.move();
   return {
@@ -142,6 +148,20 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     }),
     close: () => held[Symbol.asyncDispose](),
   };
+}
+
+/** What killed processes have left keeps nobody waiting, and is the next one's when this one closes first. */
+async function collectInBackground(
+  collector: GarbageCollector,
+  signal: AbortSignal,
+  warn: (message: string, cause: unknown) => void,
+): Promise<void> {
+  try {
+    await collector.collect({ signal });
+  } catch (cause) {
+    if (!signal.aborted)
+      warn('What a killed process has left could not be removed yet; the next runtime tries again.', cause);
+  }
 }
 
 function composeState(

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
-import { isAlive } from '../container/process-identity.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import { optionsOf } from '../container/record-options.ts';
 import { isLeftHalfRemoved, type Remover } from '../container/remover.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import type { StateReader } from '../container/state-reader.ts';
+import { isAlive } from '../host/process-identity.ts';
 
 export interface RecoveryParts {
   readonly repository: ContainerRepository;

@@ -11,6 +11,8 @@ export interface RuntimePaths {
   readonly content: string;
   /** Of what was removed, until its files are gone. */
   readonly trash: string;
+  /** A locked file for each runtime that has the root open. */
+  readonly claims: string;
 }
 
 /** `$HAKO_ROOT`; else `/var/lib/hako` for root, `$XDG_DATA_HOME/hako` or `~/.local/share/hako` for an ordinary user. */
@@ -35,6 +37,7 @@ export function prepareRoot(root: string): RuntimePaths {
     containers: join(absolute, 'containers'),
     content: join(absolute, 'content'),
     trash: join(absolute, 'trash'),
+    claims: join(absolute, 'claims'),
   };
   try {
     mkdirSync(absolute, { recursive: true, mode: 0o700 });
@@ -49,6 +52,7 @@ export function prepareRoot(root: string): RuntimePaths {
     if ((statSync(absolute).mode & 0o067) !== 0) chmodSync(absolute, 0o700);
     mkdirSync(paths.containers, { recursive: true, mode: 0o700 });
     mkdirSync(paths.content, { recursive: true, mode: 0o700 });
+    mkdirSync(paths.claims, { recursive: true, mode: 0o700 });
   } catch (cause) {
     if (cause instanceof HakoError) throw cause;
     const errno = (cause as NodeJS.ErrnoException).code;

@@ -5,6 +5,7 @@ import { hasHakoCode } from '../base/errors.ts';
 import { ContentStore } from '../content/content-store.ts';
 import { blobResource, type LeaseRepository, type ResourceKey, snapshotResource } from '../content/lease-repository.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
 import type { CommittedName, SnapshotInfo, StorageDriver } from '../contracts/storage-driver.ts';
 import {
   ImageRepositoryToken,
@@ -13,6 +14,7 @@ import {
   RuntimePathsToken,
   StorageDriverToken,
 } from '../contracts/tokens.ts';
+import { isAlive } from '../host/process-identity.ts';
 import type { ImageRepository } from './image-repository.ts';
 import { chainIdOf, emptyChain } from './snapshot-names.ts';
 import { unpackKeyPrefix } from './unpack-service.ts';
@@ -47,9 +49,15 @@ export class GarbageCollector {
     this.#lockFile = join(paths.content, 'collect.lock');
   }
 
-  async collect(): Promise<void> {
+  /** Whether a process was killed in the middle of an import, or of a collection. */
+  get isNeeded(): boolean {
+    return this.#leases.removals().length > 0 || this.#leases.leaseHolders().some(({ holder }) => !isAlive(holder));
+  }
+
+  /** @param options - `signal` ends the wait for a collection of another process, not this one's */
+  async collect(options: OperationOptions = {}): Promise<void> {
     // One collection at a time among all processes: so a removal intent that is found here is a dead one's.
-    await using _lock = await this.#native.lock(this.#lockFile, { wait: true });
+    await using _lock = await this.#native.lock(this.#lockFile, { ...options, wait: true });
     const snapshots = await this.#ownSnapshots();
     const { blobs, doomed } = this.#leases.transaction(() => this.#decide(snapshots));
     await blobs.finish();
@@ -63,7 +71,7 @@ export class GarbageCollector {
     blobs: { finish(): Promise<void> };
     doomed: ReadonlySet<ResourceKey>;
   } {
-    this.#leases.deleteExpiredLeases(Date.now());
+    for (const { id, holder } of this.#leases.leaseHolders()) if (!isAlive(holder)) this.#leases.deleteLease(id);
     const needed = new Set<ResourceKey>(this.#leases.leasedResources());
     const chains = new Set<Digest>();
     for (const { manifest, config, layers } of this.#images.list()) {

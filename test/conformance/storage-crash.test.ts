@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { lutimesSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { overlay2 } from 'libhako/plugins/storage/overlay2';
@@ -93,8 +93,6 @@ describe.each(['overlay2', 'vfs'] as const)('%s, killed in the middle', (id) => 
     after: readonly string[],
     when: string,
   ): Promise<readonly string[]> {
-    // An hour later, as far as the sweeping of what the dead left is concerned.
-    for (const entry of readdirSync(join(directory, '.tmp'))) lutimesSync(join(directory, '.tmp', entry), 0, 0);
     const { context, driver } = open(directory);
     const opened = await driver;
     const found = await names(opened);

@@ -22,14 +22,14 @@ function failureOf(work: () => unknown): unknown {
 
 it('tells what SQLite says in words, and leaves constraints to whoever set them', () => {
   using database = new Database(join(directory, 'hako.db'));
-  const insert = () => database.run("INSERT INTO leases (id, purpose, expires_at) VALUES ('a', 'test', 1)");
+  const insert = () => database.run("INSERT INTO leases (id, purpose, holder) VALUES ('a', 'test', '{}')");
   insert();
   expect(failureOf(insert)).not.toBeInstanceOf(HakoError);
   expect(failureOf(insert)).toMatchObject({ message: expect.stringContaining('UNIQUE') });
   database.run(`PRAGMA max_page_count = ${database.get('PRAGMA page_count')?.['page_count']}`);
   const fill = () => {
     for (let id = 0; id < 100; id++)
-      database.run('INSERT INTO leases (id, purpose, expires_at) VALUES (?, ?, 1)', String(id), 'x'.repeat(8192));
+      database.run("INSERT INTO leases (id, purpose, holder) VALUES (?, ?, '{}')", String(id), 'x'.repeat(8192));
   };
   expect(failureOf(() => database.transaction(fill))).toMatchObject({ code: 'HAKO_ERR_STATE_UNAVAILABLE' });
   // The transaction is over, and nothing of it is there.

@@ -1,4 +1,5 @@
 import type { LeaseRecord, LeaseRepository, ResourceKey } from '../../content/lease-repository.ts';
+import { processSchema } from '../../host/process-identity.ts';
 import type { Database } from './database.ts';
 
 /** Leases and removal intents in the state store. */
@@ -15,10 +16,10 @@ export class SqliteLeaseRepository implements LeaseRepository {
 
   insertLease(lease: LeaseRecord): void {
     this.#db.run(
-      'INSERT INTO leases (id, purpose, expires_at) VALUES (?, ?, ?)',
+      'INSERT INTO leases (id, purpose, holder) VALUES (?, ?, ?)',
       lease.id,
       lease.purpose,
-      lease.expiresAt,
+      JSON.stringify(lease.holder),
     );
   }
 
@@ -30,16 +31,15 @@ export class SqliteLeaseRepository implements LeaseRepository {
     });
   }
 
-  renewLease(leaseId: string, expiresAt: number): void {
-    this.#db.run('UPDATE leases SET expires_at = ? WHERE id = ?', expiresAt, leaseId);
-  }
-
   deleteLease(leaseId: string): void {
     this.#db.run('DELETE FROM leases WHERE id = ?', leaseId);
   }
 
-  deleteExpiredLeases(now: number): void {
-    this.#db.run('DELETE FROM leases WHERE expires_at < ?', now);
+  leaseHolders(): readonly Pick<LeaseRecord, 'id' | 'holder'>[] {
+    return this.#db.all('SELECT id, holder FROM leases').flatMap(({ id, holder }) => {
+      const known = processSchema.safeParse(JSON.parse(String(holder)));
+      return known.success ? [{ id: String(id), holder: known.data }] : [];
+    });
   }
 
   leasedResources(): ReadonlySet<ResourceKey> {

@@ -58,4 +58,19 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   eventSchema,
+  // Leases end with their holders, not with the hour.
+  `
+  DROP TABLE lease_resources;
+  DROP TABLE leases;
+  CREATE TABLE leases (
+    id TEXT PRIMARY KEY,
+    purpose TEXT NOT NULL,
+    holder TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE lease_resources (
+    lease_id TEXT NOT NULL REFERENCES leases (id) ON DELETE CASCADE,
+    resource TEXT NOT NULL,
+    PRIMARY KEY (lease_id, resource)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

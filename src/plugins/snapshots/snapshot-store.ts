@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
@@ -6,6 +6,7 @@ import { randomHex } from '../../base/random.ts';
 import { Trash } from '../../base/trash.ts';
 import type { PluginContext } from '../../contracts/plugin-definition.ts';
 import type { ActiveKey, CommittedName, SnapshotInfo } from '../../contracts/storage-driver.ts';
+import { isMakerAlive, makerPrefix } from '../../host/process-identity.ts';
 import { ChildMarkers } from './children.ts';
 import { syncDirectory, withDirectory } from './directory.ts';
 import { exists, notFound } from './failures.ts';
@@ -23,9 +24,6 @@ import { type SnapshotDirectory, Spares } from './spares.ts';
 
 const stagingName = '.tmp';
 const commitLock = '.commit.lock';
-
-/** Milliseconds. Far longer than it takes to fill a directory of overlay2, and to copy one for vfs its directory's time is renewed by each entry. */
-const abandonedAfter = 60 * 60 * 1000;
 
 /** @public */
 export type Populate = (directory: string, chain: readonly SnapshotRecord[]) => void | Promise<void>;
@@ -237,20 +235,19 @@ export class SnapshotStore implements AsyncDisposable {
     await this.#trash[Symbol.asyncDispose]();
   }
 
-  /** Takes away the snapshots in the making that have not been touched for an hour: whoever was making them is dead. */
+  /** Takes away the snapshots in the making whose maker is dead. */
   #takeAbandoned(): void {
     const staging = join(this.#directory, stagingName);
     for (const name of readdirSync(staging)) {
+      if (isMakerAlive(name)) continue;
       const path = join(staging, name);
-      const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-      if (modified === undefined || Date.now() - modified <= abandonedAfter) continue;
       rmSync(join(path, recordFile), { force: true }); // so that its parent knows at once
       this.#trash.take(path);
     }
   }
 
   #staging(id: string): string {
-    return join(this.#directory, stagingName, id);
+    return join(this.#directory, stagingName, `${makerPrefix()}${id}`);
   }
 
   /** null also when its removal has begun and was cut short: it can have no children any more, so it is as good as gone. */

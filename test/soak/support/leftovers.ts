@@ -27,9 +27,15 @@ function isWithin(root: string, path: string): boolean {
 }
 
 function filesOf(root: string): string[] {
-  return ['containers', 'content/ingest', 'overlay2/.tmp'].flatMap((place) =>
-    names(join(root, place)).map((name) => `${place}/${name}`),
-  );
+  return [
+    'containers',
+    'claims',
+    'trash',
+    'content/ingest',
+    'content/blobs/sha256',
+    'overlay2/.tmp',
+    'overlay2/.trash',
+  ].flatMap((place) => names(join(root, place)).map((name) => `${place}/${name}`));
 }
 
 function names(directory: string): string[] {

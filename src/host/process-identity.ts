@@ -1,0 +1,84 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { z } from 'zod';
+import { HakoError } from '../base/errors.ts';
+
+/** A process, told from any other that had or will have its pid. */
+export const processSchema = z.object({
+  pid: z.number().int().positive(),
+  /** proc_pid_stat(5) field 22. */
+  startTicks: z.string().regex(/^\d+$/),
+  /** /proc/sys/kernel/random/boot_id. */
+  bootId: z.string(),
+  /** The inode of the namespace that counts the pid (pid_namespaces(7)); absent: that of whoever reads this. */
+  pidNamespace: z.string().regex(/^\d+$/).exactOptional(),
+});
+
+export type ProcessIdentity = z.infer<typeof processSchema>;
+
+let bootId: string | undefined;
+let namespace: string | undefined;
+
+/** This boot's id (random(4)): a pid of another boot names nobody. */
+export function currentBootId(): string {
+  bootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return bootId;
+}
+
+/** The inode of the pid namespace that this process is in. */
+export function ownPidNamespace(): string {
+  namespace ??= /\[(\d+)\]$/.exec(readlinkSync('/proc/self/ns/pid'))?.[1] ?? '0';
+  return namespace;
+}
+
+/** The start time of a process in clock ticks, or null when there is none with that pid, or only its zombie. */
+function startTicks(pid: number): string | null {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return null;
+  }
+  // The command's name, in parentheses, may hold spaces and parentheses: count from the last one.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, ticks] = [fields[0], fields[19]];
+  return state === 'Z' || state === 'X' || ticks === undefined ? null : ticks;
+}
+
+/** Those of another pid namespace count as dead: a runtime refuses a root that such a one has open. */
+export function isAlive(process: ProcessIdentity): boolean {
+  return (
+    process.bootId === currentBootId() &&
+    (process.pidNamespace ?? ownPidNamespace()) === ownPidNamespace() &&
+    startTicks(process.pid) === process.startTicks
+  );
+}
+
+let self: ProcessIdentity | undefined;
+
+/** This very process. */
+export function ownIdentity(): ProcessIdentity {
+  self ??= identify(process.pid);
+  return self;
+}
+
+/** @throws HakoError `HAKO_ERR_SUPERVISOR_LOST` when there is no such process. */
+export function identify(pid: number): ProcessIdentity {
+  const ticks = startTicks(pid);
+  if (ticks === null) throw new HakoError('SUPERVISOR_LOST', `Process ${pid} is gone, or /proc is not mounted.`);
+  return { pid, startTicks: ticks, bootId: currentBootId(), pidNamespace: ownPidNamespace() };
+}
+
+/** The beginning of names of files that are worth nothing once this process has ended. */
+export function makerPrefix(): string {
+  const { pid, startTicks: ticks } = ownIdentity();
+  return `${pid}.${ticks}.`;
+}
+
+/**
+ * Whether the process lives that a name which begins with {@link makerPrefix} tells of. One of another boot is mostly
+ * known for dead at once, and else when the process ends that has its place now.
+ */
+export function isMakerAlive(name: string): boolean {
+  const [, pid, ticks] = /^(\d+)\.(\d+)\./.exec(name) ?? [];
+  return pid !== undefined && ticks !== undefined && startTicks(Number(pid)) === ticks;
+}
