@@ -19,6 +19,7 @@ export { Containers, type CreateOptions } from './container/containers.ts';
 export type { ContainerEvents } from './container/event-hub.ts';
 export type { ContainerInspection, ContainerSummary } from './container/inspection.ts';
 export type { ContainerSettings, ExecOptions, ExecSettings } from './container/options.ts';
+export type { WaitCondition, WaitOptions } from './container/waiter.ts';
 export type {
   ContainerEvent,
   EventAction,

@@ -4,10 +4,12 @@ import type { LogQuery } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { TerminalSize } from './attachment.ts';
 import { defaultMaxOutput } from './collect.ts';
-import type { AttachOptions, RemoveOptions, StartOptions, StopOptions } from './container.ts';
+import type { AttachOptions, RemoveOptions, StartOptions } from './container.ts';
 import type { CreateOptions } from './containers.ts';
 import { signal as signalOption, stopTimeout, terminalSize, text } from './option-parts.ts';
 import { type ParsedExecOptions, parseExecOptions, parseOptions } from './options.ts';
+import type { GivenStop } from './stopper.ts';
+import type { WaitOptions } from './waiter.ts';
 
 /** What an operation that waits accepts. */
 export const operationOptions = { signal: z.instanceof(AbortSignal, { error: 'give an AbortSignal' }).optional() };
@@ -25,7 +27,10 @@ const stopOptions = z.strictObject({
   timeout: stopTimeout.optional(),
 });
 const removeOptions = z.strictObject({ ...operationOptions, force: z.boolean().optional() });
-const waitOptions = z.strictObject(operationOptions);
+const waitOptions = z.strictObject({
+  ...operationOptions,
+  condition: z.enum(['not-running', 'next-exit', 'removed']).optional(),
+});
 const logTime = z.bigint({ error: 'give nanoseconds since the epoch as a bigint, such as parseLogTime makes' });
 const logQuery = z.strictObject({
   ...operationOptions,
@@ -67,12 +72,9 @@ export const given = {
   },
   start: (options: unknown) => parseOptions(startOptions, options, 'start') as StartOptions,
   attach: (options: unknown) => parseOptions(attachOptions, options, 'attach') as AttachOptions,
-  stop: (options: unknown) =>
-    parseOptions(stopOptions, options, 'stop') as Omit<StopOptions, 'stopSignal'> & {
-      readonly stopSignal?: number;
-    },
+  stop: (options: unknown) => parseOptions(stopOptions, options, 'stop') as GivenStop,
   remove: (options: unknown) => parseOptions(removeOptions, options, 'remove') as RemoveOptions,
-  wait: (options: unknown) => parseOptions(waitOptions, options, 'wait') as OperationOptions,
+  wait: (options: unknown) => parseOptions(waitOptions, options, 'wait') as WaitOptions,
   logs: (query: unknown) => parseOptions(logQuery, query, 'log') as LogQuery & OperationOptions,
   exec: givenExec,
   size: (size: unknown): TerminalSize => parseOptions(terminalSize, size, 'resize'),

@@ -18,6 +18,7 @@ import type { Attachment } from './attachment.ts';
 import type { StartOptions } from './container.ts';
 import type { HostMounts } from './host-mounts.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
+import type { Life } from './keeping/life.ts';
 import type { LaunchedSupervisor, SupervisorLauncher } from './launcher.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ParsedContainerOptions } from './options.ts';
@@ -61,7 +62,8 @@ export class ContainerLauncher {
     this.#parts = parts;
   }
 
-  async start(claimed: ContainerRecord, options: StartOptions): Promise<Attachment> {
+  /** @param life - of a container that is kept; one that is restarted is started from the state `restarting` */
+  async start(claimed: ContainerRecord, options: StartOptions, life?: Life): Promise<Attachment> {
     const { repository, states, planner, supervision } = this.#parts;
     options.signal?.throwIfAborted();
     await supervision.departed(claimed.id);
@@ -71,7 +73,8 @@ export class ContainerLauncher {
     const settings = optionsOf(record);
     const isolation = await planner.plan(record.id, record.mode, settings);
     const cgroups = isolation.cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }));
-    this.#claim(record, cgroups);
+    const kept = life === undefined ? {} : { life };
+    this.#claim(record, { status: 'starting', by: ownIdentity(), cgroups, ...kept });
     let supervisor: LaunchedSupervisor | undefined;
     try {
       supervisor = await this.#launchPatiently(record, settings, isolation, options);
@@ -81,6 +84,7 @@ export class ContainerLauncher {
         pid: supervisor.started.pid,
         supervisor: identify(supervisor.pid),
         cgroups,
+        ...kept,
       };
       if (!repository.changeState(record.id, 'starting', state)) throw notFound(record);
       const { session } = supervisor;
@@ -101,13 +105,11 @@ export class ContainerLauncher {
   }
 
   /** Of several that would start the same container, one gets to. */
-  #claim(record: ContainerRecord, cgroups: Extract<RecordedState, { status: 'starting' }>['cgroups']): void {
+  #claim(record: ContainerRecord, starting: Extract<RecordedState, { status: 'starting' }>): void {
     const { status } = record.state;
-    const startable = status === 'created' || status === 'exited' || status === 'lost';
-    if (
-      !startable ||
-      !this.#parts.repository.changeState(record.id, status, { status: 'starting', by: ownIdentity(), cgroups })
-    ) {
+    const isRestart = status === 'restarting' && (starting.life?.restarts ?? 0) > 0;
+    const startable = status === 'created' || status === 'exited' || status === 'lost' || isRestart;
+    if (!startable || !this.#parts.repository.changeState(record.id, status, starting)) {
       throw new HakoError(
         'CONTAINER_ALREADY_STARTED',
         `Container '${record.name}' is running already, or just being made, started or removed.`,

@@ -2,8 +2,9 @@ import type { ExitResult } from '../contracts/events.ts';
 import type { RecordedState } from './record.ts';
 
 /**
- * Where a container is in its life. `creating`, `starting` and `removing` pass; `lost`: it ended, and how is not known, because the
- * machine was restarted or its supervisor killed.
+ * Where a container is in its life. `creating`, `starting` and `removing` pass; `restarting`: it has ended as
+ * told, and its restart policy starts it again at that time; `lost`: it ended, and how is not known, because the machine
+ * was restarted or its supervisor killed.
  *
  * @public
  */
@@ -11,6 +12,7 @@ export type ContainerState =
   | { readonly status: 'creating' | 'created' | 'starting' | 'removing' }
   | RunningState
   | ({ readonly status: 'exited'; readonly startedAt: Date | null } & ExitResult)
+  | ({ readonly status: 'restarting'; readonly startedAt: Date | null; readonly restartAt: Date } & ExitResult)
   | { readonly status: 'lost'; readonly startedAt: Date | null; readonly reason: string };
 
 /** A container that runs. @public */
@@ -43,12 +45,19 @@ export function containerState(state: RecordedState): ContainerState {
       };
     case 'exited':
       return { status: 'exited', startedAt: dateOrNull(state.startedAt), ...exitOf(state) };
+    case 'restarting':
+      return {
+        status: 'restarting',
+        startedAt: dateOrNull(state.startedAt),
+        restartAt: new Date(state.restartAt),
+        ...exitOf(state),
+      };
     case 'lost':
       return { status: 'lost', startedAt: dateOrNull(state.startedAt), reason: state.reason };
   }
 }
 
-export function exitOf(state: Extract<RecordedState, { status: 'exited' }>): ExitResult {
+export function exitOf(state: Extract<RecordedState, { status: 'exited' | 'restarting' }>): ExitResult {
   const { exitCode, signal, oomKilled, finishedAt } = state;
   return { exitCode, signal: signal === 0 ? null : signal, oomKilled, finishedAt: new Date(finishedAt) };
 }

@@ -7,6 +7,7 @@ import type { ContainerEvents } from './event-hub.ts';
 import type { ContainerInspection } from './inspection.ts';
 import type { ContainerOperations } from './operations.ts';
 import type { ExecOptions } from './options.ts';
+import type { WaitOptions } from './waiter.ts';
 
 /** Which of a program's streams to take part in. @public */
 export interface AttachOptions extends OperationOptions {
@@ -87,7 +88,8 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Asks the program to end, and kills it when it has not after the timeout. Not running: its last exit.
+   * Asks the program to end, and kills it when it has not after the timeout. Not running: its last exit. No restart
+   * policy starts it again.
    *
    * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` when it never ran.
    */
@@ -96,7 +98,8 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Sends a signal to the container's first process.
+   * Sends a signal to the container's first process. After SIGKILL, SIGTERM or the container's stop signal no restart
+   * policy starts it again, also when it is just waiting to.
    *
    * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`
    */
@@ -104,8 +107,20 @@ export class Container implements AsyncDisposable {
     return this.#operations.kill(this.id, signal);
   }
 
-  /** Resolves when the container has ended; at once when it has already. `signal` ends the wait, not the container. */
-  wait(options: OperationOptions = {}): Promise<ExitResult> {
+  /**
+   * Stops the container if it runs, and starts it. Its restart policy begins anew.
+   *
+   * @throws HakoError as `stop` and `start` do.
+   */
+  restart(options: StopOptions = {}): Promise<void> {
+    return this.#operations.restart(this.id, options);
+  }
+
+  /**
+   * Resolves when the container has ended; at once when it has already, unless `condition` says otherwise. `signal` ends
+   * the wait, not the container.
+   */
+  wait(options: WaitOptions = {}): Promise<ExitResult> {
     return this.#operations.wait(this.id, options);
   }
 

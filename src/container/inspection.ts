@@ -6,6 +6,7 @@ import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import type { LogService } from '../log/log-service.ts';
 import { type ContainerState, containerState } from './container-state.ts';
 import type { IsolationPlanner } from './isolation.ts';
+import { lifeOf } from './keeping/life.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ContainerSettings } from './options.ts';
 import type { ContainerRecord } from './record.ts';
@@ -26,6 +27,8 @@ export interface ContainerSummary {
 
 /** Everything that is known of a container. @public */
 export interface ContainerInspection extends ContainerSummary {
+  /** By its restart policy, since somebody started it. */
+  readonly restartCount: number;
   /** As they were given. */
   readonly options: ContainerSettings;
   readonly mode: Omit<PluginReference, 'kind'>;
@@ -80,6 +83,7 @@ export class Inspector {
     ]);
     return {
       ...this.summary(record),
+      restartCount: lifeOf(record.state)?.restarts ?? 0,
       options: record.options as ContainerSettings,
       mode: record.mode,
       log: record.log,

@@ -4,7 +4,7 @@ import type { Gate } from '../base/gate.ts';
 import type { ContainerId } from '../base/ids.ts';
 import { raceSignal } from '../base/signal.ts';
 import { signalNumber } from '../base/signal-number.ts';
-import type { ExitResult } from '../contracts/events.ts';
+import type { EventRecorder, ExitResult } from '../contracts/events.ts';
 import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { LogService } from '../log/log-service.ts';
@@ -13,19 +13,22 @@ import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment
 import { type GivenExec, given } from './call-options.ts';
 import { collect } from './collect.ts';
 import type { AttachOptions, LogCounts, RemoveOptions, StartOptions, StopOptions } from './container.ts';
+import { containerEvent } from './container-event.ts';
 import type { ContainerLauncher } from './container-launcher.ts';
-import { exitOf } from './container-state.ts';
 import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
+import type { Halter } from './keeping/halter.ts';
+import type { Keeper } from './keeping/keeper.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ExecOptions } from './options.ts';
 import type { ContainerRecord } from './record.ts';
-import { optionsOf } from './record-options.ts';
 import { isLeftHalfRemoved, type Remover } from './remover.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
+import type { Stopper } from './stopper.ts';
 import type { Supervised, Supervision } from './supervision.ts';
+import type { Waiter, WaitOptions } from './waiter.ts';
 
 /** How often a start in another process is looked at, in milliseconds. */
 const startPoll = 5;
@@ -40,6 +43,11 @@ export class ContainerOperations {
   readonly #logs: LogService;
   readonly #inspector: Inspector;
   readonly #remover: Remover;
+  readonly #keeper: Keeper;
+  readonly #halter: Halter;
+  readonly #stopper: Stopper;
+  readonly #waiter: Waiter;
+  readonly #history: EventRecorder;
   readonly #events: EventHub;
   readonly #gate: Gate;
   readonly #removed: (record: ContainerRecord) => void;
@@ -53,6 +61,11 @@ export class ContainerOperations {
     logs: LogService;
     inspector: Inspector;
     remover: Remover;
+    keeper: Keeper;
+    halter: Halter;
+    stopper: Stopper;
+    waiter: Waiter;
+    history: EventRecorder;
     events: EventHub;
     /** Of the runtime. */
     gate: Gate;
@@ -66,6 +79,11 @@ export class ContainerOperations {
     this.#logs = parts.logs;
     this.#inspector = parts.inspector;
     this.#remover = parts.remover;
+    this.#keeper = parts.keeper;
+    this.#halter = parts.halter;
+    this.#stopper = parts.stopper;
+    this.#waiter = parts.waiter;
+    this.#history = parts.history;
     this.#events = parts.events;
     this.#gate = parts.gate;
     this.#removed = parts.removed;
@@ -73,42 +91,34 @@ export class ContainerOperations {
 
   async start(id: ContainerId, options: StartOptions): Promise<Attachment> {
     const checked = given.start(options);
-    return this.#gate.pass(async () => this.#launcher.start(this.#record(id), checked));
+    return this.#gate.pass(async () => this.#start(this.#record(id), checked));
   }
 
-  async stop(id: ContainerId, stopOptions: StopOptions): Promise<ExitResult> {
-    const options = given.stop(stopOptions);
-    const record = this.#record(id);
-    const supervised = await this.#supervision.find(record);
-    if (supervised === null) return this.#lastExit(record);
-    const settings = optionsOf(record);
-    const control = await this.#supervision.control(supervised);
-    control.signal(
-      signalNumber(options.stopSignal ?? settings.stopSignal ?? record.imageDefaults.stopSignal ?? 'SIGTERM'),
-    );
-    const timeout = options.timeout ?? settings.stopTimeout;
-    const stopped = new AbortController();
-    try {
-      const waited = sleep(timeout * 1000, null, { signal: stopped.signal }).catch(() => null);
-      const exit = await raceSignal(Promise.race([supervised.ended, waited]), options.signal);
-      if (exit !== null) return exit;
-    } finally {
-      stopped.abort();
-    }
-    control.signal(signalNumber('SIGKILL'));
-    return raceSignal(supervised.ended, options.signal);
+  #start(record: ContainerRecord, options: StartOptions): Promise<Attachment> {
+    return this.#launcher.start(record, options, this.#keeper.begin(record));
+  }
+
+  async stop(id: ContainerId, options: StopOptions): Promise<ExitResult> {
+    const checked = given.stop(options);
+    return this.#stopper.stop(this.#record(id), checked);
   }
 
   async kill(id: ContainerId, signal: NodeJS.Signals | number): Promise<void> {
     const number = signalNumber(signal);
-    await (await this.#control(id)).signal(number);
+    await this.#stopper.kill(this.#record(id), number);
   }
 
-  async wait(id: ContainerId, options: OperationOptions): Promise<ExitResult> {
-    const { signal } = given.wait(options);
+  async restart(id: ContainerId, options: StopOptions): Promise<void> {
+    const checked = given.stop(options);
     const record = this.#record(id);
-    const supervised = await raceSignal(this.#supervision.find(record), signal);
-    return supervised === null ? this.#lastExit(record) : raceSignal(supervised.ended, signal);
+    if (this.#states.refresh(record).state.status !== 'created') await this.#stopper.stop(record, checked);
+    await this.start(id, checked.signal === undefined ? {} : { signal: checked.signal });
+    this.#history.record(containerEvent(record, 'restart'));
+  }
+
+  async wait(id: ContainerId, options: WaitOptions): Promise<ExitResult> {
+    const checked = given.wait(options);
+    return this.#waiter.wait(this.#record(id), checked);
   }
 
   async exec(id: ContainerId, command: readonly string[], options: ExecOptions): Promise<ProgramResult> {
@@ -170,7 +180,9 @@ export class ContainerOperations {
 
   async #remove(id: ContainerId, options: RemoveOptions): Promise<void> {
     options.signal?.throwIfAborted();
-    const record = await this.#settled(id, options);
+    const settled = await this.#settled(id, options);
+    const record = options.force === true ? await this.#halter.halt(settled, options.signal) : settled;
+    if (record.state.status === 'restarting') throw isRunning(record, 'to be restarted');
     const supervised = await this.#supervision.find(record);
     if (supervised !== null) {
       if (options.force !== true) throw isRunning(record, 'running');
@@ -235,14 +247,6 @@ export class ContainerOperations {
     if (record === null || record.state.status === 'removing')
       throw new HakoError('CONTAINER_NOT_FOUND', `There is no container ${id.slice(0, 12)}; it has been removed.`);
     return record;
-  }
-
-  #lastExit(record: ContainerRecord): ExitResult {
-    const { state } = this.#states.refresh(record);
-    if (state.status === 'exited') return exitOf(state);
-    if (state.status === 'lost')
-      throw new HakoError('SUPERVISOR_LOST', `How container '${record.name}' ended is not known. ${state.reason}`);
-    throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' has not run yet. Start it first.`);
   }
 }
 

@@ -17,6 +17,7 @@ import {
   text,
   ulimits,
 } from './option-parts.ts';
+import { restartOption } from './restart/options.ts';
 
 const dnsName = z
   .string()
@@ -108,6 +109,13 @@ export const containerOptions = z.strictObject({
   /** `'json-file'`, or `{ driver, options }`. */
   log: pluginChoice.optional(),
   labels: z.record(z.string().min(1), z.string()).default({}),
+  /**
+   * When it is started again after its end: `'no'`, `'always'`, `'unless-stopped'`, `'on-failure'`, `'on-failure:3'`. The
+   * process that started it does it; for one that is `detached`, whoever opens the root next takes that over.
+   */
+  restart: restartOption.default({ policy: 'no', maxRetries: 0, onUnhealthy: false }),
+  /** Removed when it has ended. */
+  autoRemove: z.boolean().default(false),
   /** Removed when its handle is closed. */
   ephemeral: z.boolean().default(false),
   /** Goes on when the process that started it has ended. */
@@ -115,6 +123,15 @@ export const containerOptions = z.strictObject({
   /** Also mounts the root on the host, where GraphDriver.Data's MergedDir says. */
   hostMount: z.boolean().default(false),
 });
+
+/** What no schema of one option can tell. */
+function checkTogether({ restart, autoRemove }: ParsedContainerOptions): void {
+  if (autoRemove && restart.policy !== 'no')
+    throw new HakoError(
+      'INVALID_OPTION',
+      'These container options are not valid: autoRemove, restart: a container that is removed after its end cannot be restarted.',
+    );
+}
 
 /** What a caller may give, without the image. @public */
 export type ContainerSettings = DeepReadonly<z.input<typeof containerOptions>>;
@@ -152,7 +169,9 @@ export interface ExecOptions extends ExecSettings, OperationOptions {
 
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION`, naming each option that is wrong, and for an unknown one those that exist. */
 export function parseContainerOptions(options: unknown): ParsedContainerOptions {
-  return parseOptions(containerOptions, options, 'container');
+  const parsed = parseOptions(containerOptions, options, 'container');
+  checkTogether(parsed);
+  return parsed;
 }
 
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` */

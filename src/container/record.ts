@@ -19,12 +19,26 @@ const groupSchema = z.object({
   controllers: z.array(z.string()),
 });
 
+/** What is remembered from one run to the next of a container that is to be restarted, or removed, or looked after. */
+export const lifeSchema = z.object({
+  /** By the policy, since somebody started it. */
+  restarts: z.number().int().nonnegative(),
+  /** What was waited before the last of them, in milliseconds. */
+  delay: z.number().nonnegative(),
+  /** Who looks after it; null: the next that opens the root. */
+  keeper: processSchema.nullable(),
+  /** The boot in which somebody stopped it. */
+  stopped: z.string().nullable(),
+});
+
+const life = lifeSchema.exactOptional();
+
 /** `starting` and `running` are claims of whoever wrote them, to be checked against the process they name. */
 export const stateSchema = z.discriminatedUnion('status', [
   // Until its files are there. Whoever opens the root when its maker is gone removes it.
   z.object({ status: z.literal('creating') }),
   z.object({ status: z.literal('created') }),
-  z.object({ status: z.literal('starting'), by: processSchema, cgroups: z.array(groupSchema) }),
+  z.object({ status: z.literal('starting'), by: processSchema, cgroups: z.array(groupSchema), life }),
   z.object({
     status: z.literal('running'),
     startedAt: time,
@@ -32,14 +46,24 @@ export const stateSchema = z.discriminatedUnion('status', [
     pid: z.number().int().positive(),
     supervisor: processSchema,
     cgroups: z.array(groupSchema),
+    life,
   }),
-  z.object({ status: z.literal('exited'), startedAt: time.nullable(), ...exitSchema.shape }),
+  z.object({ status: z.literal('exited'), startedAt: time.nullable(), ...exitSchema.shape, life }),
+  // A claim of its keeper, who starts it at that time.
+  z.object({
+    status: z.literal('restarting'),
+    startedAt: time.nullable(),
+    ...exitSchema.shape,
+    restartAt: time,
+    life: lifeSchema,
+  }),
   // Its supervisor and its exit record are gone: a power cut, or somebody's `kill -9` and `rm`.
   z.object({
     status: z.literal('lost'),
     startedAt: time.nullable(),
     reason: z.string(),
     cgroups: z.array(groupSchema),
+    life,
   }),
   // A persisted intent: when `by` is gone, whoever opens the root next finishes it. None: it has given up.
   z.object({ status: z.literal('removing'), by: processSchema.exactOptional(), cgroups: z.array(groupSchema) }),

@@ -6,6 +6,8 @@ export interface ContainerOutline {
   readonly id: ContainerId;
   readonly status: ContainerRecord['state']['status'];
   readonly ephemeral: boolean;
+  /** It has run, and something is to be done at its end. */
+  readonly kept: boolean;
 }
 
 /** Where containers' records are kept; every method is one transaction. */
@@ -22,6 +24,15 @@ export interface ContainerRepository {
    * @returns whether it was set
    */
   changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean;
+  /**
+   * Sets the state that `change` makes of the present one; null: leaves it. It sees what no other process changes.
+   *
+   * @returns the record as it is now, or null when nothing was changed
+   */
+  reviseState(
+    id: ContainerId,
+    change: (state: ContainerRecord['state']) => ContainerRecord['state'] | null,
+  ): ContainerRecord | null;
   find(id: ContainerId): ContainerRecord | null;
   /** By name, full id, or a prefix of the id that only one container has. */
   resolve(nameOrId: string): ContainerRecord | null;

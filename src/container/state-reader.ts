@@ -4,6 +4,7 @@ import type { ExitResult } from '../contracts/events.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import { isAlive } from '../host/process-identity.ts';
 import { readExitRecord } from './exit-record.ts';
+import type { Life } from './keeping/life.ts';
 import type { ContainerRecord, RecordedState } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 
@@ -43,6 +44,10 @@ export class StateReader {
       case 'starting':
         // Whoever starts it tells what becomes of it; until then the exit record is the last run's.
         return isAlive(state.by) ? state : this.#stateOf(id, state);
+      case 'restarting': {
+        const { keeper } = state.life;
+        return keeper !== null && isAlive(keeper) ? state : notRestarting(state);
+      }
       default:
         return state;
     }
@@ -53,17 +58,17 @@ export class StateReader {
     const supervised = this.#native.isLocked(this.directory(id));
     const startedAt = claim.status === 'running' ? claim.startedAt : null;
     const exit = readExitRecord(this.directory(id));
-    if (exit !== null) return exitedState(startedAt, exit);
+    if (exit !== null) return exitedState(startedAt, exit, claim.life);
     if (supervised) return claim;
     const reason =
       startedAt === null
         ? 'The process that was starting it ended before it ran.'
         : 'Nothing recorded how it ended: the machine was restarted, or its supervisor was killed.';
-    return { status: 'lost', startedAt, reason, cgroups: claim.cgroups };
+    return { status: 'lost', startedAt, reason, cgroups: claim.cgroups, ...carried(claim.life) };
   }
 }
 
-export function exitedState(startedAt: string | null, exit: ExitResult): RecordedState {
+export function exitedState(startedAt: string | null, exit: ExitResult, life: Life | undefined): RecordedState {
   return {
     status: 'exited',
     startedAt,
@@ -71,5 +76,18 @@ export function exitedState(startedAt: string | null, exit: ExitResult): Recorde
     signal: exit.signal ?? 0,
     oomKilled: exit.oomKilled,
     finishedAt: exit.finishedAt.toISOString(),
+    ...carried(life),
   };
+}
+
+/** The end that a container was to be restarted after. */
+export function notRestarting({
+  restartAt: _,
+  ...end
+}: Extract<RecordedState, { status: 'restarting' }>): Extract<RecordedState, { status: 'exited' }> {
+  return { ...end, status: 'exited' };
+}
+
+function carried(life: Life | undefined): { life?: Life } {
+  return life === undefined ? {} : { life };
 }

@@ -187,7 +187,7 @@ export class Supervision {
     supervised.gone.then(departed, departed);
     const current = this.#repository.find(record.id)?.state;
     if (current?.status === 'running' && record.state.status === 'running' && isSame(current, record.state))
-      this.#repository.changeState(record.id, 'running', exitedState(current.startedAt, exit));
+      this.#repository.changeState(record.id, 'running', exitedState(current.startedAt, exit, current.life));
     this.#listener.exited(record, exit);
     return exit;
   }

@@ -9,6 +9,9 @@ import { ExecLauncher } from '../container/exec-launcher.ts';
 import { HostMounts } from '../container/host-mounts.ts';
 import { Inspector } from '../container/inspection.ts';
 import { IsolationPlanner } from '../container/isolation.ts';
+import { Halter } from '../container/keeping/halter.ts';
+import { Keeper } from '../container/keeping/keeper.ts';
+import { Restarter } from '../container/keeping/restarter.ts';
 import { SupervisorLauncher } from '../container/launcher.ts';
 import { journaledContainer, loggedContainer } from '../container/logged-container.ts';
 import { ContainerOperations } from '../container/operations.ts';
@@ -17,14 +20,18 @@ import { optionsOf } from '../container/record-options.ts';
 import { Remover } from '../container/remover.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import { StateReader } from '../container/state-reader.ts';
+import { Stopper } from '../container/stopper.ts';
 import { Supervision } from '../container/supervision.ts';
+import { Waiter } from '../container/waiter.ts';
+import type { EventRecorder } from '../contracts/events.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
-import { ContainerRepositoryToken } from '../contracts/tokens.ts';
+import { ContainerRepositoryToken, EventRecorderToken } from '../contracts/tokens.ts';
 import type { HostRootStorage } from '../image/host/host-root-storage.ts';
 import { ImageService } from '../image/image-service.ts';
+import { FileWatch } from '../log/file-watch.ts';
 import { JournalDeliveries } from '../log/journal-deliveries.ts';
 import { LogService } from '../log/log-service.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
@@ -62,6 +69,7 @@ export async function composeContainers(
   const { injector, plugins, storage, paths, native, services, host, defaults, events, gate, warn } = around;
   const repository = injector.get<ContainerRepository>(ContainerRepositoryToken);
   const states = new StateReader(repository, paths.containers, native);
+  const history = injector.get<EventRecorder>(EventRecorderToken);
   const logs = new LogService({ driver: (reference) => plugins.instance('log', reference) });
   const deliveries = new JournalDeliveries(logs, services.lock.bind(services), warn);
   const journaled = (record: ContainerRecord) => journaledContainer(record, states.directory(record.id));
@@ -73,7 +81,10 @@ export async function composeContainers(
 
   const launcher = new SupervisorLauncher(native);
   const supervision = new Supervision(repository, states, launcher, {
-    adopted: ({ record, ended }) => deliveries.follow(journaled(record), ended),
+    adopted: (supervised) => {
+      deliveries.follow(journaled(supervised.record), supervised.ended);
+      keeper.adopted(supervised);
+    },
     exited: (record, exit) => {
       hub.exited(record.id, exit);
       events.emit('container:exit', { ...event(record), ...exit });
@@ -98,7 +109,31 @@ export async function composeContainers(
     deliveries.finish(journaled(record)),
   );
   const inspector = new Inspector(states, planner, { name: defaults.storage.driver, driver: storage }, logs);
-  const operations = new ContainerOperations({
+  const containerLauncher = new ContainerLauncher({
+    repository,
+    states,
+    planner,
+    storage,
+    logs,
+    launcher,
+    supervision,
+    native,
+    host,
+    hostMounts,
+    openGroups: around.openGroups,
+    started: (record, pid) => void events.emit('container:start', { ...event(record), pid }),
+  });
+  const restarter = new Restarter({ repository, states, launcher: containerLauncher, gate, warn });
+  const halter = new Halter(repository, states, restarter);
+  const keeper: Keeper = new Keeper({
+    repository,
+    supervision,
+    restarter,
+    gate,
+    remove: (id) => operations.discard(id),
+    warn,
+  });
+  const operations: ContainerOperations = new ContainerOperations({
     repository,
     states,
     supervision,
@@ -106,24 +141,17 @@ export async function composeContainers(
     inspector,
     remover,
     events: hub,
-    launcher: new ContainerLauncher({
-      repository,
-      states,
-      planner,
-      storage,
-      logs,
-      launcher,
-      supervision,
-      native,
-      host,
-      hostMounts,
-      openGroups: around.openGroups,
-      started: (record, pid) => void events.emit('container:start', { ...event(record), pid }),
-    }),
+    launcher: containerLauncher,
+    keeper,
+    halter,
+    stopper: new Stopper(states, supervision, halter, history),
+    waiter: new Waiter(repository, states, supervision, () => new FileWatch(`${paths.database}-wal`, () => {})),
+    history,
     execs: new ExecLauncher({ states, planner, launcher, host }),
     gate,
     removed: (record) => {
       ephemeral.delete(record.id);
+      keeper.forget(record.id);
       hub.forget(record.id);
       events.emit('container:remove', event(record));
     },
@@ -162,12 +190,14 @@ export async function composeContainers(
       // One that is found is followed because it is adopted.
       if ((await supervision.find(record)) === null) deliveries.follow(journaled(record), Promise.resolve());
     },
+    takeUp: (record) => keeper.takeUp(record),
     background: (work) => void background.push(work),
     warn,
   });
 
   const close = async () => {
     await gate.close();
+    keeper.close();
     await endContainers(supervision, operations, warn);
     await Promise.all([...ephemeral].map((id) => operations.removeIfPresent(id)));
     await deliveries[Symbol.asyncDispose]();
@@ -187,10 +217,10 @@ async function endContainers(
 ): Promise<void> {
   await Promise.all(
     supervision.live().map(async ({ record, session, owned }) => {
-      const { detached, ephemeral } = optionsOf(record);
+      const { detached, ephemeral, autoRemove } = optionsOf(record);
       try {
         if (!owned || detached) await session.close();
-        else if (ephemeral) await operations.removeIfPresent(record.id);
+        else if (ephemeral || autoRemove) await operations.removeIfPresent(record.id);
         else await operations.stop(record.id, { timeout: 0 });
       } catch (error) {
         // The others are to be ended all the same.

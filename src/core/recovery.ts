@@ -12,6 +12,8 @@ export interface RecoveryParts {
   readonly repository: ContainerRepository;
   readonly states: StateReader;
   readonly remover: Remover;
+  /** Looks after what nobody does any more. */
+  takeUp(record: ContainerRecord): Promise<void>;
   /** Whether a container's log may have to be delivered. */
   hasJournal(id: ContainerId): boolean;
   /** What a container's log needs of whoever opens the root. */
@@ -34,8 +36,8 @@ export type LogStatus = 'none' | 'journal' | 'foreign';
  * that were not made to their end and ephemeral ones whose maker is no more, brings records in line with what runs, and delivers logs that nobody does.
  */
 export async function recover(parts: RecoveryParts): Promise<void> {
-  for (const { id, status, ephemeral } of parts.repository.outline()) {
-    const isAtRest = (status === 'created' || status === 'exited' || status === 'lost') && !ephemeral;
+  for (const { id, status, ephemeral, kept } of parts.repository.outline()) {
+    const isAtRest = (status === 'created' || status === 'exited' || status === 'lost') && !ephemeral && !kept;
     if (isAtRest && !parts.hasJournal(id)) continue;
     const claimed = parts.repository.find(id);
     if (claimed === null) continue;
@@ -56,9 +58,12 @@ async function putRight(parts: RecoveryParts, claimed: ContainerRecord): Promise
     const removal = parts.remover.remove(record);
     if (log === 'none') await removal;
     else parts.background(removal.catch((error: unknown) => tell(parts, record, error)));
-  } else if (log === 'journal' && record.state.status !== 'starting' && record.state.status !== 'removing') {
+    return;
+  }
+  if (log === 'journal' && record.state.status !== 'starting' && record.state.status !== 'removing') {
     await parts.deliverLog(record);
   }
+  await parts.takeUp(record);
 }
 
 /** A supervisor whose service has died before its start was recorded ends what it has begun, at once. */

@@ -8,6 +8,8 @@ function describe(state: ContainerState): string {
       return `Up ${formatAge(state.startedAt)}`;
     case 'exited':
       return `Exited (${state.exitCode}) ${formatAge(state.finishedAt)} ago`;
+    case 'restarting':
+      return `Restarting (${state.exitCode}) ${formatAge(state.finishedAt)} ago`;
     case 'creating':
       return 'Creating';
     case 'created':

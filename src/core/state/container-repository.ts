@@ -69,6 +69,19 @@ export class SqliteContainerRepository implements ContainerRepository {
     return true;
   }
 
+  reviseState(
+    id: ContainerId,
+    change: (state: ContainerRecord['state']) => ContainerRecord['state'] | null,
+  ): ContainerRecord | null {
+    return this.#db.transaction(() => {
+      const record = this.find(id);
+      const state = record === null ? null : change(record.state);
+      if (record === null || state === null) return null;
+      this.#events.before(() => this.setState(id, state));
+      return { ...record, state };
+    });
+  }
+
   find(id: ContainerId): ContainerRecord | null {
     return this.#read(this.#db.get('SELECT id, record, state FROM containers WHERE id = ?', id));
   }
@@ -101,12 +114,13 @@ export class SqliteContainerRepository implements ContainerRepository {
   outline(): readonly ContainerOutline[] {
     return this.#db
       .all(
-        "SELECT id, state ->> '$.status' AS status, record ->> '$.options.ephemeral' AS ephemeral FROM containers ORDER BY created_at DESC, id",
+        "SELECT id, state ->> '$.status' AS status, record ->> '$.options.ephemeral' AS ephemeral, state ->> '$.life' AS life FROM containers ORDER BY created_at DESC, id",
       )
-      .map(({ id, status, ephemeral }) => ({
+      .map(({ id, status, ephemeral, life }) => ({
         id: id as ContainerId,
         status: status as ContainerOutline['status'],
         ephemeral: ephemeral === 1,
+        kept: life !== null,
       }));
   }
 

@@ -1,0 +1,101 @@
+import { hasHakoCode } from '../../base/errors.ts';
+import type { Gate } from '../../base/gate.ts';
+import type { ContainerId } from '../../base/ids.ts';
+import { isAlive, ownIdentity } from '../../host/process-identity.ts';
+import type { ContainerRecord } from '../record.ts';
+import { optionsOf } from '../record-options.ts';
+import type { ContainerRepository } from '../repository.ts';
+import type { Supervised, Supervision } from '../supervision.ts';
+import { isKept, type Life, lifeOf, newLife } from './life.ts';
+import type { Restarter } from './restarter.ts';
+
+export interface KeeperParts {
+  readonly repository: ContainerRepository;
+  readonly supervision: Supervision;
+  readonly restarter: Restarter;
+  /** Of the runtime. */
+  readonly gate: Gate;
+  remove(id: ContainerId): Promise<void>;
+  warn(message: string, cause?: unknown): void;
+}
+
+/**
+ * Looks after the containers that ask for more than to be started: restarts and removes them when they have ended. The
+ * runtime that has started such a container keeps it; one that is detached is taken over when its keeper is gone.
+ */
+export class Keeper {
+  readonly #parts: KeeperParts;
+  readonly #kept = new Set<ContainerId>();
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** What the start of a container has to record; undefined for one that needs no keeping. */
+  begin(record: ContainerRecord): Life | undefined {
+    if (!isKept(record)) return undefined;
+    this.#kept.add(record.id);
+    return newLife();
+  }
+
+  /** A container runs that this process has a session with; its record is one that was read when it was found running. */
+  adopted({ record, ended }: Supervised): void {
+    if (!this.#kept.has(record.id)) return;
+    const over = () => void this.#over(record).catch((error: unknown) => this.#tell(record, error));
+    ended.then(over, over);
+  }
+
+  /** Of a container that nobody keeps any more, found when the root is opened. */
+  async takeUp(found: ContainerRecord): Promise<void> {
+    const { autoRemove, detached } = optionsOf(found);
+    const isOver = found.state.status === 'exited' || found.state.status === 'lost';
+    if (!isOver && found.state.status !== 'running') return;
+    if (!detached && !(autoRemove && isOver)) return;
+    const record = this.#takeOver(found);
+    if (record === null) return;
+    if (!isOver) {
+      const supervised = await this.#parts.supervision.find(record);
+      if (supervised !== null) return;
+    }
+    await this.#over(record);
+  }
+
+  forget(id: ContainerId): void {
+    this.#kept.delete(id);
+    this.#parts.restarter.cancel(id);
+  }
+
+  /** Leaves the detached containers to the next that opens the root. */
+  close(): void {
+    for (const id of this.#kept) {
+      this.#parts.restarter.cancel(id);
+      this.#parts.repository.reviseState(id, (state) => {
+        const life = lifeOf(state);
+        return life === undefined ? null : ({ ...state, life: { ...life, keeper: null } } as typeof state);
+      });
+    }
+    this.#kept.clear();
+  }
+
+  #takeOver(found: ContainerRecord): ContainerRecord | null {
+    const record = this.#parts.repository.reviseState(found.id, (state) => {
+      const life = lifeOf(state);
+      if (life === undefined || (life.keeper !== null && isAlive(life.keeper))) return null;
+      return { ...state, life: { ...life, keeper: ownIdentity() } } as typeof state;
+    });
+    if (record !== null) this.#kept.add(record.id);
+    return record;
+  }
+
+  async #over(record: ContainerRecord): Promise<void> {
+    const { gate, restarter, remove } = this.#parts;
+    if (gate.signal.aborted || !this.#kept.has(record.id)) return;
+    if (optionsOf(record).autoRemove) await remove(record.id);
+    else restarter.ended(record.id);
+  }
+
+  #tell({ name }: ContainerRecord, error: unknown): void {
+    if (hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED') || hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND')) return;
+    this.#parts.warn(`Container '${name}' has ended and could not be dealt with: ${(error as Error).message}`, error);
+  }
+}

@@ -1,0 +1,26 @@
+import type { z } from 'zod';
+import { currentBootId, ownIdentity } from '../../host/process-identity.ts';
+import type { ContainerRecord, lifeSchema, RecordedState } from '../record.ts';
+import { optionsOf } from '../record-options.ts';
+
+export type Life = z.infer<typeof lifeSchema>;
+
+/** Whether something is to be done for a container at its end or while it runs: restart it, remove it. */
+export function isKept(record: ContainerRecord): boolean {
+  const { restart, autoRemove } = optionsOf(record);
+  return restart.policy !== 'no' || autoRemove;
+}
+
+/** The life of a container that somebody has started, kept by this process. */
+export function newLife(): Life {
+  return { restarts: 0, delay: 0, keeper: ownIdentity(), stopped: null };
+}
+
+export function lifeOf(state: RecordedState): Life | undefined {
+  return 'life' in state ? state.life : undefined;
+}
+
+/** Whether somebody has stopped it: for `always`, the next boot of the machine is a new beginning, as Docker's daemon has it. */
+export function isStopped(life: Life, policy: string): boolean {
+  return life.stopped !== null && (policy !== 'always' || life.stopped === currentBootId());
+}

@@ -1,0 +1,268 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Container, Runtime } from 'libhako';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeWith } from '../support/requires.ts';
+import { startSource } from '../support/source-process.ts';
+import { busyboxImage as image, openRuntime, type TestRuntime } from '../support/test-runtime.ts';
+
+/** Another process that runs this with a runtime on the root, and stays. */
+async function elsewhere(root: string, text: string): Promise<ChildProcess> {
+  const child = startSource('script-child.ts', [root, text, 'stay']);
+  child.stderr?.pipe(process.stderr);
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  return child;
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+const statusOf = async (container: Container) => (await container.inspect()).state.status;
+const restartsOf = async (container: Container) => (await container.inspect()).restartCount;
+
+/** The times of the starts in the root's history, in milliseconds. */
+async function starts(runtime: Runtime, container: Container): Promise<number[]> {
+  const times: number[] = [];
+  const filters = { container: container.id, action: 'start' as const };
+  for await (const { time } of runtime.events({ until: new Date(), filters })) times.push(time.getTime());
+  return times;
+}
+
+describeWith({ root: true, tools: ['busybox'] }, 'restart policies', () => {
+  let test: TestRuntime;
+  beforeAll(async () => {
+    test = await openRuntime();
+  });
+  afterAll(() => test[Symbol.asyncDispose]());
+  const create = (options: Omit<Parameters<Runtime['containers']['create']>[0], 'image'>) =>
+    test.runtime.containers.create({ image, ...options });
+
+  it('leaves a container alone by default, and after success with on-failure', async () => {
+    for (const options of [{ command: ['false'] }, { command: ['true'], restart: 'on-failure' }]) {
+      const container = await create(options);
+      await container.start();
+      await container.wait();
+      await sleep(250);
+      expect(await statusOf(container)).toBe('exited');
+      expect(await restartsOf(container)).toBe(0);
+      await container.remove();
+    }
+  });
+
+  it('restarts after a failure as often as it may, waiting twice as long each time', async () => {
+    const container = await create({ command: ['sh', '-c', 'exit 3'], restart: 'on-failure:3' });
+    const exits: number[] = [];
+    container.on('exit', ({ exitCode }) => exits.push(exitCode));
+    await container.start();
+    await expect.poll(() => restartsOf(container), { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => exits, { timeout: 10_000 }).toEqual([3, 3, 3, 3]);
+    expect((await container.inspect()).state).toMatchObject({ status: 'exited', exitCode: 3 });
+    const times = await starts(test.runtime, container);
+    const waits = times.slice(1).map((time, at) => time - (times[at] ?? 0));
+    for (const [at, least] of [100, 200, 400].entries()) {
+      expect(waits[at]).toBeGreaterThanOrEqual(least);
+      expect(waits[at]).toBeLessThan(least * 2 + 300);
+    }
+    // Whoever starts it begins anew.
+    await container.start();
+    await container.wait();
+    await expect.poll(() => restartsOf(container)).toBe(1);
+    await container.remove({ force: true });
+  });
+
+  it('restarts always after success too, until it is stopped while it runs', async () => {
+    const container = await create({ command: ['sh', '-c', 'sleep 0.05'], restart: 'always' });
+    await container.start();
+    await expect.poll(() => restartsOf(container)).toBeGreaterThanOrEqual(2);
+    await container.stop({ timeout: 0 });
+    const count = await restartsOf(container);
+    await sleep(1_000);
+    expect(await statusOf(container)).toBe('exited');
+    expect(await restartsOf(container)).toBe(count);
+    await container.remove();
+  });
+
+  for (const [how, end] of [
+    ['stop', (container: Container) => container.stop()],
+    ['kill', (container: Container) => container.kill('SIGTERM')],
+  ] as const)
+    it(`is ended by ${how} while it waits to be restarted`, async () => {
+      const container = await create({ command: ['sh', '-c', 'exit 4'], restart: 'unless-stopped' });
+      await container.start();
+      await expect.poll(() => restartsOf(container)).toBe(3);
+      await expect.poll(() => statusOf(container)).toBe('restarting');
+      await expect(container.start()).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_ALREADY_STARTED' });
+      await expect(container.kill('SIGHUP')).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_NOT_RUNNING' });
+      const waited = container.wait();
+      await end(container);
+      expect((await container.inspect()).state).toMatchObject({ status: 'exited', exitCode: 4 });
+      expect(await waited).toMatchObject({ exitCode: 4 });
+      await sleep(1_000);
+      expect(await statusOf(container)).toBe('exited');
+      await container.remove();
+    });
+
+  it('is removed with force while it waits, and not without', async () => {
+    const container = await create({ command: ['false'], restart: 'always' });
+    await container.start();
+    await expect.poll(() => restartsOf(container)).toBe(3);
+    await expect.poll(() => statusOf(container)).toBe('restarting');
+    await expect(container.remove()).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_RUNNING' });
+    await container.remove({ force: true });
+    expect(existsSync(join(test.root, 'containers', container.id))).toBe(false);
+    expect(await test.runtime.containers.list()).toEqual([]);
+  });
+
+  it('is removed with force while it restarts without a pause', async () => {
+    for (let round = 0; round < 10; round++) {
+      const container = await create({ command: ['true'], restart: 'always' });
+      await container.start();
+      await sleep(90 + round * 4);
+      await container.remove({ force: true });
+    }
+    await sleep(300);
+    expect(await test.runtime.containers.list()).toEqual([]);
+  });
+
+  it('goes on after a signal that asks for no end, and after restart()', async () => {
+    const container = await create({
+      command: ['sh', '-c', 'trap "exit 1" HUP; echo ready; while :; do sleep 0.02; done'],
+      restart: 'on-failure',
+    });
+    const { stdout } = await container.start({ attach: { stderr: false } });
+    await once(stdout, 'data');
+    await container.kill('SIGHUP');
+    await expect.poll(() => restartsOf(container)).toBe(1);
+    await expect.poll(() => statusOf(container)).toBe('running');
+    await container.restart({ timeout: 0 });
+    expect(await restartsOf(container)).toBe(0);
+    expect(await statusOf(container)).toBe('running');
+    await container.remove({ force: true });
+  });
+
+  it('obeys a stop of another process, running and waiting', async () => {
+    await using other = await Runtime.open({ root: test.root });
+    for (const command of [['sleep', '60'], ['false']]) {
+      const container = await create({ command, restart: 'always' });
+      await container.start();
+      if (command[0] === 'false') await expect.poll(() => statusOf(container)).toBe('restarting');
+      await (await other.containers.get(container.id)).stop({ timeout: 0 });
+      await sleep(400);
+      expect(await statusOf(container)).toBe('exited');
+      await container.remove();
+    }
+  });
+
+  it('ends with its runtime, and is not restarted by the next unless it is detached', async () => {
+    const own = await Runtime.open({ root: test.root });
+    const mortal = await own.containers.create({ image, command: ['sleep', '60'], restart: 'always' });
+    const waiting = await own.containers.create({ image, command: ['false'], restart: 'always' });
+    await Promise.all([mortal.start(), waiting.start()]);
+    await expect.poll(() => statusOf(waiting)).toBe('restarting');
+    await own.close();
+    await using next = await Runtime.open({ root: test.root });
+    await sleep(500);
+    for (const { id } of [mortal, waiting]) {
+      const container = await next.containers.get(id);
+      expect(await statusOf(container)).toBe('exited');
+      await container.remove();
+    }
+  });
+
+  it('a detached one is taken over when its keeper is killed, running or waiting', async () => {
+    const child = await elsewhere(
+      test.root,
+      `for (const [name, command] of [['runs', ['sh', '-c', 'sleep 0.7; exit 1']], ['waits', ['false']]]) {
+         const container = await runtime.containers.create({ image: '${image}', name, command, restart: 'always', detached: true });
+         await container.start();
+       }`,
+    );
+    await sleep(250);
+    await killed(child);
+    await using next = await Runtime.open({ root: test.root });
+    const [runs, waits] = [await next.containers.get('runs'), await next.containers.get('waits')];
+    const before = await restartsOf(waits);
+    await expect.poll(() => restartsOf(runs), { timeout: 5_000 }).toBeGreaterThanOrEqual(1);
+    await expect.poll(() => restartsOf(waits), { timeout: 5_000 }).toBeGreaterThan(before);
+    await Promise.all([runs.remove({ force: true }), waits.remove({ force: true })]);
+  });
+
+  it('a detached one that has ended with nobody there is restarted by the next, unless it was stopped', async () => {
+    const child = await elsewhere(
+      test.root,
+      `for (const name of ['left', 'stopped']) {
+         const container = await runtime.containers.create({ image: '${image}', name, command: ['sleep', '0.4'], restart: 'unless-stopped', detached: true });
+         await container.start();
+         if (name === 'stopped') await container.stop({ timeout: 0 });
+       }`,
+    );
+    await killed(child);
+    await sleep(500);
+    await using next = await Runtime.open({ root: test.root });
+    const left = await next.containers.get('left');
+    await expect.poll(() => restartsOf(left)).toBeGreaterThanOrEqual(1);
+    const stopped = await next.containers.get('stopped');
+    expect((await stopped.inspect()).state.status).toBe('exited');
+    await Promise.all([left.remove({ force: true }), stopped.remove({ force: true })]);
+  });
+
+  it('refuses what makes no sense', async () => {
+    for (const options of [
+      { restart: 'sometimes' },
+      { restart: 'always:3' },
+      { restart: { policy: 'always', maxRetries: 3 } },
+      { restart: { policy: 'no', onUnhealthy: true } },
+      { restart: 'always', autoRemove: true },
+    ])
+      await expect(create(options as never)).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_OPTION' });
+  });
+});
+
+describeWith({ root: true, tools: ['busybox'] }, 'autoRemove', () => {
+  it('removes a container after its end, whoever waits for it', async () => {
+    await using test = await openRuntime();
+    const container = await test.runtime.containers.create({
+      image,
+      command: ['sh', '-c', 'exit 6'],
+      autoRemove: true,
+    });
+    const removed = container.wait({ condition: 'removed' });
+    const next = container.wait({ condition: 'next-exit' });
+    await sleep(50);
+    expect(await statusOf(container)).toBe('created');
+    await container.start();
+    expect(await next).toMatchObject({ exitCode: 6 });
+    expect(await removed).toMatchObject({ exitCode: 6 });
+    expect(await test.runtime.containers.list()).toEqual([]);
+  });
+
+  it('removes what a killed process has left, and what ended with nobody there', async () => {
+    await using test = await openRuntime();
+    const child = await elsewhere(
+      test.root,
+      `for (const options of [{ command: ['sleep', '60'] }, { command: ['sleep', '0.3'], detached: true }]) {
+         const container = await runtime.containers.create({ image: '${image}', autoRemove: true, ...options });
+         await container.start();
+       }`,
+    );
+    await killed(child);
+    await sleep(600);
+    expect((await test.runtime.containers.list()).length).toBe(2);
+    await using next = await Runtime.open({ root: test.root });
+    expect(await next.containers.list()).toEqual([]);
+  });
+
+  it('goes with its runtime', async () => {
+    await using test = await openRuntime();
+    const other = await Runtime.open({ root: test.root });
+    const container = await other.containers.create({ image, command: ['sleep', '60'], autoRemove: true });
+    await container.start();
+    await other.close();
+    expect(await test.runtime.containers.list()).toEqual([]);
+  });
+});
