@@ -48,6 +48,7 @@ export class Inspector {
   readonly #planner: IsolationPlanner;
   readonly #storage: { readonly name: string; readonly driver: StorageDriver };
   readonly #logs: LogService;
+  readonly #summaries = new WeakMap<ContainerRecord, ContainerSummary>();
 
   constructor(
     states: StateReader,
@@ -61,18 +62,15 @@ export class Inspector {
     this.#logs = logs;
   }
 
-  summary(record: ContainerRecord): ContainerSummary {
-    const { id, name, image, createdAt, state } = this.#states.refresh(record);
-    const options = optionsOf(record);
-    return {
-      id,
-      name,
-      image,
-      command: commandOf(options, record.imageDefaults),
-      createdAt: new Date(createdAt),
-      labels: { ...record.imageDefaults.labels, ...options.labels },
-      state: containerState(state),
-    };
+  /** One that has been told before of the very same record is given again: most of those in a long list are at rest. */
+  summary(claimed: ContainerRecord): ContainerSummary {
+    const record = this.#states.refresh(claimed);
+    let summary = this.#summaries.get(record);
+    if (summary === undefined) {
+      summary = Object.freeze(summaryOf(record));
+      this.#summaries.set(record, summary);
+    }
+    return summary;
   }
 
   async inspect(record: ContainerRecord): Promise<ContainerInspection> {
@@ -93,4 +91,18 @@ export class Inspector {
       logPath,
     };
   }
+}
+
+function summaryOf(record: ContainerRecord): ContainerSummary {
+  const { id, name, image, createdAt, state, imageDefaults } = record;
+  const options = optionsOf(record);
+  return {
+    id,
+    name,
+    image,
+    command: commandOf(options, imageDefaults),
+    createdAt: new Date(createdAt),
+    labels: { ...imageDefaults.labels, ...options.labels },
+    state: containerState(state),
+  };
 }

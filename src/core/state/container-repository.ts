@@ -2,6 +2,7 @@ import { HakoError } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import { type ContainerRecord, type SettledRecord, settledSchema, stateSchema } from '../../container/record.ts';
 import type { ContainerOutline, ContainerRepository } from '../../container/repository.ts';
+import { ContainerList } from './container-list.ts';
 import type { Database } from './database.ts';
 import type { EventLog } from './event-log.ts';
 import type { Quarantine } from './quarantine.ts';
@@ -22,11 +23,13 @@ export class SqliteContainerRepository implements ContainerRepository {
   readonly #quarantine: Quarantine;
   readonly #events: Pick<EventLog, 'before'>;
   readonly #parsed = new Map<string, Parsed>();
+  readonly #list: ContainerList;
 
   constructor(db: Database, quarantine: Quarantine, events: Pick<EventLog, 'before'>) {
     this.#db = db;
     this.#quarantine = quarantine;
     this.#events = events;
+    this.#list = new ContainerList(db, (row) => this.#read(row));
   }
 
   insert(container: ContainerRecord): ContainerRecord {
@@ -51,11 +54,13 @@ export class SqliteContainerRepository implements ContainerRepository {
         { cause },
       );
     }
+    this.#list.changed(container.id);
     return this.#remember(container.id, text, JSON.parse(text) as SettledRecord, stateText, state);
   }
 
   setState(id: ContainerId, state: ContainerRecord['state']): void {
     this.#db.run('UPDATE containers SET state = ? WHERE id = ?', JSON.stringify(state), id);
+    this.#list.changed(id);
   }
 
   changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean {
@@ -64,6 +69,7 @@ export class SqliteContainerRepository implements ContainerRepository {
       this.#db.run("UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?", stateText, id, from),
     );
     if (changed !== 1) return false;
+    this.#list.changed(id);
     const known = this.#parsed.get(id);
     if (known !== undefined) this.#remember(id, known.text, known.settled, stateText, to);
     return true;
@@ -102,13 +108,13 @@ export class SqliteContainerRepository implements ContainerRepository {
   }
 
   list(): readonly ContainerRecord[] {
-    const rows = this.#db.all('SELECT id, record, state FROM containers ORDER BY created_at DESC, id');
+    const records = this.#list.records();
     // Those that other processes have removed.
-    if (this.#parsed.size > rows.length) {
-      const there = new Set(rows.map((row) => row['id']));
+    if (this.#parsed.size > records.length) {
+      const there = new Set<string>(records.map(({ id }) => id));
       for (const id of this.#parsed.keys()) if (!there.has(id)) this.#parsed.delete(id);
     }
-    return rows.map((row) => this.#read(row)).filter((record) => record !== null);
+    return records;
   }
 
   outline(): readonly ContainerOutline[] {
@@ -131,6 +137,7 @@ export class SqliteContainerRepository implements ContainerRepository {
   delete(id: ContainerId): void {
     this.#events.before(() => this.#db.run('DELETE FROM containers WHERE id = ?', id));
     this.#parsed.delete(id);
+    this.#list.changed(id);
   }
 
   #read(row: Record<string, unknown> | undefined): ContainerRecord | null {

@@ -66,6 +66,11 @@ export class Database implements Disposable {
     return this.#told(() => this.#statement(sql).get(...values));
   }
 
+  /** Changes whenever another connection, of this process or another, has committed a change. */
+  dataVersion(): number {
+    return Number(this.get('PRAGMA data_version')?.['data_version']);
+  }
+
   all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
     return this.#told(() => this.#statement(sql).all(...values));
   }
