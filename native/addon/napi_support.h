@@ -70,14 +70,8 @@ Napi::Value Return(Napi::Env env, Outcome<T> outcome, Convert convert) {
 template <typename T, typename Work, typename Convert>
 class Task final : public Napi::AsyncWorker {
  public:
-  Task(Napi::Env env, const char *name, Work work, Convert convert)
-      : AsyncWorker(env, name), deferred_(env), work_(std::move(work)), convert_(std::move(convert)) {}
-
-  Napi::Promise Start() {
-    Napi::Promise promise = deferred_.Promise();
-    Queue();
-    return promise;
-  }
+  Task(Napi::Env env, const char *name, napi_deferred deferred, Work work, Convert convert)
+      : AsyncWorker(env, name), deferred_(deferred), work_(std::move(work)), convert_(std::move(convert)) {}
 
  protected:
   void Execute() override { outcome_.emplace(work_()); }
@@ -85,14 +79,14 @@ class Task final : public Napi::AsyncWorker {
   void OnOK() override {
     Napi::Env env = Env();
     if (const Failure *failure = std::get_if<Failure>(&*outcome_)) {
-      deferred_.Reject(ErrorOf(env, *failure).Value());
+      napi_reject_deferred(env, deferred_, ErrorOf(env, *failure).Value());
     } else {
-      deferred_.Resolve(convert_(env, *std::get_if<T>(&*outcome_)));
+      napi_resolve_deferred(env, deferred_, convert_(env, *std::get_if<T>(&*outcome_)));
     }
   }
 
  private:
-  Napi::Promise::Deferred deferred_;
+  napi_deferred deferred_;
   Work work_;
   Convert convert_;
   std::optional<Outcome<T>> outcome_;
@@ -100,8 +94,13 @@ class Task final : public Napi::AsyncWorker {
 
 template <typename T, typename Work, typename Convert>
 Napi::Value RunAsync(Napi::Env env, const char *name, Work work, Convert convert) {
-  auto *task = new Task<T, Work, Convert>(env, name, std::move(work), std::move(convert));
-  return task->Start();
+  napi_deferred deferred = nullptr;
+  napi_value promise = nullptr;
+  // Not by Napi::Promise::Deferred, which in a thread that is being terminated gives whatever was on the stack.
+  if (napi_create_promise(env, &deferred, &promise) != napi_ok) return env.Undefined();
+  auto *task = new Task<T, Work, Convert>(env, name, deferred, std::move(work), std::move(convert));
+  task->Queue();
+  return Napi::Value(env, promise);
 }
 
 inline Napi::Value ToUndefined(Napi::Env env, Nothing &) {
