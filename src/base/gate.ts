@@ -1,3 +1,11 @@
+import { Turns } from './turns.ts';
+
+/**
+ * As many at once as keep two processors busy and a turn of the event loop short; one that waits for something slow,
+ * such as a log writer that hangs, keeps nobody from their turn for long.
+ */
+const limits = { width: 4, patience: 100 };
+
 /**
  * What can be gone through until it is closed. Closing waits for those inside, so that nobody finds taken away what
  * they stand on.
@@ -5,6 +13,7 @@
 export class Gate {
   readonly #inside = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
+  readonly #turns = new Turns(limits);
   readonly #refusal: () => Error;
   readonly #translate: (error: unknown) => unknown;
 
@@ -34,6 +43,20 @@ export class Gate {
     } finally {
       this.#inside.delete(inside);
     }
+  }
+
+  /**
+   * As {@link pass}, for work that keeps the main thread busy: with few others at a time.
+   *
+   * @throws the refusal also when the gate has begun to close before it was this one's turn
+   */
+  passInTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.pass(() =>
+      this.#turns.take(async () => {
+        this.#closing.signal.throwIfAborted();
+        return work();
+      }),
+    );
   }
 
   /** Resolves when nobody is inside any more, whatever became of them. */

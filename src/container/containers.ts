@@ -71,7 +71,7 @@ export class Containers<Choice> {
    */
   async create(input: CreateOptions<Choice>): Promise<Container> {
     const checked = given.create(input);
-    return this.#parts.gate.pass(() => this.#create(checked));
+    return this.#parts.gate.passInTurn(() => this.#create(checked));
   }
 
   async #create({ image: choice, signal, ...settings }: CreateOptions<Choice>): Promise<Container> {

@@ -91,7 +91,7 @@ export class ContainerOperations {
 
   async start(id: ContainerId, options: StartOptions): Promise<Attachment> {
     const checked = given.start(options);
-    return this.#gate.pass(async () => this.#start(this.#record(id), checked));
+    return this.#gate.passInTurn(async () => this.#start(this.#record(id), checked));
   }
 
   #start(record: ContainerRecord, options: StartOptions): Promise<Attachment> {
@@ -166,13 +166,13 @@ export class ContainerOperations {
 
   async remove(id: ContainerId, removeOptions: RemoveOptions): Promise<void> {
     const options = given.remove(removeOptions);
-    await this.#gate.pass(() => this.#remove(id, options));
+    await this.#gate.passInTurn(() => this.#remove(id, options));
   }
 
   /** What closing a handle means for an ephemeral container; the end of the runtime has meant it already. */
   async discard(id: ContainerId): Promise<void> {
     try {
-      await this.#gate.pass(() => this.removeIfPresent(id));
+      await this.#gate.passInTurn(() => this.removeIfPresent(id));
     } catch (error) {
       if (!hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED')) throw error;
     }
@@ -231,7 +231,7 @@ export class ContainerOperations {
   }
 
   async #startExec(id: ContainerId, call: GivenExec): Promise<Exec> {
-    return this.#gate.pass(async () => this.#execs.start(await this.#running(id), call));
+    return this.#gate.passInTurn(async () => this.#execs.start(await this.#running(id), call));
   }
 
   #running(id: ContainerId): Promise<Supervised> {

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { built } from '../support/built.ts';
+import { describeWith } from '../support/requires.ts';
+import { busyboxImage, openRuntime } from '../support/test-runtime.ts';
+import { amount, isLong, patience } from './support/amounts.ts';
+import { leftovers } from './support/leftovers.ts';
+
+const service = fileURLToPath(new URL('many/service.ts', import.meta.url));
+
+interface Told {
+  readonly running: number;
+  readonly startMilliseconds: number;
+  readonly removeMilliseconds: number;
+  readonly lagOfStart: number;
+  readonly lagOfRemove: number;
+  readonly kibibytesEach: number;
+  readonly ids: readonly string[];
+}
+
+describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'many containers at once', () => {
+  it('keep nobody waiting, take little memory, and leave nothing', { timeout: patience }, async () => {
+    const count = amount('containers', 50, 1000);
+    await using test = await openRuntime();
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--expose-gc', service, built.entry, test.root, busyboxImage, String(count)],
+      { maxBuffer: 1 << 24 },
+    );
+    const { ids, ...told } = JSON.parse(stdout) as Told;
+    console.log(`${count} containers: ${JSON.stringify(told)}`);
+    expect(told.running).toBe(count);
+    expect(told.kibibytesEach).toBeLessThan(2048);
+    // What the machine's other work takes from the service counts as well: a test among others gives it more.
+    const most = isLong ? 50 : 250;
+    expect(told.lagOfStart).toBeLessThan(most);
+    expect(told.lagOfRemove).toBeLessThan(most);
+    const left = () => leftovers(test.root, ids).filter((line) => !/^file (claims|content\/blobs)/.test(line));
+    await expect.poll(left, { timeout: 15_000 }).toEqual([]);
+  });
+});
