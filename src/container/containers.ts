@@ -80,7 +80,7 @@ export class Containers<Choice> {
     const waiting = signal === undefined ? {} : { signal };
     const options = parseContainerOptions(settings);
     const image = await findImage(choice, waiting);
-    const record: ContainerRecord = {
+    const draft: ContainerRecord = {
       id: newContainerId(),
       name: options.name === undefined ? randomName() : parseName(options.name),
       createdAt: new Date().toISOString(),
@@ -96,11 +96,12 @@ export class Containers<Choice> {
     // What could not be started is refused now, where the mistake was made.
     commandOf(options, image.defaults);
     checkImageVolumes(image.defaults.volumes);
-    this.#parts.checkPlugin('log', record.log);
-    await planner.plan(record.id, record.mode, options);
+    this.#parts.checkPlugin('log', draft.log);
+    await planner.plan(draft.id, draft.mode, options);
 
     await using undo = new Disposer();
-    rememberOptions(repository.insert(record), options);
+    const record = repository.insert(draft);
+    rememberOptions(record, options);
     undo.defer(() => repository.delete(record.id));
     const directory = states.directory(record.id);
     mkdirSync(directory, { mode: 0o700 });
