@@ -11,8 +11,8 @@
 #include "fd.h"
 #include "syscalls.h"
 
-#define DOWN (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
-#define UP (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
+#define UP (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+#define DOWN (UP | RESOLVE_BENEATH)
 
 // The kernel's struct linux_dirent64; libcs disagree on where they declare it.
 struct entry {
@@ -49,8 +49,13 @@ struct walker {
   size_t order_size;
 };
 
+static int step_down(int parent, const char *name, uint64_t more_resolve) {
+  return (int)RETRY(
+      sys_openat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0, DOWN | more_resolve));
+}
+
 int walk_down(int parent, const char *name) {
-  return (int)RETRY(sys_openat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0, DOWN));
+  return step_down(parent, name, RESOLVE_NO_XDEV);
 }
 
 int walk_identify(int fd, struct walk_identity *identity) {
@@ -61,15 +66,19 @@ int walk_identify(int fd, struct walk_identity *identity) {
   return 0;
 }
 
-int walk_up(int fd, const struct walk_identity *parent) {
+static int step_up(int fd, const struct walk_identity *parent, uint64_t more_resolve) {
   struct walk_identity found;
-  cleanup_fd int up = (int)RETRY(sys_openat2(fd, "..", O_RDONLY | O_DIRECTORY, 0, UP));
+  cleanup_fd int up = (int)RETRY(sys_openat2(fd, "..", O_RDONLY | O_DIRECTORY, 0, UP | more_resolve));
   if (up < 0 || walk_identify(up, &found) < 0)
     return -1;
   if (found.device == parent->device && found.inode == parent->inode)
     return steal_fd(&up);
   errno = ESTALE;
   return -1;
+}
+
+int walk_up(int fd, const struct walk_identity *parent) {
+  return step_up(fd, parent, RESOLVE_NO_XDEV);
 }
 
 static bool grow(void **array, size_t *size, size_t wanted, size_t element) {
@@ -182,9 +191,13 @@ static int push(struct walker *w, int fd, size_t name) {
   return result == 0 ? gather(w, w->order_used) : result < 0 ? -1 : 0;
 }
 
+static uint64_t mounts_of(const struct walker *w) {
+  return w->visitor->crosses_mounts ? 0 : RESOLVE_NO_XDEV;
+}
+
 static int open_child(struct walker *w, int parent, const char *name) {
   for (;;) {
-    int fd = walk_down(parent, name);
+    int fd = step_down(parent, name, mounts_of(w));
     if (fd >= 0 || errno == ENOENT)
       return fd;
     int errnum = errno;
@@ -204,7 +217,7 @@ static int go_up(struct walker *w) {
   const struct frame *child = &w->frames[--w->depth];
   w->text_used = child->first_text;
   if (w->depth > 0) {
-    int fd = walk_up(w->current, &w->frames[w->depth - 1].self);
+    int fd = step_up(w->current, &w->frames[w->depth - 1].self, mounts_of(w));
     int errnum = errno;
     close(w->current);
     w->current = fd;

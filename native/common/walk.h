@@ -3,7 +3,8 @@
 // Walks a tree by descriptors, however deep it is, with one directory open at a
 // time. Going up is by "..", believed only when it leads to the very directory
 // that was left, so nobody who moves directories about meanwhile can lead the
-// walk out of the tree. Symlinks are never followed and mounts never crossed.
+// walk out of the tree. Symlinks are never followed, and mounts crossed only when
+// the visitor wants it.
 #ifndef HAKO_WALK_H
 #define HAKO_WALK_H
 
@@ -31,6 +32,9 @@ struct walk_visitor {
 
   // Entries of a directory in byte order of their names, leaves and directories together, instead of as they come.
   bool sorted;
+
+  // Go on into what is mounted in the tree, which somebody outside of it must have chosen.
+  bool crosses_mounts;
 };
 
 // Visits `name` in `parent` and all below it; a name of "" is `parent` itself, for which enter and leave

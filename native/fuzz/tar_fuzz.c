@@ -136,6 +136,7 @@ static void apply(struct input *input, uint8_t how, const char *directory) {
   require(rmtree(parent, "root", &f) == 0 && mkdirat(parent, "root", 0755) == 0, "the last tree can be removed");
   int root = openat(parent, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
   const struct unpack_options options = {
+      .at = "",
       .whiteouts = how % 3,
       .opaque_xattr = HAKO_OPAQUE_USER,
       .ownership = how / 3 % 2,

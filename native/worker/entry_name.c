@@ -46,3 +46,18 @@ const char *entry_name_base(const struct bytes *clean, size_t *parent_length) {
   *parent_length = slash ? (size_t)(slash - text) : 0;
   return slash ? slash + 1 : text;
 }
+
+const char *entry_name_below(struct bytes *clean, const char *directory) {
+  size_t length = strlen(directory);
+  size_t more = length + (clean->length > 0 ? 1 : 0);
+  if (clean->length + more >= PATH_MAX)
+    return "a name of over 4,095 bytes";
+  if (!bytes_reserve(clean, more + 1))
+    return "no memory for a name";
+  memmove(clean->data + more, clean->data, clean->length + 1);
+  memcpy(clean->data, directory, length);
+  if (clean->length > 0)
+    clean->data[length] = '/';
+  clean->length += more;
+  return NULL;
+}

@@ -18,4 +18,7 @@ const char *entry_name_clean(const char *raw, struct bytes *clean, uint32_t *dep
 // The last component, and the length of what is before it without its slash.
 const char *entry_name_base(const struct bytes *clean, size_t *parent_length);
 
+// Puts a clean name below a directory that has one; or says what is wrong.
+const char *entry_name_below(struct bytes *clean, const char *directory);
+
 #endif

@@ -15,15 +15,42 @@
 
 #define JOB_MOST_LOWERS 500u // overlayfs's own limit
 
-struct tree_spec {
-  enum hako_tree kind;
-  const char *path;
-  bool make;
+struct tree_option {
+  const char *key;
+  const char *value; // "": a flag
+};
+
+#define JOB_MOST_OPTIONS 32u
+
+struct overlay_spec {
   const char *lowers[JOB_MOST_LOWERS];
   uint32_t lower_count;
   const char *upper; // "": none
   const char *work;
   bool userxattr;
+  struct tree_option options[JOB_MOST_OPTIONS];
+  uint32_t option_count;
+};
+
+// A mount of HAKO_TREE_MOUNTS.
+struct mount_spec {
+  enum hako_mount kind;
+  const char *target;
+  bool readonly;
+  const char *source; // HAKO_MOUNT_BIND
+  bool recursive;
+  struct overlay_spec overlay;
+};
+
+struct tree_spec {
+  enum hako_tree kind;
+  const char *path;
+  bool make;
+  struct overlay_spec overlay;
+  struct mount_spec *mounts;
+  uint32_t mount_count;
+  bool joins_user;
+  bool recursive;
 };
 
 struct mountpoint {
@@ -37,7 +64,12 @@ struct job {
   enum hako_worker_frame type;
   struct idmap idmap;
   struct tree_spec tree; // all but REMOVE
-  const char *path;      // REMOVE; COPY: the target
+  const char *path;      // REMOVE; COPY: the target; PACK and STAT: what of the tree
+  const char *name;      // PACK
+  bool follow;           // STAT
+  uint8_t compare_flags;
+  bool has_parent;
+  struct tree_spec parent; // COMPARE
   struct unpack_options unpack;
   uint32_t unpack_flags;
   struct mountpoint *mountpoints;

@@ -38,6 +38,17 @@ static void serve_maps(const struct idmap *idmap, int request, int answer) {
   _exit(0);
 }
 
+// The groups of whoever started us are none of the tree's. Where the kernel forbids to drop them it has a reason
+// (user_namespaces(7), "setgroups").
+static int become_root(bool deny_setgroups, struct failure *f) {
+  if (!deny_setgroups && sys_setgroups(0, NULL) < 0)
+    return fail(f, "idmap", errno, "cannot drop the groups");
+  // Root of the new namespace; the single id that an ordinary user gets is that already.
+  if (sys_setresgid(0) < 0 || sys_setresuid(0) < 0)
+    return fail(f, "idmap", errno, "cannot become root in the user namespace: is id 0 mapped?");
+  return 0;
+}
+
 static int ask_for_maps(const struct idmap *idmap, int request, int answer, struct failure *f) {
   struct failure reply;
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
@@ -48,14 +59,7 @@ static int ask_for_maps(const struct idmap *idmap, int request, int answer, stru
     *f = reply;
     return -1;
   }
-  // The groups of whoever started us are none of the tree's. Where the kernel forbids to drop them it has a reason
-  // (user_namespaces(7), "setgroups").
-  if (!idmap->deny_setgroups && sys_setgroups(0, NULL) < 0)
-    return fail(f, "idmap", errno, "cannot drop the groups");
-  // Root of the new namespace; the single id that an ordinary user gets is that already.
-  if (sys_setresgid(0) < 0 || sys_setresuid(0) < 0)
-    return fail(f, "idmap", errno, "cannot become root in the user namespace: is id 0 mapped?");
-  return 0;
+  return become_root(idmap->deny_setgroups, f);
 }
 
 static int enter_user_namespace(const struct idmap *idmap, struct failure *f) {
@@ -79,10 +83,10 @@ static int enter_user_namespace(const struct idmap *idmap, struct failure *f) {
   return result;
 }
 
-static int clone_current_directory(void) {
-  int tree = sys_open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE);
+static int clone_current_directory(bool recursive) {
+  int tree = recursive ? -1 : sys_open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE);
   // Mounts below it that an outer namespace has locked can't be left out.
-  if (tree < 0 && errno == EINVAL)
+  if (recursive || (tree < 0 && errno == EINVAL))
     tree = sys_open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE | AT_RECURSIVE);
   return tree;
 }
@@ -96,7 +100,7 @@ static int change_root(struct failure *f) {
   return chroot(".") < 0 ? sandbox_failed(f, "chroot") : 0;
 }
 
-int sandbox_enter(int base, const struct idmap *idmap, struct failure *f) {
+int sandbox_unshare(int base, const struct idmap *idmap, struct failure *f) {
   // A new mount namespace moves the working directory over to its copy of the mount; a descriptor stays with the old.
   if (fchdir(base) < 0)
     return sandbox_failed(f, "base directory");
@@ -107,19 +111,55 @@ int sandbox_enter(int base, const struct idmap *idmap, struct failure *f) {
   } else if (unshare(CLONE_NEWNS) < 0) {
     return fail(f, "namespace", errno, "mount");
   }
-  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-    return sandbox_failed(f, "private mounts");
-  cleanup_fd int tree = clone_current_directory();
-  const struct mount_attributes attributes = {.set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
-  if (tree < 0 || sys_mount_setattr(tree, AT_RECURSIVE, &attributes) < 0)
-    return sandbox_failed(f, "base directory as a mount");
+  return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? sandbox_failed(f, "private mounts") : 0;
+}
+
+int sandbox_cover(int tree, struct failure *f) {
   cleanup_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (here < 0 || sys_move_mount(tree, here) < 0 || fchdir(tree) < 0)
-    return sandbox_failed(f, "base directory as a mount");
+    return sandbox_failed(f, "the tree as a mount");
+  return 0;
+}
+
+int sandbox_confine(int tree, struct failure *f) {
+  const struct mount_attributes attributes = {.set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+  if (sys_mount_setattr(tree, AT_RECURSIVE, &attributes) < 0 || fchdir(tree) < 0)
+    return sandbox_failed(f, "the tree as a mount");
   if (change_root(f) < 0)
     return -1;
   int root = chdir("/") < 0 ? -1 : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   return root < 0 ? sandbox_failed(f, "base directory") : root;
+}
+
+static int confine_here(bool recursive, struct failure *f) {
+  cleanup_fd int tree = clone_current_directory(recursive);
+  if (tree < 0)
+    return sandbox_failed(f, "base directory as a mount");
+  return sandbox_cover(tree, f) < 0 ? -1 : sandbox_confine(tree, f);
+}
+
+int sandbox_enter(int base, const struct idmap *idmap, struct failure *f) {
+  return sandbox_unshare(base, idmap, f) < 0 ? -1 : confine_here(false, f);
+}
+
+int sandbox_join(int mounts, int user, bool deny_setgroups, bool recursive, struct failure *f) {
+  // Before anybody in there might see us: with the host's pid namespace, a container does.
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    return sandbox_failed(f, "dumpable");
+  if (user >= 0 && setns(user, CLONE_NEWUSER) < 0)
+    return fail(f, "namespace", errno, "the container's user namespace");
+  // Which leaves us at that namespace's root.
+  if (setns(mounts, CLONE_NEWNS) < 0)
+    return fail(f, "namespace", errno, "the container's mount namespace");
+  if (user >= 0 && become_root(deny_setgroups, f) < 0)
+    return -1;
+  // What led here must not be at hand in here.
+  close(mounts);
+  if (user >= 0)
+    close(user);
+  if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    return fail(f, "namespace", errno, "a copy of the container's mount namespace");
+  return confine_here(recursive, f);
 }
 
 static int keep_capabilities(uint64_t wanted, struct failure *f) {

@@ -33,7 +33,7 @@ struct header { // POSIX.1-2017, pax, "ustar Interchange Format"
 };
 _Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");
 
-static int flush(struct tar_writer *writer, struct failure *f) {
+int tar_write_flush(struct tar_writer *writer, struct failure *f) {
   size_t used = writer->used;
   writer->used = 0;
   return write_all(writer->fd, writer->buffer, used) < 0 ? fail(f, "write", errno, "archive") : 0;
@@ -43,7 +43,7 @@ int tar_write_data(struct tar_writer *writer, const void *data, size_t length, s
   const unsigned char *at = data;
   writer->bytes += length;
   while (length > 0) {
-    if (writer->used == sizeof writer->buffer && flush(writer, f) < 0)
+    if (writer->used == sizeof writer->buffer && tar_write_flush(writer, f) < 0)
       return -1;
     size_t room = sizeof writer->buffer - writer->used;
     size_t piece = length < room ? length : room;
@@ -65,7 +65,7 @@ int tar_write_padding(struct tar_writer *writer, struct failure *f) {
 }
 
 int tar_write_end(struct tar_writer *writer, struct failure *f) {
-  return write_zeros(writer, 2 * BLOCK, f) < 0 ? -1 : flush(writer, f);
+  return write_zeros(writer, 2 * BLOCK, f) < 0 ? -1 : tar_write_flush(writer, f);
 }
 
 void tar_writer_free(struct tar_writer *writer) {

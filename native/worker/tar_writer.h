@@ -47,7 +47,10 @@ int tar_write_data(struct tar_writer *writer, const void *data, size_t length, s
 // Fills up to the next block, after an entry's data.
 int tar_write_padding(struct tar_writer *writer, struct failure *f);
 
-// The end of the archive.
+// What is still in the buffer.
+int tar_write_flush(struct tar_writer *writer, struct failure *f);
+
+// The end of the archive, and of the buffer.
 int tar_write_end(struct tar_writer *writer, struct failure *f);
 
 void tar_writer_free(struct tar_writer *writer);

@@ -47,59 +47,85 @@ static int mount_failed(struct failure *f, const char *what) {
   return fail(f, "mount", errno, "overlay: ", what);
 }
 
+struct mount_text {
+  char data[MOUNT_DATA_SIZE];
+  size_t used;
+  bool full;
+};
+
+static void add_text(struct mount_text *text, const char *piece) {
+  size_t length = strlen(piece);
+  if (text->full || text->used + length >= sizeof text->data) {
+    text->full = true;
+    return;
+  }
+  memcpy(text->data + text->used, piece, length + 1);
+  text->used += length;
+}
+
+static void add_option(struct mount_text *text, const char *key, const char *value) {
+  add_text(text, ",");
+  add_text(text, key);
+  if (*value)
+    add_text(text, "=");
+  add_text(text, value);
+}
+
 // Before Linux 6.8 layers can't be added one by one, and mount(2) wants them in one page of text and a place to mount
 // on. What it covers is a directory that nobody else looks at in here.
-static int mount_in_one(int base, const struct tree_spec *tree, struct failure *f) {
-  char data[MOUNT_DATA_SIZE] = "";
-  size_t used = 0;
-  const char *pieces[2 * JOB_MOST_LOWERS + 6];
-  size_t count = 0;
-  for (uint32_t i = 0; i < tree->lower_count; i++) {
-    pieces[count++] = i == 0 ? "lowerdir=" : ":";
-    pieces[count++] = tree->lowers[i];
+static int mount_in_one(const struct overlay_spec *overlay, struct failure *f) {
+  struct mount_text text = {.used = 0};
+  for (uint32_t i = 0; i < overlay->lower_count; i++) {
+    add_text(&text, i == 0 ? "lowerdir=" : ":");
+    add_text(&text, overlay->lowers[i]);
   }
-  if (*tree->upper) {
-    pieces[count++] = ",upperdir=";
-    pieces[count++] = tree->upper;
-    pieces[count++] = ",workdir=";
-    pieces[count++] = tree->work;
+  if (*overlay->upper) {
+    add_option(&text, "upperdir", overlay->upper);
+    add_option(&text, "workdir", overlay->work);
   }
-  if (tree->userxattr)
-    pieces[count++] = ",userxattr";
-  for (size_t i = 0; i < count; used += strlen(pieces[i++])) {
-    if (used + strlen(pieces[i]) >= sizeof data) {
-      errno = E2BIG;
-      return mount_failed(f, "the layers' paths are too long for this kernel");
-    }
-    strcpy(data + used, pieces[i]);
+  if (overlay->userxattr)
+    add_option(&text, "userxattr", "");
+  for (uint32_t i = 0; i < overlay->option_count; i++)
+    add_option(&text, overlay->options[i].key, overlay->options[i].value);
+  if (text.full) {
+    errno = E2BIG;
+    return mount_failed(f, "the layers' paths are too long for this kernel");
   }
-  const char *target = *tree->upper ? tree->work : tree->lowers[0];
-  if (mount("overlay", target, "overlay", MS_NODEV | MS_NOSUID | MS_NOEXEC, data) < 0)
+  const char *target = *overlay->upper ? overlay->work : overlay->lowers[0];
+  if (mount("overlay", target, "overlay", MS_NODEV | MS_NOSUID | MS_NOEXEC, text.data) < 0)
     return mount_failed(f, target);
-  int fd = open_own(base, target);
+  int fd = sys_open_tree(AT_FDCWD, target, OPEN_TREE_CLONE);
   return fd < 0 ? mount_failed(f, target) : fd;
 }
 
-static int mount_overlay(int base, const struct tree_spec *tree, struct failure *f) {
+static int configure(int fs, const char *key, const char *value) {
+  return *value ? sys_fsconfig(fs, CONFIG_SET_STRING, key, value, 0) : sys_fsconfig(fs, CONFIG_SET_FLAG, key, NULL, 0);
+}
+
+int tree_mount_overlay(const struct overlay_spec *overlay, struct failure *f) {
   cleanup_fd int fs = sys_fsopen("overlay");
   if (fs < 0)
     return mount_failed(f, "fsopen");
-  for (uint32_t i = 0; i < tree->lower_count; i++) {
-    if (sys_fsconfig(fs, CONFIG_SET_STRING, "lowerdir+", tree->lowers[i], 0) == 0)
+  for (uint32_t i = 0; i < overlay->lower_count; i++) {
+    if (configure(fs, "lowerdir+", overlay->lowers[i]) == 0)
       continue;
-    return errno == EINVAL ? mount_in_one(base, tree, f) : mount_failed(f, tree->lowers[i]);
+    return errno == EINVAL ? mount_in_one(overlay, f) : mount_failed(f, overlay->lowers[i]);
   }
-  if (*tree->upper && (sys_fsconfig(fs, CONFIG_SET_STRING, "upperdir", tree->upper, 0) < 0 ||
-                       sys_fsconfig(fs, CONFIG_SET_STRING, "workdir", tree->work, 0) < 0))
-    return mount_failed(f, tree->upper);
-  if (tree->userxattr && sys_fsconfig(fs, CONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+  if (*overlay->upper &&
+      (configure(fs, "upperdir", overlay->upper) < 0 || configure(fs, "workdir", overlay->work) < 0))
+    // fsconfig(2) takes no strings of 256 bytes and more.
+    return errno == EINVAL ? mount_in_one(overlay, f) : mount_failed(f, overlay->upper);
+  if (overlay->userxattr && configure(fs, "userxattr", "") < 0)
     return mount_failed(f, "userxattr");
+  for (uint32_t i = 0; i < overlay->option_count; i++)
+    if (configure(fs, overlay->options[i].key, overlay->options[i].value) < 0)
+      return mount_failed(f, overlay->options[i].key);
   if (sys_fsconfig(fs, CONFIG_CREATE, NULL, NULL, 0) < 0)
-    return mount_failed(f, tree->lowers[0]);
+    return mount_failed(f, overlay->lowers[0]);
   int fd = sys_fsmount(fs, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   return fd < 0 ? mount_failed(f, "fsmount") : fd;
 }
 
 int tree_open(int base, const struct tree_spec *tree, struct failure *f) {
-  return tree->kind == HAKO_TREE_OVERLAY ? mount_overlay(base, tree, f) : open_directory(base, tree, f);
+  return tree->kind == HAKO_TREE_OVERLAY ? tree_mount_overlay(&tree->overlay, f) : open_directory(base, tree, f);
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "entry_name.h"
+#include "kernel_filesystem.h"
 #include "unpack_state.h"
 
 bool unpack_key(struct unpack *u, int parent, const char *name, uint64_t *key) {
@@ -39,16 +40,21 @@ static int make(struct unpack *u, const struct place *place, const struct tar_en
   }
 }
 
+const char *unpack_name(const struct unpack *u, const char *raw, struct bytes *name, uint32_t *depth) {
+  const char *wrong = entry_name_clean(raw, name, depth);
+  return wrong || *u->options->at == 0 ? wrong : entry_name_below(name, u->options->at);
+}
+
 static int apply(struct unpack *u, const struct tar_entry *entry) {
   uint32_t depth;
   size_t parent_length;
-  const char *wrong = entry_name_clean(entry->path, &u->name, &depth);
+  const char *wrong = unpack_name(u, entry->path, &u->name, &depth);
   if (wrong)
     return tar_complain(u->f, TAR_MALFORMED, entry->offset, wrong);
   if (depth > u->options->limits.path_depth)
     return tar_complain(u->f, TAR_OVER_LIMIT, entry->offset, "a name with too many components");
   if (depth == 0)
-    return unpack_root(u, entry);
+    return u->options->keep_root ? 0 : unpack_root(u, entry);
   struct place place = {.path = (const char *)u->name.data};
   if (unpack_is_aufs_meta(u, place.path))
     return 0;
@@ -56,6 +62,8 @@ static int apply(struct unpack *u, const struct tar_entry *entry) {
   place.parent = parents_open(&u->parents, place.path, parent_length, u->f);
   if (place.parent < 0)
     return -1;
+  if (is_kernel_filesystem(place.parent))
+    return fail(u->f, "kernel-fs", EOPNOTSUPP, place.path);
   int whiteout = unpack_whiteout(u, &place);
   if (whiteout != 0)
     return whiteout < 0 ? -1 : 0;

@@ -12,10 +12,16 @@
 #include "worker_protocol.h"
 
 struct unpack_options {
+  const char *at; // the directory of the tree that the archive is for; "": the root
   enum hako_whiteouts whiteouts;
   enum hako_opaque_xattr opaque_xattr;
   enum hako_ownership ownership;
   bool devices_optional; // a device that this namespace may not make is passed over and counted
+  bool keep_root;        // what is said of `at` itself is passed over
+  bool keep_kinds;       // nothing else takes a directory's place, and no directory that of anything else
+  bool has_owner;        // everything belongs to uid and gid
+  uint32_t uid;
+  uint32_t gid;
   struct tar_limits limits;
 };
 

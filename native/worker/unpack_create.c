@@ -15,16 +15,27 @@
 #include "entry_name.h"
 #include "unpack_state.h"
 
-static struct metadata metadata_of(const struct tar_entry *entry) {
+static struct metadata metadata_of(const struct unpack *u, const struct tar_entry *entry) {
+  const struct unpack_options *options = u->options;
   return (struct metadata){
       .mode = entry->mode,
-      .uid = entry->uid,
-      .gid = entry->gid,
+      .uid = options->has_owner ? options->uid : entry->uid,
+      .gid = options->has_owner ? options->gid : entry->gid,
       .mtime = {.tv_sec = (time_t)entry->mtime, .tv_nsec = (long)entry->mtime_nanoseconds},
   };
 }
 
+static int wrong_kind(struct unpack *u, const struct place *place, int errnum) {
+  fail(u->f, "kind", errnum, place->path);
+  errno = 0;
+  return -1;
+}
+
 int unpack_clear(struct unpack *u, const struct place *place) {
+  struct stat status;
+  if (u->options->keep_kinds && fstatat(place->parent, place->base, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISDIR(status.st_mode))
+    return wrong_kind(u, place, EISDIR);
   parents_forget(&u->parents);
   if (rmtree(place->parent, place->base, u->f) == 0)
     return 0;
@@ -96,7 +107,7 @@ static int write_content(struct unpack *u, int fd, const struct place *place, ui
 
 int unpack_file(struct unpack *u, const struct place *place, const struct tar_entry *entry) {
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  const struct metadata meta = metadata_of(entry);
+  const struct metadata meta = metadata_of(u, entry);
   cleanup_fd int fd = MAKE_IN_PLACE(u, place, openat(place->parent, place->base, flags, 0600));
   if (fd < 0)
     return make_failed(u, "create", place);
@@ -111,7 +122,7 @@ int unpack_file(struct unpack *u, const struct place *place, const struct tar_en
 // ── directories ──
 
 static int set_directory(struct unpack *u, int fd, const char *path, const struct tar_entry *entry) {
-  const struct metadata meta = metadata_of(entry);
+  const struct metadata meta = metadata_of(u, entry);
   if (set_owner(fd, &meta, u->options->ownership, path, u->f) < 0 || set_xattrs(u, fd, entry) < 0)
     return -1;
   return late_directories_add(&u->late, fd, path, &meta, u->f);
@@ -128,6 +139,8 @@ int unpack_directory(struct unpack *u, const struct place *place, const struct t
     return fail(u->f, "mkdir", errno, place->path);
   cleanup_fd int fd = open_directory(place);
   if (fd < 0 && !made && (errno == ENOTDIR || errno == ELOOP)) {
+    if (u->options->keep_kinds)
+      return wrong_kind(u, place, ENOTDIR);
     if (unpack_clear(u, place) < 0)
       return -1;
     made = mkdirat(place->parent, place->base, 0700) == 0;
@@ -145,14 +158,14 @@ int unpack_directory(struct unpack *u, const struct place *place, const struct t
 int unpack_root(struct unpack *u, const struct tar_entry *entry) {
   if (entry->type != TAR_DIRECTORY)
     return tar_complain(u->f, TAR_MALFORMED, entry->offset, "the root of the tree is not a directory");
-  cleanup_fd int fd = open_in_root(u->parents.root, "", O_RDONLY | O_DIRECTORY, 0);
-  return fd < 0 ? fail(u->f, "open", errno, "root of the tree") : set_directory(u, fd, "", entry);
+  cleanup_fd int fd = open_in_root(u->parents.root, u->options->at, O_RDONLY | O_DIRECTORY, 0);
+  return fd < 0 ? fail(u->f, "open", errno, "root of the tree") : set_directory(u, fd, u->options->at, entry);
 }
 
 // ── links and nodes ──
 
 int unpack_symlink(struct unpack *u, const struct place *place, const struct tar_entry *entry) {
-  const struct metadata meta = metadata_of(entry);
+  const struct metadata meta = metadata_of(u, entry);
   size_t length = strlen(entry->link_path);
   if (length == 0 || length >= PATH_MAX)
     return tar_complain(u->f, TAR_MALFORMED, entry->offset, "a symlink's target is empty or over 4,095 bytes");
@@ -173,7 +186,7 @@ static bool same_file(int left, const char *left_name, int right, const char *ri
 int unpack_hardlink(struct unpack *u, const struct place *place, const struct tar_entry *entry) {
   uint32_t depth;
   size_t parent_length;
-  const char *wrong = entry_name_clean(entry->link_path, &u->link, &depth);
+  const char *wrong = unpack_name(u, entry->link_path, &u->link, &depth);
   if (wrong)
     return fail(u->f, TAR_MALFORMED, 0, "hard link ", place->path, ": ", wrong);
   const char *base = entry_name_base(&u->link, &parent_length);
@@ -192,7 +205,7 @@ int unpack_hardlink(struct unpack *u, const struct place *place, const struct ta
 }
 
 int unpack_node(struct unpack *u, const struct place *place, const struct tar_entry *entry) {
-  const struct metadata meta = metadata_of(entry);
+  const struct metadata meta = metadata_of(u, entry);
   dev_t device = makedev(entry->device_major, entry->device_minor);
   // Character device 0:0 is overlayfs's whiteout: from an archive it would be a deletion in disguise.
   bool forged = entry->type == TAR_CHARACTER && device == makedev(0, 0);

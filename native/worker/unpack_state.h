@@ -32,6 +32,9 @@ struct place {
   const char *path; // clean, for messages and for later
 };
 
+// The clean name in the tree of a name in the archive, and how many components the archive gave it; or what is wrong.
+const char *unpack_name(const struct unpack *u, const char *raw, struct bytes *name, uint32_t *depth);
+
 // The key of a name in an open directory. False with a failure.
 bool unpack_key(struct unpack *u, int parent, const char *name, uint64_t *key);
 

@@ -6,13 +6,15 @@
 #ifndef HAKO_WORKER_PROTOCOL_H
 #define HAKO_WORKER_PROTOCOL_H
 
-#define HAKO_WORKER_VERSION 1u
+#define HAKO_WORKER_VERSION 2u
 
 // File descriptors a worker is born with.
 #define HAKO_WORKER_FD_INPUT 0  // UNPACK: the plain tar stream
-#define HAKO_WORKER_FD_OUTPUT 1 // PACK: the tar stream
+#define HAKO_WORKER_FD_OUTPUT 1 // PACK: the tar stream; COMPARE: the list, or the tar stream
 #define HAKO_WORKER_FD_SOCKET 3 // one request comes, one answer goes
 #define HAKO_WORKER_FD_BASE 4   // O_DIRECTORY; becomes the worker's "/", so nothing outside it can be named
+#define HAKO_WORKER_FD_MOUNT_NAMESPACE 5 // HAKO_TREE_NAMESPACE
+#define HAKO_WORKER_FD_USER_NAMESPACE 6  // the same, when it is another than ours
 
 #define HAKO_WORKER_MAX_REQUEST (1u << 20)
 
@@ -24,6 +26,8 @@ enum hako_worker_frame {
   HAKO_WORKER_USAGE = 4,
   HAKO_WORKER_MOUNTPOINTS = 5,
   HAKO_WORKER_PACK = 6,
+  HAKO_WORKER_STAT = 7,
+  HAKO_WORKER_COMPARE = 8,
 
   // ── from the worker ──
   HAKO_WORKER_DONE = 64,   // the job's result, below
@@ -36,9 +40,17 @@ enum hako_worker_frame {
 //
 // tree: u8 HAKO_TREE_DIRECTORY · str path · u8 make it when it is not there (mode 0755)
 //     | u8 HAKO_TREE_OVERLAY · list<str> lower directories, top first · str upper ("": read-only) · str work
-//       · u8 userxattr; mounted where only the worker sees it
+//       · u8 userxattr · list<str key · str value> further options; mounted where only the worker sees it
+//     | u8 HAKO_TREE_MOUNTS · list<u8 HAKO_MOUNT_* · str target · u8 read-only · what that kind has>: the first is the
+//       root, others lie in it. Paths are the host's, absolute; the base is covered by the root. A target is resolved
+//       inside the root, and made when it is not there. Never UNPACK's of an image, nor COMPARE's
+//       HAKO_MOUNT_BIND: str source · u8 with what is mounted in it
+//       HAKO_MOUNT_OVERLAY: as HAKO_TREE_OVERLAY
+//     | u8 HAKO_TREE_NAMESPACE · u8 user namespace is given · u8 with what is mounted in the root: the root of the
+//       mount namespace at its descriptor; of the idmap, only whether setgroups(2) is denied is looked at
 //
-// UNPACK: tree · u8 whiteouts · u8 opaque xattr · u8 ownership · u32 HAKO_UNPACK_* · limits
+// UNPACK: tree · str directory that the archive is for ("": the root), in which symlinks are followed inside the tree
+//   · u8 whiteouts · u8 opaque xattr · u8 ownership · u32 HAKO_UNPACK_* · u32 uid · u32 gid · limits
 //   limits: u64 bytes of the archive · u64 entries · u64 apparent bytes of one file · u32 components of a name
 //           · u32 bytes of an extended header · u32 bytes of one entry's xattrs
 //   DONE: u64 entries · u64 bytes read · u64 bytes written (without holes) · u64 devices skipped
@@ -51,11 +63,25 @@ enum hako_worker_frame {
 // USAGE: tree. DONE: u64 bytes of disk, hard links counted once · u64 inodes
 // MOUNTPOINTS: tree · list<u8 HAKO_MOUNTPOINT_* · str path · u32 mode · str symlink target>
 //   makes what is not there, and parents; a path is resolved inside the tree, symlinks and all. DONE: u32 made
-// PACK: tree · u8 HAKO_PACK_* flags. DONE: u64 entries · u64 bytes of the archive
+// PACK: tree · str path of what to pack ("": all), its last component not followed · str name that it has in the
+//   archive ("": that of the root, "./") · u8 HAKO_PACK_* flags. DONE: u64 entries · u64 bytes of the archive
+// STAT: tree · str path · u8 follow its last component. DONE: u32 st_mode · u64 size · i64 and u32 mtime
+//   · str path with every symlink resolved inside the tree · str for a symlink: where it leads, resolved in the same way
+//   FAILED with operation "kernel-fs": it lies on a filesystem that shows the kernel's state, as /proc does
+// COMPARE: tree · u8 HAKO_COMPARE_* flags · u8 there is a parent · tree of the parent.
+//   Writes what is different: by default a list of u8 'A' added, 'C' modified, 'D' deleted · path · NUL
+//   DONE: u64 entries · u64 bytes written
 
 enum hako_tree {
   HAKO_TREE_DIRECTORY = 0,
   HAKO_TREE_OVERLAY = 1,
+  HAKO_TREE_MOUNTS = 2,
+  HAKO_TREE_NAMESPACE = 3,
+};
+
+enum hako_mount {
+  HAKO_MOUNT_BIND = 0,
+  HAKO_MOUNT_OVERLAY = 1,
 };
 
 // What becomes of ".wh." entries (OCI image spec, layer.md).
@@ -81,10 +107,17 @@ enum hako_ownership {
 
 #define HAKO_UNPACK_DEVICES_OPTIONAL 0x1u // a device that may not be made here is passed over and counted
 #define HAKO_UNPACK_SYNC 0x2u             // syncfs(2) before DONE
+#define HAKO_UNPACK_KEEP_ROOT 0x4u        // an entry for the directory itself changes nothing of it
+#define HAKO_UNPACK_KEEP_KINDS 0x8u       // what is a directory stays one, and what is none becomes none: else "kind"
+#define HAKO_UNPACK_OWNER 0x10u           // everything belongs to uid and gid, whatever the archive says
 
 #define HAKO_PACK_WHITEOUTS 0x1u // overlayfs's marks become ".wh." entries; else they are left out
 #define HAKO_PACK_OWNERS 0x2u    // ids come from HAKO_OWNER_XATTR where it is there
 #define HAKO_PACK_ADOPT 0x4u     // what belongs to an id that the user namespace does not have belongs to 0
+
+#define HAKO_COMPARE_MARKS 0x1u  // the tree holds only what is new, and overlayfs's marks for what is gone
+#define HAKO_COMPARE_OWNERS 0x2u // as HAKO_PACK_OWNERS
+#define HAKO_COMPARE_LAYER 0x4u  // an image's layer (OCI image spec, layer.md) instead of the list
 
 enum hako_mountpoint {
   HAKO_MOUNTPOINT_DIRECTORY = 0,

@@ -1,12 +1,10 @@
-import { posix } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { HakoError } from '../base/errors.ts';
 import type { IdMappings } from '../contracts/isolation.ts';
 import type { Mount } from '../contracts/mount.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
 import type { UnpackTarget } from '../contracts/storage-driver.ts';
-import type { Tree, Worker } from '../native/worker.ts';
+import { produced, type Worker } from '../native/worker.ts';
+import { plainTree } from '../native/worker/mounted-tree.ts';
 import type { MountPoint, TreeWorker, UnpackLimits } from './tree-worker.ts';
 
 /** {@link TreeWorker} by hako-worker. */
@@ -50,14 +48,13 @@ export class NativeTreeWorker implements TreeWorker {
     ownership: FileOwnership,
     options: OperationOptions = {},
   ): Promise<void> {
-    await this.#worker.makeMountpoints(treeOf(mounts), points, mappingsOf(ownership), options);
+    await this.#worker.makeMountpoints(plainTree(mounts), points, mappingsOf(ownership), options);
   }
 
   async *pack(directory: string, options: OperationOptions = {}): AsyncGenerator<Uint8Array> {
     const idMappings = await this.#own();
-    const stream = new PassThrough({ highWaterMark: 1 << 20 });
-    const packing = this.#worker
-      .pack(
+    yield* produced((output) =>
+      this.#worker.pack(
         {
           tree: { kind: 'directory', base: directory, path: '' },
           idMappings,
@@ -66,54 +63,13 @@ export class NativeTreeWorker implements TreeWorker {
           // What another user has put there (root, with debootstrap) is the image's own.
           adopt: idMappings !== null,
         },
-        stream,
+        output,
         options,
-      )
-      .catch((error: unknown) => void stream.destroy(error as Error));
-    try {
-      yield* stream;
-    } finally {
-      stream.destroy();
-      await packing;
-    }
+      ),
+    );
   }
 }
 
 function mappingsOf(ownership: FileOwnership) {
   return ownership.kind === 'same' ? null : ownership.idMappings;
-}
-
-/** The tree that a storage driver's mounts show, as the worker takes it: by paths below one directory. */
-export function treeOf(mounts: readonly Mount[]): Tree {
-  const [root] = mounts;
-  if (root === undefined || mounts.length > 1)
-    throw new HakoError(
-      'PLUGIN_UNSUPPORTED',
-      'Images can be unpacked on a single mount only; this storage driver returned several.',
-    );
-  if (root.type === 'bind') return { kind: 'directory', base: root.source, path: '' };
-  if (root.type !== 'overlay')
-    throw new HakoError(
-      'PLUGIN_UNSUPPORTED',
-      `Images can be unpacked on overlay and bind mounts; this storage driver returned one of type '${root.type}'.`,
-    );
-  const values = (key: string): string[] =>
-    root.options.filter((option) => option.startsWith(`${key}=`)).map((option) => option.slice(key.length + 1));
-  const lower = values('lowerdir+');
-  const [[upper], [work]] = [values('upperdir'), values('workdir')];
-  const base = commonDirectory([...lower, ...(upper === undefined ? [] : [upper])]);
-  const below = (path: string): string => posix.relative(base, path);
-  return {
-    kind: 'overlay',
-    base,
-    lower: lower.map(below),
-    upper: upper === undefined || work === undefined ? null : { path: below(upper), work: below(work) },
-    userxattr: root.options.includes('userxattr'),
-  };
-}
-
-function commonDirectory(paths: readonly string[]): string {
-  let common = posix.dirname(paths[0] ?? '/');
-  while (common !== '/' && !paths.every((path) => path.startsWith(`${common}/`))) common = posix.dirname(common);
-  return common;
 }

@@ -9,13 +9,26 @@ import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { PayloadReader } from './protocol/wire.ts';
 import { callWorker } from './worker/call.ts';
-import { encodeCopy, encodeMountpoints, encodePack, encodeRemove, encodeUnpack, encodeUsage } from './worker/encode.ts';
-import { type LaunchWorker, nativeLauncher } from './worker/launch.ts';
+import { commonDirectory, rebased } from './worker/common-base.ts';
+import {
+  encodeCompare,
+  encodeCopy,
+  encodeMountpoints,
+  encodePack,
+  encodeRemove,
+  encodeStat,
+  encodeUnpack,
+  encodeUsage,
+} from './worker/encode.ts';
+import { type LaunchWorker, nativeLauncher, type WorkerFiles } from './worker/launch.ts';
 import type {
+  CompareRequest,
   CopyResult,
   Mountpoint,
+  NamespaceTree,
   PackRequest,
   PackResult,
+  PathStatus,
   Tree,
   TreeUsage,
   UnpackRequest,
@@ -25,15 +38,22 @@ import type {
 export { OWNER_XATTR } from './worker/constants.ts';
 export { defaultLimits } from './worker/encode.ts';
 export type { LaunchWorker } from './worker/launch.ts';
+export { produced } from './worker/produce.ts';
 export type {
   ArchiveLimits,
+  CompareRequest,
   CopyResult,
   DirectoryTree,
   Mountpoint,
+  MountsTree,
+  NamespaceTree,
   OverlayTree,
   PackRequest,
   PackResult,
+  PathStatus,
+  PlainTree,
   Tree,
+  TreeMount,
   TreeUsage,
   UnpackRequest,
   UnpackResult,
@@ -86,7 +106,7 @@ export class Worker implements Disposable {
     const [readEnd, writeEnd] = this.#pipes.pipe();
     const input = new Socket({ fd: writeEnd, readable: false, writable: true });
     try {
-      const worker = await this.#launch({ base: request.tree.base, input: readEnd, output: null }).finally(() =>
+      const worker = await this.#launch({ ...filesOf(request.tree), input: readEnd, output: null }).finally(() =>
         this.#pipes.close(readEnd),
       );
       const [fed, answered] = await Promise.allSettled([feed(archive, input), callWorker(worker, message, options)]);
@@ -101,12 +121,101 @@ export class Worker implements Disposable {
 
   /** Writes a tree as a tar archive into `output`, which is ended after it: what ends is whole. */
   async pack(request: PackRequest, output: Writable, options: OperationOptions = {}): Promise<PackResult> {
-    const message = encodePack(request);
+    return this.#produce(request.tree, encodePack(request), output, options);
+  }
+
+  /** Writes what a tree changes of its parent into `output`, which is ended after it. */
+  async compare(request: CompareRequest, output: Writable, options: OperationOptions = {}): Promise<PackResult> {
+    const { own, parent } = request;
+    const base = parent === null ? own.base : commonDirectory(own.base, parent.base);
+    const message = encodeCompare({
+      ...request,
+      own: rebased(own, base),
+      parent: parent === null ? null : rebased(parent, base),
+    });
+    return this.#produce({ ...own, base }, message, output, options);
+  }
+
+  /** What is at a path of a tree, without `..`; symbolic links on the way are followed inside it. @throws HakoError `HAKO_ERR_PATH_NOT_FOUND` */
+  async stat(
+    tree: Tree,
+    path: string,
+    follow: boolean,
+    idMappings: IdMappings | null,
+    options: OperationOptions = {},
+  ): Promise<PathStatus> {
+    const answer = await this.#call(tree, encodeStat(tree, path, follow, idMappings), options);
+    const [mode, size, seconds, nanoseconds] = [answer.u32(), count(answer), answer.i64(), answer.u32()];
+    const [resolved, target] = [answer.str(), answer.str()];
+    answer.end();
+    return {
+      mode,
+      size,
+      modifiedAt: new Date(Number(seconds) * 1000 + Math.floor(nanoseconds / 1e6)),
+      resolved,
+      linkTarget: isSymlink(mode) ? target : null,
+    };
+  }
+
+  /** Makes what is missing of the places that will be mounted over, following the tree's own links inside it. Resolves to how many were made. */
+  async makeMountpoints(
+    tree: Tree,
+    points: readonly Mountpoint[],
+    idMappings: IdMappings | null,
+    options: OperationOptions = {},
+  ): Promise<number> {
+    const answer = await this.#call(tree, encodeMountpoints(tree, points, idMappings), options);
+    const made = answer.u32();
+    answer.end();
+    return made;
+  }
+
+  /** What a tree takes of its disk. The path may lead through links of the host's. */
+  async usage(path: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<TreeUsage> {
+    const tree: Tree = { kind: 'directory', base: path, path: '' };
+    const answer = await this.#call(tree, encodeUsage(tree, idMappings), options);
+    const usage = { bytes: count(answer), inodes: count(answer) };
+    answer.end();
+    return usage;
+  }
+
+  /** Removes a tree, whatever it holds and whoever of `idMappings` owns it. Not there: fine. */
+  async removeTree(path: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<void> {
+    const parent = await existingDirectory(dirname(path));
+    if (parent === undefined) return;
+    const answer = await this.#call({ base: parent }, encodeRemove(relative(dirname(path), path), idMappings), options);
+    answer.end();
+  }
+
+  /** Copies a tree with everything that belongs to it. The target must not be there, its parent must. */
+  async copyTree(
+    from: string,
+    to: string,
+    idMappings: IdMappings | null,
+    options: OperationOptions = {},
+  ): Promise<CopyResult> {
+    const source = await realpath(from);
+    const target = join(await realpath(dirname(to)), relative(dirname(to), to));
+    const base = commonDirectory(dirname(source), dirname(target));
+    const tree: Tree = { kind: 'directory', base, path: relative(base, source) };
+    const answer = await this.#call(tree, encodeCopy(tree, relative(base, target), idMappings), options);
+    const result = { entries: count(answer), bytesCopied: count(answer), bytesShared: count(answer) };
+    answer.end();
+    return result;
+  }
+
+  /** A job that writes a stream: its own counts of entries and bytes. */
+  async #produce(
+    tree: WorkedOn,
+    message: Buffer,
+    output: Writable,
+    options: OperationOptions,
+  ): Promise<{ readonly entries: number; readonly bytes: number }> {
     options.signal?.throwIfAborted();
     const [readEnd, writeEnd] = this.#pipes.pipe();
     const source = new Socket({ fd: readEnd, readable: true, writable: false });
     try {
-      const worker = await this.#launch({ base: request.tree.base, input: null, output: writeEnd }).finally(() =>
+      const worker = await this.#launch({ ...filesOf(tree), input: null, output: writeEnd }).finally(() =>
         this.#pipes.close(writeEnd),
       );
       // A worker that fails ends the pipe as one does that is done; only its answer tells which it was.
@@ -127,57 +236,25 @@ export class Worker implements Disposable {
     }
   }
 
-  /** Makes what is missing of the places that will be mounted over, following the tree's own links inside it. Resolves to how many were made. */
-  async makeMountpoints(
-    tree: Tree,
-    points: readonly Mountpoint[],
-    idMappings: IdMappings | null,
-    options: OperationOptions = {},
-  ): Promise<number> {
-    const answer = await this.#call(tree.base, encodeMountpoints(tree, points, idMappings), options);
-    const made = answer.u32();
-    answer.end();
-    return made;
-  }
-
-  /** What a tree takes of its disk. The path may lead through links of the host's. */
-  async usage(path: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<TreeUsage> {
-    const tree: Tree = { kind: 'directory', base: path, path: '' };
-    const answer = await this.#call(path, encodeUsage(tree, idMappings), options);
-    const usage = { bytes: count(answer), inodes: count(answer) };
-    answer.end();
-    return usage;
-  }
-
-  /** Removes a tree, whatever it holds and whoever of `idMappings` owns it. Not there: fine. */
-  async removeTree(path: string, idMappings: IdMappings | null, options: OperationOptions = {}): Promise<void> {
-    const parent = await existingDirectory(dirname(path));
-    if (parent === undefined) return;
-    const answer = await this.#call(parent, encodeRemove(relative(dirname(path), path), idMappings), options);
-    answer.end();
-  }
-
-  /** Copies a tree with everything that belongs to it. The target must not be there, its parent must. */
-  async copyTree(
-    from: string,
-    to: string,
-    idMappings: IdMappings | null,
-    options: OperationOptions = {},
-  ): Promise<CopyResult> {
-    const source = await realpath(from);
-    const target = join(await realpath(dirname(to)), relative(dirname(to), to));
-    const base = commonDirectory(dirname(source), dirname(target));
-    const tree: Tree = { kind: 'directory', base, path: relative(base, source) };
-    const answer = await this.#call(base, encodeCopy(tree, relative(base, target), idMappings), options);
-    const result = { entries: count(answer), bytesCopied: count(answer), bytesShared: count(answer) };
-    answer.end();
-    return result;
-  }
-
-  async #call(base: string, request: Buffer, options: OperationOptions): Promise<PayloadReader> {
+  async #call(tree: WorkedOn, request: Buffer, options: OperationOptions): Promise<PayloadReader> {
     options.signal?.throwIfAborted();
-    return callWorker(await this.#launch({ base, input: null, output: null }), request, options);
+    return callWorker(await this.#launch({ ...filesOf(tree), input: null, output: null }), request, options);
   }
+}
+
+/** What a launcher must know of a tree. */
+type WorkedOn = { readonly base: string; readonly kind?: 'directory' | 'overlay' | 'mounts' } | NamespaceTree;
+
+function filesOf(tree: WorkedOn): Pick<WorkerFiles, 'base' | 'namespaces'> {
+  // A worker that enters a container has no use for a directory of the host, and closes it.
+  if (tree.kind === 'namespace')
+    return { base: '/', namespaces: tree.user === null ? [tree.mount] : [tree.mount, tree.user] };
+  return { base: tree.base };
+}
+
+/** S_IFLNK of inode(7). */
+function isSymlink(mode: number): boolean {
+  return (mode & 0o170000) === 0o120000;
 }
 
 // A worker that has given up reads no further: its answer says why, a broken pipe does not.
@@ -220,10 +297,4 @@ async function existingDirectory(path: string): Promise<string | undefined> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-function commonDirectory(a: string, b: string): string {
-  let common = a;
-  while (common !== '/' && b !== common && !b.startsWith(`${common}/`)) common = dirname(common);
-  return common;
 }

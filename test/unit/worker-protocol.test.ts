@@ -36,6 +36,8 @@ function constantsOfMirror(): Record<string, number | string> {
     HAKO_OWNERSHIP_: mirror.OwnershipMode,
     HAKO_UNPACK_: mirror.UnpackFlag,
     HAKO_PACK_: mirror.PackFlag,
+    HAKO_COMPARE_: mirror.CompareFlag,
+    HAKO_MOUNT_: mirror.MountSource,
     HAKO_MOUNTPOINT_: mirror.MountpointKind,
   };
   return Object.fromEntries(

@@ -3,7 +3,9 @@ import { idMapRequest } from '../id-map.ts';
 import { writeIdMap } from '../protocol/encode.ts';
 import { FrameWriter } from '../protocol/wire.ts';
 import {
+  CompareFlag,
   MountpointKind,
+  MountSource,
   OpaqueXattr,
   OwnershipMode,
   PackFlag,
@@ -14,7 +16,16 @@ import {
   WORKER_VERSION,
   WorkerFrameType,
 } from './constants.ts';
-import type { ArchiveLimits, Mountpoint, PackRequest, Tree, UnpackRequest } from './requests.ts';
+import type {
+  ArchiveLimits,
+  CompareRequest,
+  Mountpoint,
+  OverlayTree,
+  PackRequest,
+  Tree,
+  TreeMount,
+  UnpackRequest,
+} from './requests.ts';
 
 /**
  * Far above what images have, far below what would hurt: 64 GiB of archive, two million entries, files of 1 TiB
@@ -41,10 +52,20 @@ export function encodeUnpack(request: UnpackRequest): Buffer {
   const writer = begin(WorkerFrameType.UNPACK, request.idMappings);
   writeTree(writer, request.tree);
   return writer
+    .str(request.at ?? '', 'directory')
     .u8(mode[whiteouts], 'whiteouts')
     .u8(whiteouts === 'overlay-userxattr' ? OpaqueXattr.USER : OpaqueXattr.TRUSTED, 'opaque attribute')
     .u8(request.ownership === 'single' ? OwnershipMode.SINGLE : OwnershipMode.KEEP, 'ownership')
-    .u32((request.devicesOptional ? UnpackFlag.DEVICES_OPTIONAL : 0) | (request.sync ? UnpackFlag.SYNC : 0), 'flags')
+    .u32(
+      (request.devicesOptional ? UnpackFlag.DEVICES_OPTIONAL : 0) |
+        (request.sync ? UnpackFlag.SYNC : 0) |
+        (request.keepRoot === true ? UnpackFlag.KEEP_ROOT : 0) |
+        (request.keepKinds === true ? UnpackFlag.KEEP_KINDS : 0) |
+        (request.owner === undefined ? 0 : UnpackFlag.OWNER),
+      'flags',
+    )
+    .u32(request.owner?.uid ?? 0, 'user id')
+    .u32(request.owner?.gid ?? 0, 'group id')
     .u64(limits.archiveBytes, 'limit of bytes')
     .u64(limits.entries, 'limit of entries')
     .u64(limits.fileBytes, "limit of a file's bytes")
@@ -87,6 +108,8 @@ export function encodePack(request: PackRequest): Buffer {
   const writer = begin(WorkerFrameType.PACK, request.idMappings);
   writeTree(writer, request.tree);
   return writer
+    .str(request.path ?? '', 'path')
+    .str(request.name ?? '', 'name in the archive')
     .u8(
       (request.whiteouts ? PackFlag.WHITEOUTS : 0) |
         (request.owners ? PackFlag.OWNERS : 0) |
@@ -96,6 +119,28 @@ export function encodePack(request: PackRequest): Buffer {
     .finish();
 }
 
+export function encodeStat(tree: Tree, path: string, follow: boolean, idMappings: IdMappings | null): Buffer {
+  const writer = begin(WorkerFrameType.STAT, idMappings);
+  writeTree(writer, tree);
+  return writer.str(path, 'path').bool(follow).finish();
+}
+
+/** Both trees lie below the base of the first. */
+export function encodeCompare({ own, parent, marks, owners, output, idMappings }: CompareRequest): Buffer {
+  const writer = begin(WorkerFrameType.COMPARE, idMappings);
+  writeTree(writer, own);
+  writer
+    .u8(
+      (marks ? CompareFlag.MARKS : 0) |
+        (owners ? CompareFlag.OWNERS : 0) |
+        (output === 'layer' ? CompareFlag.LAYER : 0),
+      'flags',
+    )
+    .bool(parent !== null);
+  if (parent !== null) writeTree(writer, parent);
+  return writer.finish();
+}
+
 function begin(type: number, idMappings: IdMappings | null): FrameWriter {
   const writer = new FrameWriter(type, WORKER_MAX_REQUEST, 1024).u32(WORKER_VERSION, 'protocol version');
   writeIdMap(writer, idMapRequest(idMappings));
@@ -103,16 +148,43 @@ function begin(type: number, idMappings: IdMappings | null): FrameWriter {
 }
 
 function writeTree(writer: FrameWriter, tree: Tree): void {
-  if (tree.kind === 'directory') {
-    writer
-      .u8(TreeKind.DIRECTORY, 'kind of tree')
-      .str(tree.path, 'path')
-      .bool(tree.make ?? false);
-    return;
+  switch (tree.kind) {
+    case 'directory':
+      writer
+        .u8(TreeKind.DIRECTORY, 'kind of tree')
+        .str(tree.path, 'path')
+        .bool(tree.make ?? false);
+      return;
+    case 'overlay':
+      writeOverlay(writer.u8(TreeKind.OVERLAY, 'kind of tree'), tree);
+      return;
+    case 'mounts':
+      writer
+        .u8(TreeKind.MOUNTS, 'kind of tree')
+        .list(tree.mounts, (mount) => writeMount(writer, mount));
+      return;
+    case 'namespace':
+      writer
+        .u8(TreeKind.NAMESPACE, 'kind of tree')
+        .bool(tree.user !== null)
+        .bool(tree.recursive);
   }
-  writer.u8(TreeKind.OVERLAY, 'kind of tree').strings(tree.lower, 'lower directory');
+}
+
+function writeMount(writer: FrameWriter, mount: TreeMount): void {
   writer
-    .str(tree.upper?.path ?? '', 'upper directory')
-    .str(tree.upper?.work ?? '', 'work directory')
-    .bool(tree.userxattr);
+    .u8(mount.kind === 'bind' ? MountSource.BIND : MountSource.OVERLAY, 'kind of mount')
+    .str(mount.target, 'target of a mount')
+    .bool(mount.readonly);
+  if (mount.kind === 'bind') writer.str(mount.source, 'source of a mount').bool(mount.recursive);
+  else writeOverlay(writer, mount);
+}
+
+function writeOverlay(writer: FrameWriter, overlay: Omit<OverlayTree, 'kind' | 'base'>): void {
+  writer
+    .strings(overlay.lower, 'lower directory')
+    .str(overlay.upper?.path ?? '', 'upper directory')
+    .str(overlay.upper?.work ?? '', 'work directory')
+    .bool(overlay.userxattr)
+    .list(overlay.options ?? [], ([key, value]) => writer.str(key, 'mount option').str(value, 'mount option'));
 }

@@ -17,6 +17,8 @@ export interface WorkerFiles {
   /** Descriptors for the tar stream; the launcher takes neither over. */
   readonly input: number | null;
   readonly output: number | null;
+  /** Descriptors of a container's mount namespace and, when it is another than ours, its user namespace. */
+  readonly namespaces?: readonly number[];
 }
 
 /** Starts a worker. A test starts it as another user, or a sanitized one. */
@@ -26,7 +28,7 @@ const SIGKILL = 9;
 
 /** Starts workers from a sealed copy of the program, see {@link NativeBinding.sealExecutable}. */
 export function nativeLauncher(binding: NativeBinding, executable: number): LaunchWorker {
-  return async ({ base, input, output }) => {
+  return async ({ base, input, output, namespaces = [] }) => {
     const opened: number[] = [];
     const own = (fd: number): number => {
       opened.push(fd);
@@ -41,7 +43,7 @@ export function nativeLauncher(binding: NativeBinding, executable: number): Laun
       const child = await binding.spawn({
         executable,
         argv: ['hako-worker'],
-        fds: [there, directory],
+        fds: [there, directory, ...namespaces],
         stdio: [input, output, null],
       });
       const socket = new Socket({ fd: here, readable: true, writable: true });

@@ -21,9 +21,39 @@ export interface OverlayTree {
   /** null: nothing can be written. */
   readonly upper: { readonly path: string; readonly work: string } | null;
   readonly userxattr: boolean;
+  /** Of overlayfs, in order; an empty value is a flag. */
+  readonly options?: readonly (readonly [key: string, value: string])[];
 }
 
-export type Tree = DirectoryTree | OverlayTree;
+/** What is mounted in a {@link MountsTree}, by absolute paths of the host. */
+export type TreeMount = { readonly target: string; readonly readonly: boolean } & (
+  | { readonly kind: 'bind'; readonly source: string; readonly recursive: boolean }
+  | ({ readonly kind: 'overlay' } & Omit<OverlayTree, 'kind' | 'base'>)
+);
+
+/** Mounts that are put together where only the worker sees them: the first is the root, the others lie in it. */
+export interface MountsTree {
+  readonly kind: 'mounts';
+  /** A directory of the host that the root may be laid over. */
+  readonly base: string;
+  readonly mounts: readonly TreeMount[];
+}
+
+/** The root of a running container, as it sees it itself. */
+export interface NamespaceTree {
+  readonly kind: 'namespace';
+  /** Descriptor of its mount namespace. Who asks closes it. */
+  readonly mount: number;
+  /** Descriptor of its user namespace; null: it is in ours. */
+  readonly user: number | null;
+  /** With what is mounted in the root. */
+  readonly recursive: boolean;
+}
+
+export type Tree = DirectoryTree | OverlayTree | MountsTree | NamespaceTree;
+
+/** Trees of which two can be opened at once. */
+export type PlainTree = DirectoryTree | OverlayTree;
 
 /** What an archive may ask for at most; passing one is `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED`. */
 export interface ArchiveLimits {
@@ -54,6 +84,14 @@ export interface UnpackRequest {
   readonly devicesOptional: boolean;
   /** syncfs(2) before the result. */
   readonly sync: boolean;
+  /** The directory of the tree that the archive is for, without `..`; made when it is not there. Default: the root. */
+  readonly at?: string;
+  /** Change nothing of that directory itself, whatever the archive says of it. */
+  readonly keepRoot?: boolean;
+  /** Fail where a directory would take the place of something else, or something else that of a directory. */
+  readonly keepKinds?: boolean;
+  /** Everything belongs to these ids, instead of those in the archive. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
   readonly limits?: Partial<ArchiveLimits>;
 }
 
@@ -93,6 +131,10 @@ export type Mountpoint =
 export interface PackRequest {
   readonly tree: Tree;
   readonly idMappings: IdMappings | null;
+  /** What of the tree, without `..`; the last component is not followed. Default: all of it. */
+  readonly path?: string;
+  /** Its name in the archive. Default: `./`. */
+  readonly name?: string;
   /** Write overlayfs's marks as `.wh.` entries; otherwise they are left out. */
   readonly whiteouts: boolean;
   /** Take owners from {@link OWNER_XATTR} where it is there. */
@@ -104,4 +146,29 @@ export interface PackRequest {
 export interface PackResult {
   readonly entries: number;
   readonly bytes: number;
+}
+
+export interface PathStatus {
+  /** `st_mode` of stat(2): type and permissions. */
+  readonly mode: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly modifiedAt: Date;
+  /** The path with every symbolic link resolved inside the tree, without a slash before it. */
+  readonly resolved: string;
+  /** For a symbolic link: where it leads, resolved in the same way. Otherwise null. */
+  readonly linkTarget: string | null;
+}
+
+export interface CompareRequest {
+  readonly own: PlainTree;
+  /** null: it has none, so that everything is new. */
+  readonly parent: PlainTree | null;
+  /** `own` holds only what is new, and overlayfs's marks for what is gone. */
+  readonly marks: boolean;
+  /** Take owners from {@link OWNER_XATTR} where it is there. */
+  readonly owners: boolean;
+  /** A list of kind (`A`, `C`, `D`), path and NUL; or a layer of an image, as a tar stream. */
+  readonly output: 'list' | 'layer';
+  readonly idMappings: IdMappings | null;
 }
