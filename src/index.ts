@@ -17,6 +17,11 @@ export {
 export type { ContainerState, RunningState } from './container/container-state.ts';
 export { Containers, type CreateOptions } from './container/containers.ts';
 export type { ContainerEvents } from './container/event-hub.ts';
+export type { CopyInOptions, CopyOutOptions, CopyOutToHostOptions } from './container/files/copy-options.ts';
+export type { FileChange } from './container/files/diff.ts';
+export type { ContainerArchive, CopySourceChoice } from './container/files/file-operations.ts';
+export type { MemoryFile, MemoryFiles } from './container/files/memory-archive.ts';
+export { type PathStat, pathStatHeader } from './container/files/path-stat.ts';
 export type { ContainerInspection, ContainerSummary } from './container/inspection.ts';
 export type { ContainerSettings, ExecOptions, ExecSettings } from './container/options.ts';
 export type { WaitCondition, WaitOptions } from './container/waiter.ts';

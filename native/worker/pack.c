@@ -84,10 +84,10 @@ static int pack_one(struct packing *p, int root, const struct pack_request *requ
   cleanup_fd int parent = open_in_root(root, bytes_text(&directory), O_PATH | O_DIRECTORY, 0);
   bytes_free(&directory);
   if (parent < 0)
-    return fail(f, "open", errno, request->path);
+    return fail(f, "path", errno, request->path);
   if (walk(parent, slash ? slash + 1 : request->path, how, p, f) < 0)
     return -1;
-  return p->pack.entries > 0 ? 0 : fail(f, "open", ENOENT, request->path);
+  return p->pack.entries > 0 ? 0 : fail(f, "path", ENOENT, request->path);
 }
 
 int pack_tree(int root, int output, const struct pack_request *request, struct pack_result *result,

@@ -161,9 +161,10 @@ static int enter_tree(const struct job *job, int *base, struct failure *f) {
   case HAKO_TREE_NAMESPACE:
     close(HAKO_WORKER_FD_BASE);
     return sandbox_join(HAKO_WORKER_FD_MOUNT_NAMESPACE, tree->joins_user ? HAKO_WORKER_FD_USER_NAMESPACE : -1,
-                        job->idmap.deny_setgroups, tree->recursive, f);
+                        tree->recursive, f);
   default:
-    *base = sandbox_enter(HAKO_WORKER_FD_BASE, &job->idmap, f);
+    // Two trees may lie on two filesystems.
+    *base = sandbox_enter(HAKO_WORKER_FD_BASE, &job->idmap, job->type == HAKO_WORKER_COMPARE, f);
     if (*base < 0)
       return -1;
     return job->type == HAKO_WORKER_REMOVE ? fcntl(*base, F_DUPFD_CLOEXEC, 0) : tree_open(*base, tree, f);

@@ -40,8 +40,8 @@ static void serve_maps(const struct idmap *idmap, int request, int answer) {
 
 // The groups of whoever started us are none of the tree's. Where the kernel forbids to drop them it has a reason
 // (user_namespaces(7), "setgroups").
-static int become_root(bool deny_setgroups, struct failure *f) {
-  if (!deny_setgroups && sys_setgroups(0, NULL) < 0)
+static int become_root(bool must_drop_groups, struct failure *f) {
+  if (sys_setgroups(0, NULL) < 0 && (must_drop_groups || errno != EPERM))
     return fail(f, "idmap", errno, "cannot drop the groups");
   // Root of the new namespace; the single id that an ordinary user gets is that already.
   if (sys_setresgid(0) < 0 || sys_setresuid(0) < 0)
@@ -59,7 +59,7 @@ static int ask_for_maps(const struct idmap *idmap, int request, int answer, stru
     *f = reply;
     return -1;
   }
-  return become_root(idmap->deny_setgroups, f);
+  return become_root(!idmap->deny_setgroups, f);
 }
 
 static int enter_user_namespace(const struct idmap *idmap, struct failure *f) {
@@ -138,11 +138,11 @@ static int confine_here(bool recursive, struct failure *f) {
   return sandbox_cover(tree, f) < 0 ? -1 : sandbox_confine(tree, f);
 }
 
-int sandbox_enter(int base, const struct idmap *idmap, struct failure *f) {
-  return sandbox_unshare(base, idmap, f) < 0 ? -1 : confine_here(false, f);
+int sandbox_enter(int base, const struct idmap *idmap, bool recursive, struct failure *f) {
+  return sandbox_unshare(base, idmap, f) < 0 ? -1 : confine_here(recursive, f);
 }
 
-int sandbox_join(int mounts, int user, bool deny_setgroups, bool recursive, struct failure *f) {
+int sandbox_join(int mounts, int user, bool recursive, struct failure *f) {
   // Before anybody in there might see us: with the host's pid namespace, a container does.
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
     return sandbox_failed(f, "dumpable");
@@ -151,7 +151,7 @@ int sandbox_join(int mounts, int user, bool deny_setgroups, bool recursive, stru
   // Which leaves us at that namespace's root.
   if (setns(mounts, CLONE_NEWNS) < 0)
     return fail(f, "namespace", errno, "the container's mount namespace");
-  if (user >= 0 && become_root(deny_setgroups, f) < 0)
+  if (user >= 0 && become_root(false, f) < 0)
     return -1;
   // What led here must not be at hand in here.
   close(mounts);

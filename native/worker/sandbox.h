@@ -13,8 +13,9 @@
 #include "../common/idmap.h"
 
 // Enters a user namespace with the given maps (none: stays) and a mount namespace in which the directory `base` is all
-// there is, without devices, set-id or execution. Gives that directory, now "/", as O_PATH; `base` is closed.
-int sandbox_enter(int base, const struct idmap *idmap, struct failure *f);
+// there is, without devices, set-id or execution; `recursive`: with what is mounted in it. Gives that directory, now "/",
+// as O_PATH; `base` is closed.
+int sandbox_enter(int base, const struct idmap *idmap, bool recursive, struct failure *f);
 
 // The same in steps, for a tree that is put together first. Enters the namespaces, in which the host's mounts still
 // are; the working directory is `base`.
@@ -28,7 +29,7 @@ int sandbox_confine(int tree, struct failure *f);
 
 // Enters a copy of a container's mount namespace, as root of its user namespace (-1: it has none of its own), in which
 // its root is all there is; `recursive`: with what is mounted in it. The descriptors are closed.
-int sandbox_join(int mounts, int user, bool deny_setgroups, bool recursive, struct failure *f);
+int sandbox_join(int mounts, int user, bool recursive, struct failure *f);
 
 // For good: gives up every capability but `capabilities` (bits as in capabilities(7)) and all system calls that work on
 // file trees have no need of.

@@ -47,7 +47,7 @@ enum hako_worker_frame {
 //       HAKO_MOUNT_BIND: str source · u8 with what is mounted in it
 //       HAKO_MOUNT_OVERLAY: as HAKO_TREE_OVERLAY
 //     | u8 HAKO_TREE_NAMESPACE · u8 user namespace is given · u8 with what is mounted in the root: the root of the
-//       mount namespace at its descriptor; of the idmap, only whether setgroups(2) is denied is looked at
+//       mount namespace at its descriptor; the idmap says nothing
 //
 // UNPACK: tree · str directory that the archive is for ("": the root), in which symlinks are followed inside the tree
 //   · u8 whiteouts · u8 opaque xattr · u8 ownership · u32 HAKO_UNPACK_* · u32 uid · u32 gid · limits
@@ -67,7 +67,8 @@ enum hako_worker_frame {
 //   archive ("": that of the root, "./") · u8 HAKO_PACK_* flags. DONE: u64 entries · u64 bytes of the archive
 // STAT: tree · str path · u8 follow its last component. DONE: u32 st_mode · u64 size · i64 and u32 mtime
 //   · str path with every symlink resolved inside the tree · str for a symlink: where it leads, resolved in the same way
-//   FAILED with operation "kernel-fs": it lies on a filesystem that shows the kernel's state, as /proc does
+//   FAILED with operation "path": it is not there, or leads nowhere
+//   "kernel-fs": it lies on a filesystem that shows the kernel's state, as /proc does; UNPACK too
 // COMPARE: tree · u8 HAKO_COMPARE_* flags · u8 there is a parent · tree of the parent.
 //   Writes what is different: by default a list of u8 'A' added, 'C' modified, 'D' deleted · path · NUL
 //   DONE: u64 entries · u64 bytes written

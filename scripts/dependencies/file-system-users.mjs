@@ -4,6 +4,7 @@ const users = {
   "hako's own installation": ['src/native/loader.ts'],
   "the kernel's files: /proc, /sys, /dev": [
     'src/cgroup/files.ts',
+    'src/container/files/container-trees.ts',
     'src/host/devices.ts',
     'src/host/files.ts',
     'src/host/process-identity.ts',
@@ -44,6 +45,9 @@ const users = {
     'src/plugins/snapshots/record.ts',
     'src/plugins/snapshots/snapshot-store.ts',
     'src/plugins/snapshots/spares.ts',
+  ],
+  'what the user names on the host as an end of a copy: looked at; the worker opens it': [
+    'src/container/files/host-files.ts',
   ],
   'what the user names as a source: opened once, then read by descriptor': [
     'src/core/images.ts',

@@ -1,9 +1,14 @@
+import type { Readable } from 'node:stream';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
 import type { ContainerEvents } from './event-hub.ts';
+import type { CopyInOptions, CopyOutOptions, CopyOutToHostOptions } from './files/copy-options.ts';
+import type { FileChange } from './files/diff.ts';
+import type { ContainerArchive, CopySourceChoice } from './files/file-operations.ts';
+import type { PathStat } from './files/path-stat.ts';
 import type { ContainerInspection } from './inspection.ts';
 import type { ContainerOperations } from './operations.ts';
 import type { ExecOptions } from './options.ts';
@@ -157,6 +162,57 @@ export class Container implements AsyncDisposable {
   /** What has become of the output of this run. @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */
   logCounts(): Promise<LogCounts> {
     return this.#operations.logCounts(this.id);
+  }
+
+  /**
+   * What the container has changed of its image, a directory before what is in it. What is mounted in it is none of it.
+   */
+  diff(options: OperationOptions = {}): Promise<readonly FileChange[]> {
+    return this.#operations.files.diff(this.id, options);
+  }
+
+  /**
+   * What is at a path of the container, running or not, as its programs see it. A symbolic link is followed at the end of
+   * a path only with `followLink`, or when a slash or `/.` comes after it.
+   *
+   * @throws HakoError `HAKO_ERR_PATH_NOT_FOUND`, `HAKO_ERR_PATH_CONFLICT`, `HAKO_ERR_PATH_UNSUPPORTED` for files of /proc and the like
+   */
+  statPath(path: string, options: CopyOutOptions = {}): Promise<PathStat> {
+    return this.#operations.files.stat(this.id, path, options);
+  }
+
+  /**
+   * Takes a file or a directory out of the container, running or not: as a tar stream or, with the second form, to a path
+   * of the host by the rules of `docker cp`. Of a directory, `path/.` takes what is in it, without itself.
+   *
+   * @throws HakoError `HAKO_ERR_PATH_NOT_FOUND`, `HAKO_ERR_PATH_CONFLICT`, `HAKO_ERR_PATH_UNSUPPORTED`
+   */
+  copyOut(path: string, options?: CopyOutOptions): Promise<ContainerArchive>;
+  copyOut(path: string, hostPath: string, options?: CopyOutToHostOptions): Promise<void>;
+  copyOut(
+    path: string,
+    target: string | CopyOutOptions = {},
+    options: CopyOutToHostOptions = {},
+  ): Promise<ContainerArchive | void> {
+    return typeof target === 'string'
+      ? this.#operations.files.copyToHost(this.id, path, target, options)
+      : this.#operations.files.archive(this.id, path, target);
+  }
+
+  /**
+   * Puts files into the container, running or not. A path of the host goes by the rules of `docker cp`; an archive and
+   * files in memory go into a directory that must be there. What came before a failure or an abort stays.
+   *
+   * @throws HakoError `HAKO_ERR_PATH_NOT_FOUND`, `HAKO_ERR_PATH_CONFLICT`, `HAKO_ERR_PATH_UNSUPPORTED`,
+   * `HAKO_ERR_INVALID_ARCHIVE`
+   */
+  copyIn(source: CopySourceChoice, path: string, options: CopyInOptions = {}): Promise<void> {
+    return this.#operations.files.copyIn(this.id, source, path, options);
+  }
+
+  /** The container's root filesystem as a tar stream, without what is mounted in it, with ids as the container sees them. */
+  export(options: OperationOptions = {}): Readable {
+    return this.#operations.files.export(this.id, options);
   }
 
   /** Everything that is known of the container, as it is now. */

@@ -17,11 +17,13 @@ import { containerEvent } from './container-event.ts';
 import type { ContainerLauncher } from './container-launcher.ts';
 import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
+import type { FileOperations } from './files/file-operations.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
 import type { Halter } from './keeping/halter.ts';
 import type { Keeper } from './keeping/keeper.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ExecOptions } from './options.ts';
+import { presentRecord } from './present-record.ts';
 import type { ContainerRecord } from './record.ts';
 import { isLeftHalfRemoved, type Remover } from './remover.ts';
 import type { ContainerRepository } from './repository.ts';
@@ -35,6 +37,7 @@ const startPoll = 5;
 
 /** What a container can be asked to do, by id. One object serves all handles of a runtime. */
 export class ContainerOperations {
+  readonly files: FileOperations;
   readonly #repository: ContainerRepository;
   readonly #states: StateReader;
   readonly #supervision: Supervision;
@@ -67,6 +70,7 @@ export class ContainerOperations {
     waiter: Waiter;
     history: EventRecorder;
     events: EventHub;
+    files: FileOperations;
     /** Of the runtime. */
     gate: Gate;
     removed(record: ContainerRecord): void;
@@ -85,6 +89,7 @@ export class ContainerOperations {
     this.#waiter = parts.waiter;
     this.#history = parts.history;
     this.#events = parts.events;
+    this.files = parts.files;
     this.#gate = parts.gate;
     this.#removed = parts.removed;
   }
@@ -243,10 +248,7 @@ export class ContainerOperations {
   }
 
   #record(id: ContainerId): ContainerRecord {
-    const record = this.#repository.find(id);
-    if (record === null || record.state.status === 'removing')
-      throw new HakoError('CONTAINER_NOT_FOUND', `There is no container ${id.slice(0, 12)}; it has been removed.`);
-    return record;
+    return presentRecord(this.#repository, id);
   }
 }
 

@@ -63,6 +63,11 @@ export interface StorageDriver extends AsyncDisposable {
    * in the overlay filesystem's form or applied to the tree at once.
    */
   unpackTarget(key: ActiveKey): Promise<UnpackTarget>;
+  /**
+   * Where what an active snapshot changes of its parent lies: the counterpart of `unpackTarget`, from which hako lists
+   * the changes and makes a layer of them. It is read only, also while the snapshot is mounted and written to.
+   */
+  changes(key: ActiveKey): Promise<SnapshotChanges>;
   /** Makes `key` the committed snapshot `name`; everything in it is on disk (syncfs) before the name exists. */
   commit(name: CommittedName, key: ActiveKey, options?: OperationOptions): Promise<void>;
   /** Removes a snapshot. `HAKO_ERR_SNAPSHOT_HAS_CHILDREN` when it is a parent. */
@@ -78,4 +83,17 @@ export interface StorageDriver extends AsyncDisposable {
 export interface UnpackTarget {
   readonly directory: string;
   readonly whiteouts: 'overlay' | 'overlay-userxattr' | 'apply';
+}
+
+/** @public */
+export interface SnapshotChanges {
+  /** The one mount that shows the snapshot's own files. */
+  readonly own: readonly Mount[];
+  /**
+   * `own` holds only what is new, and overlayfs's marks (whiteouts, opaque directories) for what is gone. Otherwise it is
+   * the whole tree, to be compared with the parent's.
+   */
+  readonly marks: boolean;
+  /** The one mount that shows the parent, read-only; empty when there is none. */
+  readonly parent: readonly Mount[];
 }

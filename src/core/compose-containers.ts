@@ -25,6 +25,7 @@ import { Supervision } from '../container/supervision.ts';
 import { Waiter } from '../container/waiter.ts';
 import type { EventRecorder } from '../contracts/events.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
+import type { IdMappings } from '../contracts/isolation.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
@@ -34,7 +35,9 @@ import { ImageService } from '../image/image-service.ts';
 import { FileWatch } from '../log/file-watch.ts';
 import { JournalDeliveries } from '../log/journal-deliveries.ts';
 import { LogService } from '../log/log-service.ts';
+import type { Worker } from '../native/worker.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
+import { composeFiles } from './compose-files.ts';
 import { imageFinder } from './image-finder.ts';
 import type { Injector } from './injector.ts';
 import { recover } from './recovery.ts';
@@ -55,6 +58,9 @@ interface ContainerSurroundings {
   readonly defaults: { readonly storage: Reference; readonly mode: Reference; readonly log: Reference };
   readonly events: RuntimeEventBus;
   ownershipOf(mode: Reference): Promise<FileOwnership>;
+  readonly worker: Worker;
+  /** The ids that this user may map, for an ordinary user; null for root. */
+  ownMappings(): Promise<IdMappings | null>;
   /** Of whatever needs the runtime until it is done. */
   readonly gate: Gate;
   /** Makes the parents of containers' control groups. */
@@ -134,6 +140,7 @@ export async function composeContainers(
     warn,
   });
   const operations: ContainerOperations = new ContainerOperations({
+    files: composeFiles({ ...around, repository, states }),
     repository,
     states,
     supervision,

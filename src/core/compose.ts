@@ -122,6 +122,8 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     host,
     defaults,
     ownershipOf,
+    worker,
+    ownMappings,
     openGroups,
     gate,
     events,

@@ -3,8 +3,8 @@ import type { Mount } from '../contracts/mount.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
 import type { UnpackTarget } from '../contracts/storage-driver.ts';
-import { produced, type Worker } from '../native/worker.ts';
 import { plainTree } from '../native/worker/mounted-tree.ts';
+import { produced, type Worker } from '../native/worker.ts';
 import type { MountPoint, TreeWorker, UnpackLimits } from './tree-worker.ts';
 
 /** {@link TreeWorker} by hako-worker. */

@@ -7,6 +7,7 @@ import {
   type Mount,
   type OperationOptions,
   type PluginContext,
+  type SnapshotChanges,
   type SnapshotInfo,
   type SnapshotRecord,
   SnapshotStore,
@@ -19,6 +20,8 @@ import { choosesUserXattr, type Overlay2Options } from './options.ts';
 
 /** OVL_MAX_STACK of the kernel. */
 const maxLowerLayers = 500;
+
+const movesContent = /^(?:metacopy|redirect_dir)=on$/;
 
 const activeDirectories = [
   { name: 'diff', mode: 0o755 },
@@ -70,6 +73,20 @@ export class Overlay2Driver implements StorageDriver {
     return {
       directory: join(this.#active(key).directory, 'diff'),
       whiteouts: this.#userxattr ? 'overlay-userxattr' : 'overlay',
+    };
+  }
+
+  async changes(key: ActiveKey): Promise<SnapshotChanges> {
+    const record = this.#active(key);
+    const lower = this.#lowerDirectories(record);
+    const parent = lower.length === 0 ? [] : [this.#overlay(lower, null)];
+    // With these the upper directory alone does not tell: its files may have their content or their name elsewhere.
+    const whole = record.kind === 'view' || this.#options.mountOptions?.some((option) => movesContent.test(option));
+    if (whole === true) return { own: this.#mountsOf(record), marks: false, parent };
+    return {
+      own: [{ type: 'bind', source: join(record.directory, 'diff'), options: ['rbind', 'ro'] }],
+      marks: true,
+      parent,
     };
   }
 
@@ -129,17 +146,18 @@ export class Overlay2Driver implements StorageDriver {
   }
 
   #mountsOf(record: SnapshotRecord): readonly Mount[] {
-    return [
-      overlayMount({
-        lower: this.#lowerDirectories(record),
-        upper:
-          record.kind === 'view'
-            ? null
-            : { diff: join(record.directory, 'diff'), work: join(record.directory, 'work') },
-        userxattr: this.#userxattr,
-        mountOptions: this.#options.mountOptions ?? [],
-      }),
-    ];
+    const { kind, directory } = record;
+    const upper = kind === 'view' ? null : { diff: join(directory, 'diff'), work: join(directory, 'work') };
+    return [this.#overlay(this.#lowerDirectories(record), upper)];
+  }
+
+  #overlay(lower: readonly string[], upper: { readonly diff: string; readonly work: string } | null): Mount {
+    return overlayMount({
+      lower,
+      upper,
+      userxattr: this.#userxattr,
+      mountOptions: this.#options.mountOptions ?? [],
+    });
   }
 
   #lowerDirectories(record: SnapshotRecord): readonly string[] {

@@ -7,6 +7,7 @@ import {
   type Mount,
   type OperationOptions,
   type PluginContext,
+  type SnapshotChanges,
   type SnapshotInfo,
   type SnapshotRecord,
   SnapshotStore,
@@ -51,6 +52,16 @@ export class VfsDriver implements StorageDriver {
 
   async unpackTarget(key: ActiveKey): Promise<UnpackTarget> {
     return { directory: treeOf(this.#active(key).directory), whiteouts: 'apply' };
+  }
+
+  async changes(key: ActiveKey): Promise<SnapshotChanges> {
+    const { parent } = this.#active(key);
+    const tree = parent === null ? null : treeOf(this.#store.getCommitted(parent).directory);
+    return {
+      own: await this.mounts(key),
+      marks: false,
+      parent: tree === null ? [] : [{ type: 'bind', source: tree, options: ['rbind', 'ro'] }],
+    };
   }
 
   async commit(name: CommittedName, key: ActiveKey, options: OperationOptions = {}): Promise<void> {

@@ -41,7 +41,7 @@ export interface HostRootPlan {
 }
 
 /** Those that a container gets anew, whatever the host has there. */
-const ownDirectories: Readonly<Record<string, number>> = {
+export const ownDirectories: Readonly<Record<string, number>> = {
   proc: 0o555,
   sys: 0o555,
   dev: 0o755,

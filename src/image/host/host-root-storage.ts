@@ -8,6 +8,7 @@ import type { FileOwnership } from '../../contracts/privilege-mode.ts';
 import type {
   ActiveKey,
   CommittedName,
+  SnapshotChanges,
   SnapshotInfo,
   SnapshotUsage,
   StorageDriver,
@@ -15,6 +16,7 @@ import type {
 } from '../../contracts/storage-driver.ts';
 import { giveSnapshot, mappedRootOf, openWay } from '../mapped-root.ts';
 import { type HostImageOptions, hiddenDirectories } from './host-image.ts';
+import { hostRootChanges, type PlacedChanges } from './host-root-changes.ts';
 import { planHostRoot } from './host-root-plan.ts';
 import { findHidden, readHostTree } from './host-tree.ts';
 import { layHostRoot, readPlan } from './lay-host-root.ts';
@@ -111,6 +113,17 @@ export class HostRootStorage implements StorageDriver {
 
   unpackTarget(key: ActiveKey): Promise<UnpackTarget> {
     return this.#driver.unpackTarget(key);
+  }
+
+  changes(key: ActiveKey): Promise<SnapshotChanges> {
+    return this.#driver.changes(key);
+  }
+
+  /** What an active snapshot changes, for each place that can be written: there is more than one on the host's root. */
+  async changesByPlace(key: ActiveKey): Promise<readonly PlacedChanges[]> {
+    return (await this.#isHostRoot(key))
+      ? hostRootChanges(readPlan(await this.#directory(key)))
+      : [{ at: '', changes: await this.#driver.changes(key), notes: new Set() }];
   }
 
   commit(name: CommittedName, key: ActiveKey, options?: OperationOptions): Promise<void> {

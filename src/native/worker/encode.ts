@@ -159,9 +159,7 @@ function writeTree(writer: FrameWriter, tree: Tree): void {
       writeOverlay(writer.u8(TreeKind.OVERLAY, 'kind of tree'), tree);
       return;
     case 'mounts':
-      writer
-        .u8(TreeKind.MOUNTS, 'kind of tree')
-        .list(tree.mounts, (mount) => writeMount(writer, mount));
+      writer.u8(TreeKind.MOUNTS, 'kind of tree').list(tree.mounts, (mount) => writeMount(writer, mount));
       return;
     case 'namespace':
       writer

@@ -51,6 +51,28 @@ export function workerError(failure: WorkerFailure): HakoError {
         `The worker does not understand the request: ${detail}. Its program and this package must be of the same version; reinstall libhako.`,
         { operation },
       );
+    case 'path':
+      if (errnoName(failure.errno) === 'ENOENT' || errnoName(failure.errno) === 'ENOTDIR')
+        return new HakoError(
+          'PATH_NOT_FOUND',
+          `There is no '${detail}'. Look at how the path is written, and at the symbolic links on the way.`,
+          { operation, path: detail },
+        );
+      return systemError(failure);
+    case 'kind':
+      return new HakoError(
+        'PATH_CONFLICT',
+        errnoName(failure.errno) === 'EISDIR'
+          ? `'${detail}' is a directory, and the copy is none. Remove the directory first, or copy to another place.`
+          : `'${detail}' is no directory, but the copy is one. Remove it first, or copy to another place.`,
+        { operation, path: detail },
+      );
+    case 'kernel-fs':
+      return new HakoError(
+        'PATH_UNSUPPORTED',
+        `'${detail}' is the kernel's state and cannot be copied. Run a program in the container that reads or writes it.`,
+        { operation, path: detail },
+      );
     default:
       return systemError(failure);
   }

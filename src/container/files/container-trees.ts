@@ -1,0 +1,125 @@
+import { constants, readlinkSync } from 'node:fs';
+import { Disposer } from '../../base/dispose.ts';
+import { hasErrno } from '../../base/errno.ts';
+import { HakoError } from '../../base/errors.ts';
+import type { IdMappings } from '../../contracts/isolation.ts';
+import type { Mount } from '../../contracts/mount.ts';
+import type { NativeBinding } from '../../contracts/native-binding.ts';
+import type { FileOwnership } from '../../contracts/privilege-mode.ts';
+import type { ActiveKey, StorageDriver } from '../../contracts/storage-driver.ts';
+import { treeMount } from '../../native/worker/mounted-tree.ts';
+import { isAlive } from '../../host/process-identity.ts';
+import type { MountsTree, NamespaceTree, TreeMount } from '../../native/worker.ts';
+import type { ContainerRecord } from '../record.ts';
+import { optionsOf } from '../record-options.ts';
+import type { StateReader } from '../state-reader.ts';
+
+/** The root of a container for the worker to work in, and whose ids its files have. */
+export interface ContainerTree {
+  readonly tree: MountsTree | NamespaceTree;
+  /** null: a worker has no namespace to make, for there is none or it joins the container's. */
+  readonly idMappings: IdMappings | null;
+  readonly ownership: FileOwnership;
+}
+
+/** `container`: with its mounts, as programs in it see it; `image`: its root filesystem alone. */
+export type TreeView = 'container' | 'image';
+
+export interface ContainerTreesParts {
+  readonly states: StateReader;
+  readonly storage: StorageDriver;
+  readonly native: Pick<NativeBinding, 'open' | 'close'>;
+  ownershipOf(mode: ContainerRecord['mode']): Promise<FileOwnership>;
+}
+
+/** Finds the roots of containers: in their own mount namespace while they run, else put together of what they are mounted from. */
+export class ContainerTrees {
+  readonly #parts: ContainerTreesParts;
+
+  constructor(parts: ContainerTreesParts) {
+    this.#parts = parts;
+  }
+
+  /** Lends the tree while `use` runs. @param writes - whether anything will be written in it */
+  async lend<T>(
+    claimed: ContainerRecord,
+    view: TreeView,
+    writes: boolean,
+    use: (tree: ContainerTree) => Promise<T>,
+  ): Promise<T> {
+    await using opened = new Disposer();
+    const record = this.#parts.states.refresh(claimed);
+    const ownership = await this.#parts.ownershipOf(record.mode);
+    const mounts = await this.#parts.storage.mounts(record.id as string as ActiveKey);
+    // Of several mounts that make up a root, those and no others are shown by putting them together anew.
+    const running = view === 'container' || mounts.length === 1 ? this.#namespaces(record, view, opened) : null;
+    if (running !== null) return await use({ tree: running, idMappings: null, ownership });
+    const binds = view === 'container' ? bindMounts(record) : [];
+    // The places that a first start makes for mounts have to be made in it.
+    const writable = writes || (binds.length > 0 && record.state.status === 'created');
+    const root = (writable ? mounts : readable(mounts)).map(treeMount);
+    const tree = {
+      kind: 'mounts',
+      base: this.#parts.states.directory(record.id),
+      mounts: [...root.map((mount, index) => sealed(mount, index, record)), ...binds],
+    } as const;
+    return await use({ tree, idMappings: ownership.kind === 'same' ? null : ownership.idMappings, ownership });
+  }
+
+  /** null: it does not run. */
+  #namespaces({ state }: ContainerRecord, view: TreeView, opened: Disposer): NamespaceTree | null {
+    if (state.status !== 'running') return null;
+    const { native } = this.#parts;
+    const open = (file: string): number => {
+      const fd = native.open(`/proc/${state.pid}/ns/${file}`, constants.O_RDONLY);
+      opened.defer(() => native.close(fd));
+      return fd;
+    };
+    try {
+      const mount = open('mnt');
+      const shared = readlinkSync(`/proc/${state.pid}/ns/user`) === readlinkSync('/proc/self/ns/user');
+      const user = shared ? null : open('user');
+      // Its supervisor reaps it: while that lives, the pid is still its own.
+      if (isAlive(state.supervisor)) return { kind: 'namespace', mount, user, recursive: view === 'container' };
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT', 'ESRCH') && !(error instanceof HakoError && error.errno === 'ENOENT')) throw error;
+    }
+    return null;
+  }
+}
+
+/**
+ * The same to look at, without what overlayfs needs to write: several may then look at once, and an upper directory that
+ * a container is mounted on, or has left a mark of a volatile mount in, is no matter.
+ */
+function readable(mounts: readonly Mount[]): readonly Mount[] {
+  return mounts.map((mount) => {
+    const upper = mount.options.find((option) => option.startsWith('upperdir='))?.slice('upperdir='.length);
+    if (mount.type !== 'overlay' || upper === undefined) return mount;
+    const others = mount.options.filter((option) => !/^(?:upperdir|workdir)=/.test(option));
+    return { ...mount, options: [`lowerdir+=${upper}`, ...others] };
+  });
+}
+
+function sealed(mount: TreeMount, index: number, record: ContainerRecord): TreeMount {
+  return index === 0 && optionsOf(record).readonlyRoot ? { ...mount, readonly: true } : mount;
+}
+
+/** The caller's, which a start would mount; what is in a tmpfs is gone. */
+function bindMounts(record: ContainerRecord): readonly TreeMount[] {
+  return optionsOf(record)
+    .mounts.flatMap((mount): readonly TreeMount[] =>
+      mount.type === 'bind'
+        ? [
+            {
+              kind: 'bind',
+              source: mount.source,
+              target: mount.target,
+              readonly: mount.readonly,
+              recursive: mount.recursive,
+            },
+          ]
+        : [],
+    )
+    .sort((one, other) => one.target.split('/').length - other.target.split('/').length);
+}

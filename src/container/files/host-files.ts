@@ -1,0 +1,115 @@
+import { lstat, realpath, stat } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { hasErrno } from '../../base/errno.ts';
+import { HakoError } from '../../base/errors.ts';
+import type { IdMappings } from '../../contracts/isolation.ts';
+import type { OperationOptions } from '../../contracts/operation.ts';
+import { produced, type Worker } from '../../native/worker.ts';
+import { hostPathOf } from './container-path.ts';
+import { copyLimits } from './copy-limits.ts';
+import type { CopyDestination, CopySource } from './copy-plan.ts';
+
+/** The host's side of a copy: its paths are the caller's own, and are looked up as the caller would. */
+export class HostFiles {
+  readonly #worker: Worker;
+  readonly #own: () => Promise<IdMappings | null>;
+
+  /** @param own - the ids that this user may map, for an ordinary user; null for root */
+  constructor(worker: Worker, own: () => Promise<IdMappings | null>) {
+    this.#worker = worker;
+    this.#own = own;
+  }
+
+  /** @throws HakoError `HAKO_ERR_PATH_NOT_FOUND` */
+  async source(path: string, followLink: boolean): Promise<CopySource & { readonly path: string }> {
+    const written = hostPathOf(path);
+    try {
+      const real =
+        followLink || written.isDirectory
+          ? await realpath(written.path)
+          : posix.join(await realpath(posix.dirname(written.path)), posix.basename(written.path));
+      return { written, path: real, isDirectory: (await lstat(real)).isDirectory() };
+    } catch (error) {
+      throw missing(error, written.path);
+    }
+  }
+
+  /** @throws HakoError `HAKO_ERR_PATH_NOT_FOUND` when not even its parent is there */
+  async destination(path: string): Promise<CopyDestination> {
+    const written = hostPathOf(path);
+    try {
+      return { written, path: await realpath(written.path), present: await kindOf(written.path) };
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT')) throw missing(error, written.path);
+    }
+    try {
+      const parent = await realpath(posix.dirname(written.path));
+      return { written, path: posix.join(parent, posix.basename(written.path)), present: null };
+    } catch (error) {
+      throw missing(error, posix.dirname(written.path));
+    }
+  }
+
+  pack(path: string, name: string, options: OperationOptions): AsyncGenerator<Uint8Array> {
+    return produced(async (output) => {
+      const idMappings = await this.#own();
+      // The root of the host has no parent to be found in.
+      const place = path === '/' ? { base: '/' } : { base: posix.dirname(path), path: posix.basename(path) };
+      await this.#worker.pack(
+        {
+          tree: { kind: 'directory', base: place.base, path: '' },
+          ...(place.path === undefined ? {} : { path: place.path }),
+          name,
+          idMappings,
+          whiteouts: false,
+          owners: false,
+          adopt: idMappings !== null,
+        },
+        output,
+        options,
+      );
+    });
+  }
+
+  /** Unpacks a plain tar stream in a directory, and nowhere else whatever is in it. */
+  async unpack(
+    directory: string,
+    archive: AsyncIterable<Uint8Array>,
+    { archive: keepsIds = false, signal }: OperationOptions & { readonly archive?: boolean },
+  ): Promise<void> {
+    const idMappings = await this.#own();
+    const asRoot = idMappings === null;
+    await this.#worker.unpack(
+      {
+        tree: { kind: 'directory', base: directory, path: '' },
+        idMappings,
+        whiteouts: 'none',
+        ownership: 'keep',
+        devicesOptional: !asRoot,
+        sync: false,
+        limits: copyLimits,
+        keepRoot: true,
+        keepKinds: true,
+        ...(keepsIds ? {} : { owner: { uid: asRoot ? effective('uid') : 0, gid: asRoot ? effective('gid') : 0 } }),
+      },
+      archive,
+      signal === undefined ? {} : { signal },
+    );
+  }
+}
+
+async function kindOf(path: string): Promise<{ readonly isDirectory: boolean }> {
+  return { isDirectory: (await stat(path)).isDirectory() };
+}
+
+function effective(kind: 'uid' | 'gid'): number {
+  return (kind === 'uid' ? process.geteuid?.() : process.getegid?.()) ?? 0;
+}
+
+function missing(cause: unknown, path: string): unknown {
+  if (!hasErrno(cause, 'ENOENT', 'ENOTDIR', 'ELOOP')) return cause;
+  return new HakoError('PATH_NOT_FOUND', `There is no '${path}' on the host. Look at how the path is written.`, {
+    cause,
+    path,
+  });
+}
