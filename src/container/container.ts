@@ -189,11 +189,7 @@ export class Container implements AsyncDisposable {
    */
   copyOut(path: string, options?: CopyOutOptions): Promise<ContainerArchive>;
   copyOut(path: string, hostPath: string, options?: CopyOutToHostOptions): Promise<void>;
-  copyOut(
-    path: string,
-    target: string | CopyOutOptions = {},
-    options: CopyOutToHostOptions = {},
-  ): Promise<ContainerArchive | void> {
+  copyOut(path: string, target: string | CopyOutOptions = {}, options: CopyOutToHostOptions = {}): Promise<unknown> {
     return typeof target === 'string'
       ? this.#operations.files.copyToHost(this.id, path, target, options)
       : this.#operations.files.archive(this.id, path, target);

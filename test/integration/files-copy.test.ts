@@ -302,6 +302,19 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'copying', () => {
     }
   });
 
+  it('copies into an ephemeral container that has ended', async () => {
+    const container = await prepared(opened.runtime, 'echo a > /a', { ephemeral: true });
+    try {
+      await container.stop({ timeout: 0 });
+      await container.copyIn({ files: { b: 'b' } }, '/');
+      expect([await contentOf(container, '/a'), await contentOf(container, '/b')]).toEqual(['a\n', 'b']);
+      await container.start();
+      expect((await container.exec(['cat', '/a', '/b'])).stdout.toString()).toBe('a\nb');
+    } finally {
+      await container.remove({ force: true });
+    }
+  });
+
   it("refuses the kernel's own filesystems, and copies around them", async () => {
     for (const path of ['/proc/self', '/proc/sys/kernel/hostname', '/sys/kernel', '/dev/pts'])
       await expect(running.statPath(path), path).rejects.toMatchObject({

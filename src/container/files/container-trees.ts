@@ -7,12 +7,13 @@ import type { Mount } from '../../contracts/mount.ts';
 import type { NativeBinding } from '../../contracts/native-binding.ts';
 import type { FileOwnership } from '../../contracts/privilege-mode.ts';
 import type { ActiveKey, StorageDriver } from '../../contracts/storage-driver.ts';
-import { treeMount } from '../../native/worker/mounted-tree.ts';
 import { isAlive } from '../../host/process-identity.ts';
+import { treeMount } from '../../native/worker/mounted-tree.ts';
 import type { MountsTree, NamespaceTree, TreeMount } from '../../native/worker.ts';
 import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
 import type { StateReader } from '../state-reader.ts';
+import { volatileMounts } from '../volatile-mounts.ts';
 
 /** The root of a container for the worker to work in, and whose ids its files have. */
 export interface ContainerTree {
@@ -57,7 +58,7 @@ export class ContainerTrees {
     const binds = view === 'container' ? bindMounts(record) : [];
     // The places that a first start makes for mounts have to be made in it.
     const writable = writes || (binds.length > 0 && record.state.status === 'created');
-    const root = (writable ? mounts : readable(mounts)).map(treeMount);
+    const root = (writable ? unmarked(mounts, record) : readable(mounts)).map(treeMount);
     const tree = {
       kind: 'mounts',
       base: this.#parts.states.directory(record.id),
@@ -99,6 +100,11 @@ function readable(mounts: readonly Mount[]): readonly Mount[] {
     const others = mount.options.filter((option) => !/^(?:upperdir|workdir)=/.test(option));
     return { ...mount, options: [`lowerdir+=${upper}`, ...others] };
   });
+}
+
+/** An ephemeral container that has run has left a mark by which overlayfs refuses to write there again. */
+function unmarked(mounts: readonly Mount[], record: ContainerRecord): readonly Mount[] {
+  return optionsOf(record).ephemeral ? volatileMounts(mounts, record.state.status !== 'created') : mounts;
 }
 
 function sealed(mount: TreeMount, index: number, record: ContainerRecord): TreeMount {
