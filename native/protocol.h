@@ -56,6 +56,7 @@ enum hako_frame {
   HAKO_STDIN_EOF = 7, // half-close
   HAKO_RESIZE = 8,    // u16 rows · u16 columns
   HAKO_HOLD = 9,      // u8: 1 = this session is an owner's too: its end ends a container that is not detached, and it is told LOG_ROTATED; 0 = take that back
+  HAKO_GROUP = 10,    // str cgroup directory: made if it is absent, removed with those of START, and joined by every exec from now on, also by those on their way; FAILED (operation "cgroup") when that fails, and the session goes on
 
   // ── from the supervisor ──
   HAKO_STARTED = 64,     // i32 pid in the supervisor's pid namespace · u64 start time in ticks (proc_pid_stat(5) field 22) · i64 ns since the epoch · u32 uid · u32 gid
@@ -64,6 +65,7 @@ enum hako_frame {
   HAKO_EXITED = 67,      // i32 exit code (0–255; 128 + signal) · i32 signal or 0 · u8 OOM-killed · i64 ns since the epoch; last frame of a session, after all OUTPUT
   HAKO_STATE_REPLY = 68, // u8 running · i32 pid · u64 start time · i64 started at · u32 live execs · u64 log records written · u64 log records lost
   HAKO_LOG_ROTATED = 69, // to the owners' sessions, no payload: a rotated file waits to be compressed
+  HAKO_OOM = 70,         // u64 OOM kills since the start; to the container's sessions (not to execs'), each time there were more
 };
 
 // START:

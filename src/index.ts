@@ -5,6 +5,18 @@ export type { Branded } from './base/brand.ts';
 export type { Digest } from './base/digest.ts';
 export { type ErrorCode, type ErrorKind, HakoError, type HakoErrorDetails } from './base/errors.ts';
 export type { ContainerId } from './base/ids.ts';
+export type {
+  CpuUsage,
+  IoFigures,
+  IoUsage,
+  MemoryUsage,
+  PidsUsage,
+  Pressure,
+  PressureShare,
+  ResourceOptions,
+  ResourcePressure,
+  ResourceUsage,
+} from './cgroup/index.ts';
 export type { Attachment, Exec, ProgramResult, TerminalSize } from './container/attachment.ts';
 export {
   type AttachOptions,
@@ -16,14 +28,23 @@ export {
 } from './container/container.ts';
 export type { ContainerState, RunningState } from './container/container-state.ts';
 export { Containers, type CreateOptions } from './container/containers.ts';
+export {
+  type DockerBlkioEntry,
+  type DockerContainerStats,
+  type DockerCpuStats,
+  toDockerStats,
+} from './container/docker-stats.ts';
 export type { ContainerEvents } from './container/event-hub.ts';
 export type { CopyInOptions, CopyOutOptions, CopyOutToHostOptions } from './container/files/copy-options.ts';
 export type { FileChange } from './container/files/diff.ts';
 export type { ContainerArchive, CopySourceChoice } from './container/files/file-operations.ts';
 export type { MemoryFile, MemoryFiles } from './container/files/memory-archive.ts';
 export { type PathStat, pathStatHeader } from './container/files/path-stat.ts';
+export type { HostFigures } from './container/host-figures.ts';
 export type { ContainerInspection, ContainerSummary } from './container/inspection.ts';
 export type { ContainerSettings, ExecOptions, ExecSettings } from './container/options.ts';
+export type { ResourceChanges, UpdateOptions } from './container/resources.ts';
+export type { ContainerStats, StatsOptions, StatsReading } from './container/stats.ts';
 export type { WaitCondition, WaitOptions } from './container/waiter.ts';
 export type {
   ContainerEvent,

@@ -30,6 +30,28 @@ static int make(struct container *container, const char *path, struct failure *f
   return -1;
 }
 
+static bool is_remembered(const struct container *container, const char *path) {
+  const char *end = container->cgroups + container->cgroups_length;
+  for (const char *at = container->cgroups; at < end; at += strlen(at) + 1)
+    if (strcmp(at, path) == 0)
+      return true;
+  return false;
+}
+
+int cgroup_adopt(struct container *container, const char *directory, struct failure *failure) {
+  if (is_remembered(container, directory))
+    return 0;
+  mode_t kept = umask(022);
+  int made = mkdir(directory, 0755);
+  umask(kept);
+  if (made < 0 && errno != EEXIST)
+    return fail(failure, "cgroup", errno, "mkdir ", directory);
+  if (remember(container, directory, failure) == 0)
+    return 0;
+  rmdir(directory);
+  return -1;
+}
+
 static int write_file(const char *path, struct wire_bytes value, struct failure *failure) {
   cleanup_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
   ssize_t written = fd < 0 ? -1 : RETRY(write(fd, value.data, value.length));
@@ -91,6 +113,7 @@ int cgroup_prepare(const struct start_request *request, struct container *contai
     cgroup_remove(container);
     return -1;
   }
+  container->adopted = container->cgroups_length;
   open_oom_file(request, container);
   return 0;
 }
@@ -171,7 +194,7 @@ bool cgroup_remove(struct container *container) {
   }
   free(container->cgroups);
   container->cgroups = NULL;
-  container->cgroups_length = 0;
+  container->cgroups_length = container->adopted = 0;
   close_fd(&container->oom_fd);
   return gone;
 }

@@ -42,6 +42,9 @@ int cgroup_join_steps(const struct start_request *request, const struct cgroup_d
 
 int cgroup_join(const char *directory, pid_t pid, struct failure *failure);
 
+// Makes a further group, or takes over one that is there: it was left by a supervisor that was killed.
+int cgroup_adopt(struct container *container, const char *directory, struct failure *failure);
+
 // Kills what is in the directories that were made and removes them, the last one
 // first. One that is the parent of another that was made is only removed, and
 // only if it is empty: others may have theirs in it. False: something is left.
@@ -55,5 +58,8 @@ int cgroup_attach_devices(const char *directory, struct wire_bytes program, stru
 
 // cgroup_remove.c: everything in and below a directory that is ours alone.
 bool cgroup_remove_tree(const char *directory);
+
+// The same file: a group that is not frozen, or cannot be, stays as it is.
+void cgroup_thaw(const char *directory);
 
 #endif

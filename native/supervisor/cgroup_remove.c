@@ -56,6 +56,14 @@ static void kill_processes(int directory) {
   write_word(directory, "freezer.state", "THAWED");
 }
 
+void cgroup_thaw(const char *directory) {
+  cleanup_fd int top = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (top < 0)
+    return;
+  write_word(top, "freezer.state", "THAWED");
+  write_word(top, "cgroup.freeze", "0");
+}
+
 // The first directory in this one; false when there is none.
 static bool first_child(int directory, char name[NAME_MAX + 1]) {
   int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

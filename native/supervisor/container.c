@@ -145,11 +145,31 @@ static int release_exec(const struct container *container, const struct exec_req
   return handshake_release(handshake, profile, failure);
 }
 
+static bool is_listed(const struct string_list *list, const char *item) {
+  for (uint32_t i = 0; i < list->count; i++)
+    if (strcmp(list->items[i], item) == 0)
+      return true;
+  return false;
+}
+
+// The cgroups of an exec, NULL after the last one: those of the request, and those that were adopted without the
+// knowledge of whoever made it.
+static const char *exec_group(const struct container *container, const struct exec_request *request, uint32_t index) {
+  if (index < request->cgroups.count)
+    return request->cgroups.items[index];
+  index -= request->cgroups.count;
+  const char *end = container->cgroups + container->cgroups_length;
+  for (const char *at = container->cgroups + container->adopted; at < end; at += strlen(at) + 1)
+    if (!is_listed(&request->cgroups, at) && index-- == 0)
+      return at;
+  return NULL;
+}
+
 static int see_off_exec(const struct container *container, const struct exec_request *request, struct process *out,
                         struct handshake *handshake, const struct host *host, struct failure *failure) {
-  for (uint32_t i = 0; i < request->cgroups.count; i++)
-    if (!cgroup_has_door(&host->doors, request->cgroups.items[i]) &&
-        cgroup_join(request->cgroups.items[i], out->pid, failure) < 0)
+  const char *group;
+  for (uint32_t i = 0; (group = exec_group(container, request, i)); i++)
+    if (!cgroup_has_door(&host->doors, group) && cgroup_join(group, out->pid, failure) < 0)
       return -1;
   if (read_start_ticks(host->proc, out, failure) < 0 ||
       release_exec(container, request, out->pid, handshake, host, failure) < 0)
@@ -164,8 +184,9 @@ static int launch_exec(const struct container *container, const struct exec_requ
                        struct handshake *handshake, struct host *host, struct failure *failure) {
   // Not by CLONE_INTO_CGROUP: the process would be born with the group's directory open, and from
   // there a container that may trace it would get anywhere on the host.
-  for (uint32_t i = 0; i < request->cgroups.count; i++)
-    cgroup_open_door(&host->doors, request->cgroups.items[i]);
+  const char *group;
+  for (uint32_t i = 0; (group = exec_group(container, request, i)); i++)
+    cgroup_open_door(&host->doors, group);
   struct spawn how = {.cgroup = -1,
                       .pidfd = container_entry(container),
                       .enter = container->namespaces & ~(uint32_t)(CLONE_NEWCGROUP | CLONE_NEWTIME),
@@ -208,8 +229,19 @@ void container_abandon(struct process *process) {
   end_process(process, false);
 }
 
-bool container_oom_killed(const struct container *container) {
-  return container->oom_fd >= 0 && cgroup_oom_count(container) > container->oom_count;
+int container_adopt(struct container *container, const char *directory, struct failure *failure) {
+  return cgroup_adopt(container, directory, failure);
+}
+
+void container_thaw(const struct container *container) {
+  const char *end = container->cgroups + container->cgroups_length;
+  for (const char *at = container->cgroups; at < end; at += strlen(at) + 1)
+    cgroup_thaw(at);
+}
+
+uint64_t container_oom_kills(const struct container *container) {
+  uint64_t count = cgroup_oom_count(container);
+  return count > container->oom_count ? count - container->oom_count : 0;
 }
 
 bool container_cleanup(struct container *container) {

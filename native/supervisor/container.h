@@ -37,6 +37,7 @@ struct container {
   uint64_t oom_count; // at the start
   char *cgroups;      // directories that were made: each with its NUL, in the order made
   size_t cgroups_length;
+  size_t adopted; // where in `cgroups` those begin that came after the start
 };
 
 typedef int start_hook(const struct start_request *request, struct failure *failure);
@@ -70,8 +71,14 @@ int container_executed(struct process *out, struct handshake *handshake, struct 
 // an orphan: one that is frozen dies only when it is thawed.
 void container_abandon(struct process *process);
 
-// Whether the kernel's count of OOM kills grew since the start. Before container_cleanup.
-bool container_oom_killed(const struct container *container);
+// A further cgroup of this container's: see HAKO_GROUP. What runs is the caller's to put in.
+int container_adopt(struct container *container, const char *directory, struct failure *failure);
+
+// Lets it go on if it is frozen.
+void container_thaw(const struct container *container);
+
+// By how much the kernel's count of OOM kills grew since the start. Before container_cleanup.
+uint64_t container_oom_kills(const struct container *container);
 
 // After the first process was reaped: kills what is left in the cgroups, removes
 // them deepest first and closes what the container holds but `init`'s descriptors.

@@ -23,9 +23,15 @@ static bool timed_out;
 static int64_t ended_at;
 static uint64_t last_progress;
 
+void supervisor_signal(int signal) {
+  task_signal(&supervisor.task, signal);
+  if (signal == SIGKILL)
+    container_thaw(&supervisor.container);
+}
+
 static void stop_expired(struct timer *timer) {
   (void)timer;
-  task_signal(&supervisor.task, SIGKILL);
+  supervisor_signal(SIGKILL);
 }
 
 static struct timer stop = {.expired = stop_expired};
@@ -36,7 +42,8 @@ void supervisor_terminate(void) {
   if (supervisor.phase == PHASE_BORN) {
     supervisor_end(1);
   } else if (supervisor.phase == PHASE_RUNNING && stop.deadline == 0) {
-    task_signal(&supervisor.task, SIGTERM);
+    supervisor_signal(SIGTERM);
+    container_thaw(&supervisor.container);
     loop_set_timer(&stop, STOP_TIMEOUT);
   }
 }
@@ -101,7 +108,9 @@ void supervisor_container_ended(struct task *task) {
   close_fd(&supervisor.container.null);
   sink_end(supervisor.sink);
   supervisor_wait_for_sink();
-  task->status.oom_killed = container_oom_killed(&supervisor.container);
+  oom_tell();
+  oom_close();
+  task->status.oom_killed = supervisor.oom_kills > 0;
   if (exit_record_write(HAKO_FD_STATE, &task->status, supervisor.flags & HAKO_START_DURABLE) < 0)
     complain("writing " HAKO_EXIT_RECORD);
   // Before the answer: after it the next supervisor may bind the same name.

@@ -6,6 +6,7 @@
 
 #include "../protocol.h"
 #include "answers.h"
+#include "cgroup.h"
 #include "handshake.h"
 #include "supervisor.h"
 
@@ -16,6 +17,7 @@ struct exec {
   struct task task;
   // Until execve has succeeded.
   bool starting;
+  uint64_t oom_kills; // of the container when it came
   bool feeds;
   struct process process;
   struct handshake handshake;
@@ -34,9 +36,13 @@ static void exec_free(struct exec *exec) {
 }
 
 static void exec_ended(struct task *task) {
+  struct exec *exec = LOOP_OWNER(task, struct exec, task);
+  // Which of its processes the kernel killed is not told.
+  task->status.oom_killed =
+      task->status.signal == SIGKILL && container_oom_kills(&supervisor.container) > exec->oom_kills;
   answer_exited(task);
   sessions_dismiss(task);
-  exec_free(LOOP_OWNER(task, struct exec, task));
+  exec_free(exec);
 }
 
 // The task is made before the process, which nobody could watch without it.
@@ -44,7 +50,8 @@ static struct exec *exec_new(void) {
   struct exec *exec = malloc(sizeof *exec);
   if (!exec)
     return NULL;
-  *exec = (struct exec){.task = TASK_EMPTY, .starting = true, .watch.fd = -1};
+  *exec = (struct exec){
+      .task = TASK_EMPTY, .starting = true, .oom_kills = supervisor.oom_kills, .watch.fd = -1};
   exec->task.ended = exec_ended;
   exec->task.stdin_once = true;
   exec->task.next = supervisor.execs;
@@ -195,4 +202,13 @@ void exec_reaped(struct task *task, int code, int signal) {
 void execs_kill(void) {
   for (struct task *exec = supervisor.execs; exec; exec = exec->next)
     task_signal(exec, SIGKILL);
+}
+
+int execs_join(const char *directory, struct failure *failure) {
+  for (struct task *task = supervisor.execs; task; task = task->next) {
+    const struct exec *exec = LOOP_OWNER(task, struct exec, task);
+    if (exec->starting && cgroup_join(directory, exec->process.pid, failure) < 0 && failure->errnum != ESRCH)
+      return -1;
+  }
+  return 0;
 }

@@ -35,6 +35,18 @@ static bool hold(struct session *session, uint8_t value) {
   return true;
 }
 
+static bool adopt(struct session *session, const char *directory) {
+  struct failure failure;
+  if (directory[0] != '/')
+    return false;
+  if (supervisor.task.exited)
+    fail(&failure, "cgroup", ESRCH, "the container is not running");
+  else if (container_adopt(&supervisor.container, directory, &failure) == 0 && execs_join(directory, &failure) == 0)
+    return true;
+  session_send_failure(session, &failure);
+  return true;
+}
+
 // Every field is read before anything is done. False: the frame is unsound.
 static bool handle(struct session *session, uint8_t type, uint8_t **payload, uint32_t length) {
   bool feeds = session->attach & HAKO_ATTACH_STDIN;
@@ -59,7 +71,9 @@ static bool handle(struct session *session, uint8_t type, uint8_t **payload, uin
   case HAKO_SIGNAL: {
     int32_t number = wire_i32(&reader);
     bool sound = wire_done(&reader) && number > 0 && number < _NSIG;
-    if (sound)
+    if (sound && session->task == &supervisor.task)
+      supervisor_signal(number);
+    else if (sound)
       task_signal(session->task, number);
     return sound;
   }
@@ -72,6 +86,10 @@ static bool handle(struct session *session, uint8_t type, uint8_t **payload, uin
   case HAKO_HOLD: {
     uint8_t value = wire_u8(&reader);
     return wire_done(&reader) && hold(session, value);
+  }
+  case HAKO_GROUP: {
+    const char *directory = wire_str(&reader);
+    return wire_done(&reader) && adopt(session, directory);
   }
   default:
     return false;
@@ -100,7 +118,7 @@ static void on_ended(struct session *session) {
   if (supervisor.phase == PHASE_BORN)
     supervisor_end(1);
   else if (ends_container)
-    task_signal(&supervisor.task, SIGKILL);
+    supervisor_signal(SIGKILL);
 }
 
 static void on_drained(struct session *session) {

@@ -104,6 +104,7 @@ static void run(struct session *session, const struct start_request *request) {
   session->ends_container = true; // detached or not, until its start is recorded
   title_set(request->title);
   answer_started(session, &supervisor.container.init);
+  oom_watch(request);
 }
 
 void supervisor_start(struct session *session, void *payload, uint32_t length) {

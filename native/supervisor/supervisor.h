@@ -18,6 +18,7 @@ struct supervisor {
   uint32_t flags;     // HAKO_START_*
   uint32_t extra_fds; // that START may name
   struct container container;
+  uint64_t oom_kills; // that sessions were told of
   struct sink *sink;
   struct task task; // the container's first process
   struct task *execs;
@@ -46,6 +47,16 @@ void supervisor_reaped(pid_t pid, int code, int signal);
 struct task *exec_find(pid_t pid);
 void exec_reaped(struct task *task, int code, int signal);
 void execs_kill(void);
+// Those that are on their way go into a cgroup that they did not know of.
+int execs_join(const char *directory, struct failure *failure);
+
+// oom.c: tells sessions of OOM kills as they come, and of what is still untold.
+void oom_watch(const struct start_request *request);
+void oom_tell(void);
+void oom_close(void);
+
+// To the container's first process. SIGKILL thaws it: one that is frozen by version 1 would not die before.
+void supervisor_signal(int signal);
 
 // The end (ending.c): of the container, or of one that never started.
 void supervisor_terminate(void); // SIGTERM to the supervisor

@@ -39,6 +39,8 @@ export const errorKinds = {
   CONTAINER_NOT_RUNNING: 'failed_precondition',
   CONTAINER_ALREADY_STARTED: 'failed_precondition',
   CONTAINER_RUNNING: 'conflict',
+  CONTAINER_PAUSED: 'failed_precondition',
+  CONTAINER_NOT_PAUSED: 'failed_precondition',
   CONTAINER_START_FAILED: 'internal',
   PATH_NOT_FOUND: 'not_found',
   PATH_CONFLICT: 'conflict',

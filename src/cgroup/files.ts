@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 
 /** What is done to control groups, so that a test can stand in for the kernel. Errors are Node's, with `code`. */
 export interface CgroupFiles {
   /** null: not there, or not to be read. */
   read(path: string): Promise<string | null>;
+  /** The same at once, for files of a line or two that the kernel has ready. */
+  readNow(path: string): string | null;
   /** One write(2). */
   write(path: string, value: string): Promise<void>;
   mkdir(path: string): Promise<void>;
@@ -19,8 +22,14 @@ export const kernelCgroupFiles: CgroupFiles = {
     try {
       return await readFile(path, 'utf8');
     } catch (error) {
-      if (isAbsent(error) || hasCode(error, 'EACCES') || hasCode(error, 'EOPNOTSUPP')) return null;
-      throw error;
+      return nothing(error);
+    }
+  },
+  readNow(path) {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      return nothing(error);
     }
   },
   write: (path, value) => writeFile(path, value, { flag: 'r+' }),
@@ -44,6 +53,12 @@ export const kernelCgroupFiles: CgroupFiles = {
       () => false,
     ),
 };
+
+/** PSI that was switched off, and a few files of v1, are there and say EOPNOTSUPP. */
+function nothing(error: unknown): null {
+  if (isAbsent(error) || hasCode(error, 'EACCES') || hasCode(error, 'EOPNOTSUPP')) return null;
+  throw error;
+}
 
 export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;

@@ -28,6 +28,64 @@ export function limitWrites(host: CgroupHost, resources: Resources): Limits {
   ];
 }
 
+/**
+ * The writes that turn the limits of one set of options into those of another: what is in the second, and the kernel's
+ * own defaults for what is in the first only.
+ */
+export function limitChanges(host: CgroupHost, before: Resources, after: Resources): Limits {
+  const wanted = limitWrites(host, after);
+  const kept = new Set(wanted.map(limitKey));
+  return [
+    ...limitWrites(host, before)
+      .filter((write) => !kept.has(limitKey(write)))
+      .map(unlimited),
+    ...wanted,
+  ];
+}
+
+/** What a write is about: files of per-device lines have one limit for each device. */
+export function limitKey({ file, value }: LimitWrite): string {
+  return isPerDevice(file) ? `${file} ${value.split(' ', 1)[0]}` : file;
+}
+
+/** Files that are read as a list of lines and written as one of them. */
+export function isPerDevice(file: string): boolean {
+  return file === 'io.max' || file.startsWith('blkio.throttle.');
+}
+
+/** Stands for what the group above has. */
+export const inherited = '\n';
+
+/** What the kernel gives to a group of which nothing was said (cgroup-v2.rst, and the files of cgroup-v1/). */
+const defaults: Readonly<Record<string, string>> = {
+  'memory.max': 'max',
+  'memory.swap.max': 'max',
+  'memory.low': '0',
+  'memory.limit_in_bytes': '-1',
+  'memory.memsw.limit_in_bytes': '-1',
+  'memory.soft_limit_in_bytes': '-1',
+  'cpu.max': `max ${DEFAULT_PERIOD}`,
+  'cpu.weight': '100',
+  'cpu.cfs_quota_us': '-1',
+  'cpu.cfs_period_us': String(DEFAULT_PERIOD),
+  'cpu.shares': '1024',
+  'cpuset.cpus': inherited,
+  'cpuset.mems': inherited,
+  'pids.max': 'max',
+  'io.weight': '100',
+  'io.bfq.weight': '100',
+  'blkio.weight': '500',
+  'blkio.bfq.weight': '100',
+};
+
+/** The write that takes a limit away. */
+export function unlimited({ controller, file, value }: LimitWrite): LimitWrite {
+  if (!isPerDevice(file)) return { controller, file, value: defaults[file] ?? 'max' };
+  const [device = ''] = value.split(' ', 1);
+  const none = file === 'io.max' ? 'rbps=max wbps=max riops=max wiops=max' : '0';
+  return { controller, file, value: `${device} ${none}` };
+}
+
 function memory(host: CgroupHost, resources: Resources): Limits {
   const { memory: limit, memorySwap, memoryReservation } = resources;
   if (limit === undefined && memoryReservation === undefined) return [];

@@ -32,6 +32,12 @@ const throttle = z.strictObject({
   rate: sizeOption.refine((rate) => rate > 0, 'a rate is at least 1'),
 });
 
+/** Known, so that whoever comes from Docker is told. v2 has nothing of the kind (cgroup-v2.rst, "Controllers", cpu). */
+const noRealtime = z.never({
+  error:
+    'real-time CPU time cannot be given out by control groups: v2 has no such limit, and few kernels do on v1 (CONFIG_RT_GROUP_SCHED). Leave it out; ulimits.rtprio and the capability SYS_NICE let a program ask for a real-time priority',
+});
+
 /**
  * What a container may use of the machine, in Docker's words.
  *
@@ -58,6 +64,10 @@ export const resourceOptions = z.strictObject({
   cpuPeriod: z.int().min(1000).max(1_000_000).optional(),
   /** Weight against other containers, 2 to 262144; 1024 is what each has by default. */
   cpuShares: z.int().min(2).max(262_144).optional(),
+  /** Refused, as it is on any v2 host. */
+  cpuRealtimeRuntime: noRealtime.optional(),
+  /** Refused. */
+  cpuRealtimePeriod: noRealtime.optional(),
   cpusetCpus: cpuList.optional(),
   cpusetMems: cpuList.optional(),
   /** Processes and threads; -1: without limit. */

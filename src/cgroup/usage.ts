@@ -1,5 +1,52 @@
+import { integer, keyed, numbers, readAll, scaled } from './figures.ts';
 import { type CgroupFiles, kernelCgroupFiles } from './files.ts';
+import { type IoUsage, readIo } from './io-usage.ts';
 import type { CgroupGroup } from './plan.ts';
+
+/** Memory that a container uses. @public */
+export interface MemoryUsage {
+  /** Bytes, without page cache that can be dropped at once (inactive_file), as `docker stats` shows them. */
+  readonly usage: number | null;
+  /** Bytes, with all page cache: what is held against the limit. */
+  readonly total: number | null;
+  /** Bytes: the most that `total` has been. */
+  readonly peak: number | null;
+  /** Bytes; null: no limit, or not known. */
+  readonly limit: number | null;
+  /** Bytes of page cache. */
+  readonly cache: number | null;
+  /** Bytes of swap. */
+  readonly swap: number | null;
+  /** Processes killed because memory ran out. */
+  readonly oomKills: number | null;
+  /** How often the limit was run into. */
+  readonly limitHits: number | null;
+  /** The kernel's own figures, by its names: memory.stat (cgroup-v2.rst, cgroup-v1/memory.rst). */
+  readonly details: Readonly<Record<string, number>>;
+}
+
+/** CPU time that a container has used. @public */
+export interface CpuUsage {
+  /** Nanoseconds of CPU time. */
+  readonly usage: number | null;
+  /** Nanoseconds in the programs themselves. */
+  readonly user: number | null;
+  /** Nanoseconds in the kernel. */
+  readonly system: number | null;
+  /** Periods of the quota in which there was something to run. */
+  readonly periods: number | null;
+  /** Periods in which the quota ran out. */
+  readonly throttledPeriods: number | null;
+  /** Nanoseconds spent waiting for the quota. */
+  readonly throttled: number | null;
+}
+
+/** Processes and threads of a container. @public */
+export interface PidsUsage {
+  readonly current: number | null;
+  /** null: no limit, or not known. */
+  readonly limit: number | null;
+}
 
 /**
  * What a container uses. A figure that this host does not keep is null, never 0.
@@ -7,40 +54,15 @@ import type { CgroupGroup } from './plan.ts';
  * @public
  */
 export interface ResourceUsage {
-  readonly memory: {
-    /** Bytes, without page cache that can be dropped at once (inactive_file), as `docker stats` counts. */
-    readonly usage: number | null;
-    /** Bytes; null: no limit, or not known. */
-    readonly limit: number | null;
-    /** Bytes of page cache. */
-    readonly cache: number | null;
-    /** Bytes of swap. */
-    readonly swap: number | null;
-    /** Processes killed because memory ran out. */
-    readonly oomKills: number | null;
-  };
-  readonly cpu: {
-    /** Nanoseconds of CPU time. */
-    readonly usage: bigint | null;
-    readonly user: bigint | null;
-    readonly system: bigint | null;
-    /** Periods in which the quota ran out. */
-    readonly throttledPeriods: number | null;
-    /** Nanoseconds spent waiting for the quota. */
-    readonly throttled: bigint | null;
-  };
-  readonly pids: { readonly current: number | null; readonly limit: number | null };
-  /** Bytes and operations of all block devices together. */
-  readonly io: {
-    readonly readBytes: bigint | null;
-    readonly writtenBytes: bigint | null;
-    readonly reads: bigint | null;
-    readonly writes: bigint | null;
-  };
+  readonly memory: MemoryUsage;
+  readonly cpu: CpuUsage;
+  readonly pids: PidsUsage;
+  readonly io: IoUsage;
 }
 
-const NS_PER_US = 1000n;
-const USER_HZ_NS = 10_000_000n;
+const NS_PER_US = 1000;
+/** USER_HZ is 100 on all that hako runs on. */
+const NS_PER_TICK = 10_000_000;
 
 /** Reads the usage of a container's groups. Groups that are gone give null figures. */
 export async function readUsage(
@@ -50,176 +72,105 @@ export async function readUsage(
   const unified = groups.find(({ version }) => version === 2)?.directory;
   const of = (controller: string): string | undefined =>
     groups.find(({ version, controllers }) => version === 1 && controllers.includes(controller))?.directory;
+  const [legacyMemory, cpuacct, blkio] = [of('memory'), of('cpuacct'), of('blkio')];
   const [memory, cpu, pids, io] = await Promise.all([
-    legacyOr(
-      of('memory'),
-      (directory) => legacyMemory(directory, files),
-      () => unifiedMemory(unified, files),
-    ),
-    legacyOr(
-      of('cpuacct'),
-      (directory) => legacyCpu(directory, of('cpu'), files),
-      () => unifiedCpu(unified, files),
-    ),
-    readPids(of('pids') ?? unified, files),
-    legacyOr(
-      of('blkio'),
-      (directory) => legacyIo(directory, files),
-      () => unifiedIo(unified, files),
-    ),
+    legacyMemory === undefined ? unifiedMemoryUsage(unified, files) : legacyMemoryUsage(legacyMemory, files),
+    cpuacct === undefined ? unifiedCpuUsage(unified, files) : legacyCpuUsage(cpuacct, of('cpu'), files),
+    pidsUsage(of('pids') ?? unified, files),
+    readIo(blkio, unified, files),
   ]);
   return { memory, cpu, pids, io };
 }
 
-function legacyOr<T>(
-  directory: string | undefined,
-  legacy: (directory: string) => Promise<T>,
-  unified: () => Promise<T>,
-): Promise<T> {
-  return directory === undefined ? unified() : legacy(directory);
-}
-
-async function unifiedMemory(directory: string | undefined, files: CgroupFiles): Promise<ResourceUsage['memory']> {
-  const [current, max, swap, stat, events] = await readAll(
+async function unifiedMemoryUsage(directory: string | undefined, files: CgroupFiles): Promise<MemoryUsage> {
+  const [current, peak, max, swap, stat, events] = await readAll(
     directory,
-    ['memory.current', 'memory.max', 'memory.swap.current', 'memory.stat', 'memory.events'],
+    ['memory.current', 'memory.peak', 'memory.max', 'memory.swap.current', 'memory.stat', 'memory.events'],
     files,
   );
   const fields = keyed(stat);
+  const counts = keyed(events);
   return {
     usage: without(integer(current), fields.get('inactive_file')),
+    total: integer(current),
+    peak: integer(peak),
     limit: integer(max),
-    cache: number(fields.get('file')),
+    cache: integer(fields.get('file')),
     swap: integer(swap),
-    oomKills: number(keyed(events).get('oom_kill')),
+    oomKills: integer(counts.get('oom_kill')),
+    limitHits: integer(counts.get('max')),
+    details: numbers(fields),
   };
 }
 
-async function legacyMemory(directory: string, files: CgroupFiles): Promise<ResourceUsage['memory']> {
-  const [current, max, stat, control] = await readAll(
+async function legacyMemoryUsage(directory: string, files: CgroupFiles): Promise<MemoryUsage> {
+  const [current, peak, max, stat, control, hits] = await readAll(
     directory,
-    ['memory.usage_in_bytes', 'memory.limit_in_bytes', 'memory.stat', 'memory.oom_control'],
+    [
+      'memory.usage_in_bytes',
+      'memory.max_usage_in_bytes',
+      'memory.limit_in_bytes',
+      'memory.stat',
+      'memory.oom_control',
+      'memory.failcnt',
+    ],
     files,
   );
   const fields = keyed(stat);
   const limit = integer(max);
   return {
     usage: without(integer(current), fields.get('total_inactive_file')),
+    total: integer(current),
+    peak: integer(peak),
     // "No limit" is LONG_MAX rounded down to a page.
     limit: limit !== null && limit < 2 ** 62 ? limit : null,
-    cache: number(fields.get('total_cache')),
-    swap: number(fields.get('total_swap')),
-    oomKills: number(keyed(control).get('oom_kill')),
+    cache: integer(fields.get('total_cache')),
+    swap: integer(fields.get('total_swap')),
+    oomKills: integer(keyed(control).get('oom_kill')),
+    limitHits: integer(hits),
+    details: numbers(fields),
   };
 }
 
-async function unifiedCpu(directory: string | undefined, files: CgroupFiles): Promise<ResourceUsage['cpu']> {
+async function unifiedCpuUsage(directory: string | undefined, files: CgroupFiles): Promise<CpuUsage> {
   const [stat] = await readAll(directory, ['cpu.stat'], files);
   const fields = keyed(stat);
   return {
     usage: scaled(fields.get('usage_usec'), NS_PER_US),
     user: scaled(fields.get('user_usec'), NS_PER_US),
     system: scaled(fields.get('system_usec'), NS_PER_US),
-    throttledPeriods: number(fields.get('nr_throttled')),
+    periods: integer(fields.get('nr_periods')),
+    throttledPeriods: integer(fields.get('nr_throttled')),
     throttled: scaled(fields.get('throttled_usec'), NS_PER_US),
   };
 }
 
-async function legacyCpu(
+async function legacyCpuUsage(
   directory: string,
   cpuDirectory: string | undefined,
   files: CgroupFiles,
-): Promise<ResourceUsage['cpu']> {
+): Promise<CpuUsage> {
   const [usage, split] = await readAll(directory, ['cpuacct.usage', 'cpuacct.stat'], files);
   const [throttling] = await readAll(cpuDirectory, ['cpu.stat'], files);
   const fields = keyed(split);
+  const quota = keyed(throttling);
   return {
-    usage: bigint(usage?.trim()),
-    user: scaled(fields.get('user'), USER_HZ_NS),
-    system: scaled(fields.get('system'), USER_HZ_NS),
-    throttledPeriods: number(keyed(throttling).get('nr_throttled')),
-    throttled: bigint(keyed(throttling).get('throttled_time')),
+    usage: integer(usage),
+    user: scaled(fields.get('user'), NS_PER_TICK),
+    system: scaled(fields.get('system'), NS_PER_TICK),
+    periods: integer(quota.get('nr_periods')),
+    throttledPeriods: integer(quota.get('nr_throttled')),
+    throttled: integer(quota.get('throttled_time')),
   };
 }
 
-async function readPids(directory: string | undefined, files: CgroupFiles): Promise<ResourceUsage['pids']> {
+async function pidsUsage(directory: string | undefined, files: CgroupFiles): Promise<PidsUsage> {
   const [current, max] = await readAll(directory, ['pids.current', 'pids.max'], files);
   return { current: integer(current), limit: integer(max) };
 }
 
-async function unifiedIo(directory: string | undefined, files: CgroupFiles): Promise<ResourceUsage['io']> {
-  const [stat] = await readAll(directory, ['io.stat'], files);
-  const sum = (key: string): bigint | null =>
-    stat === null
-      ? null
-      : [...stat.matchAll(new RegExp(`\\b${key}=(\\d+)`, 'g'))].reduce(
-          (total, [, value = '0']) => total + BigInt(value),
-          0n,
-        );
-  return { readBytes: sum('rbytes'), writtenBytes: sum('wbytes'), reads: sum('rios'), writes: sum('wios') };
-}
-
-async function legacyIo(directory: string, files: CgroupFiles): Promise<ResourceUsage['io']> {
-  const [bytes, operations] = await readAll(
-    directory,
-    ['blkio.throttle.io_service_bytes_recursive', 'blkio.throttle.io_serviced_recursive'],
-    files,
-  );
-  const sum = (text: string | null, kind: string): bigint | null =>
-    text === null
-      ? null
-      : [...text.matchAll(new RegExp(`^\\d+:\\d+ ${kind} (\\d+)$`, 'gm'))].reduce(
-          (total, [, value = '0']) => total + BigInt(value),
-          0n,
-        );
-  return {
-    readBytes: sum(bytes, 'Read'),
-    writtenBytes: sum(bytes, 'Write'),
-    reads: sum(operations, 'Read'),
-    writes: sum(operations, 'Write'),
-  };
-}
-
-async function readAll<const Names extends readonly string[]>(
-  directory: string | undefined,
-  names: Names,
-  files: CgroupFiles,
-): Promise<{ [K in keyof Names]: string | null }> {
-  const texts = await Promise.all(
-    names.map((name) => (directory === undefined ? null : files.read(`${directory}/${name}`))),
-  );
-  return texts as { [K in keyof Names]: string | null };
-}
-
-function keyed(text: string | null): ReadonlyMap<string, string> {
-  return new Map(
-    (text ?? '').split('\n').flatMap((line) => {
-      const space = line.indexOf(' ');
-      return space < 0 ? [] : [[line.slice(0, space), line.slice(space + 1)] as const];
-    }),
-  );
-}
-
-function number(text: string | undefined): number | null {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
-}
-
-/** Also null for "max". */
-function integer(text: string | null): number | null {
-  return number(text?.trim());
-}
-
-function bigint(text: string | undefined): bigint | null {
-  return text !== undefined && /^\d+$/.test(text) ? BigInt(text) : null;
-}
-
-function scaled(text: string | undefined, factor: bigint): bigint | null {
-  const value = bigint(text);
-  return value === null ? null : value * factor;
-}
-
 function without(usage: number | null, inactive: string | undefined): number | null {
   if (usage === null) return null;
-  const droppable = number(inactive) ?? 0;
+  const droppable = integer(inactive) ?? 0;
   return droppable < usage ? usage - droppable : 0;
 }

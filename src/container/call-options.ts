@@ -8,6 +8,8 @@ import type { AttachOptions, RemoveOptions, StartOptions } from './container.ts'
 import type { CreateOptions } from './containers.ts';
 import { signal as signalOption, stopTimeout, terminalSize, text } from './option-parts.ts';
 import { type ParsedExecOptions, parseExecOptions, parseOptions } from './options.ts';
+import { type UpdateOptions, updateOptions } from './resources.ts';
+import type { StatsOptions } from './stats.ts';
 import type { GivenStop } from './stopper.ts';
 import type { WaitOptions } from './waiter.ts';
 
@@ -31,6 +33,8 @@ const waitOptions = z.strictObject({
   ...operationOptions,
   condition: z.enum(['not-running', 'next-exit', 'removed']).optional(),
 });
+const pauseOptions = z.strictObject(operationOptions);
+const statsOptions = z.strictObject({ ...operationOptions, interval: z.number().min(0.01).max(86_400).optional() });
 const logTime = z.bigint({ error: 'give nanoseconds since the epoch as a bigint, such as parseLogTime makes' });
 const logQuery = z.strictObject({
   ...operationOptions,
@@ -74,6 +78,12 @@ export const given = {
   attach: (options: unknown) => parseOptions(attachOptions, options, 'attach') as AttachOptions,
   stop: (options: unknown) => parseOptions(stopOptions, options, 'stop') as GivenStop,
   remove: (options: unknown) => parseOptions(removeOptions, options, 'remove') as RemoveOptions,
+  pause: (options: unknown) => parseOptions(pauseOptions, options, 'pause') as OperationOptions,
+  stats: (options: unknown) => parseOptions(statsOptions, options, 'stats') as StatsOptions,
+  update: (options: unknown): UpdateOptions => {
+    parseOptions(updateOptions, options, 'update');
+    return options as UpdateOptions;
+  },
   wait: (options: unknown) => parseOptions(waitOptions, options, 'wait') as WaitOptions,
   logs: (query: unknown) => parseOptions(logQuery, query, 'log') as LogQuery & OperationOptions,
   exec: givenExec,

@@ -15,9 +15,9 @@ export type ContainerState =
   | ({ readonly status: 'restarting'; readonly startedAt: Date | null; readonly restartAt: Date } & ExitResult)
   | { readonly status: 'lost'; readonly startedAt: Date | null; readonly reason: string };
 
-/** A container that runs. @public */
+/** A container that runs, or is `paused`: its processes are there and held. @public */
 export interface RunningState {
-  readonly status: 'running';
+  readonly status: 'running' | 'paused';
   readonly startedAt: Date;
   /** Of the container's first process, on the host. */
   readonly pid: number;
@@ -27,8 +27,8 @@ export interface RunningState {
   readonly cgroups: readonly string[];
 }
 
-/** A state as it was recorded, for those who ask. */
-export function containerState(state: RecordedState): ContainerState {
+/** A state as it was recorded, for those who ask; whether it is paused no record says. */
+export function containerState(state: RecordedState, paused: boolean): ContainerState {
   switch (state.status) {
     case 'creating':
     case 'created':
@@ -37,7 +37,7 @@ export function containerState(state: RecordedState): ContainerState {
       return { status: state.status };
     case 'running':
       return {
-        status: 'running',
+        status: paused ? 'paused' : 'running',
         startedAt: new Date(state.startedAt),
         pid: state.pid,
         supervisorPid: state.supervisor.pid,

@@ -12,6 +12,8 @@ import type { PathStat } from './files/path-stat.ts';
 import type { ContainerInspection } from './inspection.ts';
 import type { ContainerOperations } from './operations.ts';
 import type { ExecOptions } from './options.ts';
+import type { UpdateOptions } from './resources.ts';
+import type { ContainerStats, StatsOptions } from './stats.ts';
 import type { WaitOptions } from './waiter.ts';
 
 /** Which of a program's streams to take part in. @public */
@@ -104,7 +106,8 @@ export class Container implements AsyncDisposable {
 
   /**
    * Sends a signal to the container's first process. After SIGKILL, SIGTERM or the container's stop signal no restart
-   * policy starts it again, also when it is just waiting to.
+   * policy starts it again, also when it is just waiting to. SIGKILL and the
+   * stop signal also end a pause; others wait for `unpause()`.
    *
    * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`
    */
@@ -209,6 +212,46 @@ export class Container implements AsyncDisposable {
   /** The container's root filesystem as a tar stream, without what is mounted in it, with ids as the container sees them. */
   export(options: OperationOptions = {}): Readable {
     return this.#operations.files.export(this.id, options);
+  }
+
+  /**
+   * Changes limits: at once if the container runs, and for all its starts from now on. All are changed, or none.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_OPTION`; `HAKO_ERR_HOST_UNSUPPORTED` for what this host cannot limit;
+   * `HAKO_ERR_SYSCALL_FAILED` when the kernel refuses a limit, with errno `EBUSY` for less memory than is in use.
+   */
+  update(options: UpdateOptions): Promise<void> {
+    return this.#operations.resources.update(this.id, options);
+  }
+
+  /**
+   * Holds every process of the container where it is, without its knowledge; resolves when all are held.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`, `HAKO_ERR_CONTAINER_PAUSED`; `HAKO_ERR_HOST_UNSUPPORTED` where
+   * there is no freezer; `HAKO_ERR_SYSCALL_FAILED` for a process that waits for a device, after 10 seconds.
+   */
+  pause(options: OperationOptions = {}): Promise<void> {
+    return this.#operations.resources.pause(this.id, options);
+  }
+
+  /** Lets a paused container go on. @throws HakoError `HAKO_ERR_CONTAINER_NOT_PAUSED` */
+  unpause(options: OperationOptions = {}): Promise<void> {
+    return this.#operations.resources.unpause(this.id, options);
+  }
+
+  /**
+   * What the container uses, read once; with an `interval` twice, so that there is a `cpuPercent`. See also
+   * {@link toDockerStats}.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`; `HAKO_ERR_HOST_UNSUPPORTED` for one that is in no control group.
+   */
+  stats(options: StatsOptions = {}): Promise<ContainerStats> {
+    return this.#operations.resources.stats(this.id, options);
+  }
+
+  /** The same again and again, until the container ends. Throws as `stats` does, and `signal.reason` when aborted. */
+  watchStats(options: StatsOptions = {}): AsyncIterable<ContainerStats> {
+    return this.#operations.resources.watchStats(this.id, options);
   }
 
   /** Everything that is known of the container, as it is now. */

@@ -1,10 +1,12 @@
 import { Emitter } from '../base/emitter.ts';
 import type { ContainerId } from '../base/ids.ts';
-import type { ExitResult } from '../contracts/events.ts';
+import type { ExitResult, OomKills } from '../contracts/events.ts';
 
 /** The events of one container, with the arguments of their listeners. @public */
 export interface ContainerEvents {
   exit: [ExitResult];
+  /** The kernel has killed a process of it for want of memory; the container may go on. */
+  oom: [OomKills];
 }
 
 /** One emitter for each container that somebody listens to, whatever handle they hold. */
@@ -24,6 +26,10 @@ export class EventHub {
       emitter.off(event, listener);
       if (!emitter.isHeard && this.#emitters.get(id) === emitter) this.#emitters.delete(id);
     };
+  }
+
+  oom(id: ContainerId, oom: OomKills): void {
+    this.#emitters.get(id)?.emit('oom', oom);
   }
 
   exited(id: ContainerId, exit: ExitResult): void {

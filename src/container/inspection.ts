@@ -9,6 +9,7 @@ import type { IsolationPlanner } from './isolation.ts';
 import { lifeOf } from './keeping/life.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ContainerSettings } from './options.ts';
+import { isPaused } from './pausing.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import { commandOf } from './spec/index.ts';
@@ -70,7 +71,7 @@ export class Inspector {
       summary = Object.freeze(summaryOf(record));
       this.#summaries.set(record, summary);
     }
-    return summary;
+    return isPaused(record) ? { ...summary, state: containerState(record.state, true) } : summary;
   }
 
   async inspect(record: ContainerRecord): Promise<ContainerInspection> {
@@ -103,6 +104,6 @@ function summaryOf(record: ContainerRecord): ContainerSummary {
     command: commandOf(options, imageDefaults),
     createdAt: new Date(createdAt),
     labels: { ...imageDefaults.labels, ...options.labels },
-    state: containerState(state),
+    state: containerState(state, false),
   };
 }

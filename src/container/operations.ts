@@ -23,10 +23,12 @@ import type { Halter } from './keeping/halter.ts';
 import type { Keeper } from './keeping/keeper.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ExecOptions } from './options.ts';
+import { isPaused, refusePaused } from './pausing.ts';
 import { presentRecord } from './present-record.ts';
 import type { ContainerRecord } from './record.ts';
 import { isLeftHalfRemoved, type Remover } from './remover.ts';
 import type { ContainerRepository } from './repository.ts';
+import type { ResourceOperations } from './resource-operations.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Stopper } from './stopper.ts';
 import type { Supervised, Supervision } from './supervision.ts';
@@ -38,6 +40,7 @@ const startPoll = 5;
 /** What a container can be asked to do, by id. One object serves all handles of a runtime. */
 export class ContainerOperations {
   readonly files: FileOperations;
+  readonly resources: ResourceOperations;
   readonly #repository: ContainerRepository;
   readonly #states: StateReader;
   readonly #supervision: Supervision;
@@ -56,6 +59,7 @@ export class ContainerOperations {
   readonly #removed: (record: ContainerRecord) => void;
 
   constructor(parts: {
+    resources: ResourceOperations;
     repository: ContainerRepository;
     states: StateReader;
     supervision: Supervision;
@@ -75,6 +79,7 @@ export class ContainerOperations {
     gate: Gate;
     removed(record: ContainerRecord): void;
   }) {
+    this.resources = parts.resources;
     this.#repository = parts.repository;
     this.#states = parts.states;
     this.#supervision = parts.supervision;
@@ -190,7 +195,7 @@ export class ContainerOperations {
     if (record.state.status === 'restarting') throw isRunning(record, 'to be restarted');
     const supervised = await this.#supervision.find(record);
     if (supervised !== null) {
-      if (options.force !== true) throw isRunning(record, 'running');
+      if (options.force !== true) throw isRunning(record, isPaused(record) ? 'paused' : 'running');
       (await this.#supervision.control(supervised)).signal(signalNumber('SIGKILL'));
       // A supervisor that was lost has taken the container along, and its groups are removed below.
       await supervised.ended.catch(noResult);
@@ -236,7 +241,10 @@ export class ContainerOperations {
   }
 
   async #startExec(id: ContainerId, call: GivenExec): Promise<Exec> {
-    return this.#gate.passInTurn(async () => this.#execs.start(await this.#running(id), call));
+    return this.#gate.passInTurn(async () => {
+      refusePaused(this.#record(id), 'Unpause it, then run programs in it.');
+      return this.#execs.start(await this.#running(id), call);
+    });
   }
 
   #running(id: ContainerId): Promise<Supervised> {

@@ -105,3 +105,10 @@ export const settledSchema = z.object({
 export type SettledRecord = z.infer<typeof settledSchema>;
 
 export type ContainerRecord = SettledRecord & { readonly state: RecordedState };
+
+/** Whether two claims are of one run, or both of none. */
+export function isSameRun(one: RecordedState, other: RecordedState): boolean {
+  if (one.status !== 'running' || other.status !== 'running') return one.status === other.status;
+  const [first, second] = [one.supervisor, other.supervisor];
+  return first.pid === second.pid && first.startTicks === second.startTicks && first.bootId === second.bootId;
+}

@@ -33,6 +33,12 @@ export interface ContainerRepository {
     id: ContainerId,
     change: (state: ContainerRecord['state']) => ContainerRecord['state'] | null,
   ): ContainerRecord | null;
+  /**
+   * Replaces the options, if neither they nor the run are others than when `record` was read.
+   *
+   * @returns whether they were replaced
+   */
+  changeOptions(record: ContainerRecord, options: ContainerRecord['options']): boolean;
   find(id: ContainerId): ContainerRecord | null;
   /** By name, full id, or a prefix of the id that only one container has. */
   resolve(nameOrId: string): ContainerRecord | null;

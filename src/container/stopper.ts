@@ -7,6 +7,7 @@ import { containerEvent } from './container-event.ts';
 import type { Halter } from './keeping/halter.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
+import type { ResourceOperations } from './resource-operations.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Supervised, Supervision } from './supervision.ts';
 import { lastExit } from './waiter.ts';
@@ -19,12 +20,20 @@ export class Stopper {
   readonly #states: StateReader;
   readonly #supervision: Supervision;
   readonly #halter: Halter;
+  readonly #resources: Pick<ResourceOperations, 'release'>;
   readonly #history: EventRecorder;
 
-  constructor(states: StateReader, supervision: Supervision, halter: Halter, history: EventRecorder) {
+  constructor(
+    states: StateReader,
+    supervision: Supervision,
+    halter: Halter,
+    resources: Pick<ResourceOperations, 'release'>,
+    history: EventRecorder,
+  ) {
     this.#states = states;
     this.#supervision = supervision;
     this.#halter = halter;
+    this.#resources = resources;
     this.#history = history;
   }
 
@@ -44,6 +53,7 @@ export class Stopper {
     const control = await this.#supervision.control(supervised);
     const first = options.stopSignal ?? stopSignal(record);
     control.signal(first);
+    await this.#resources.release(record);
     this.#history.record(containerEvent(record, 'kill', { signal: String(first) }));
     const stopped = new AbortController();
     try {
@@ -67,6 +77,7 @@ export class Stopper {
     if (wasRestarting && record.state.status === 'exited') return;
     const supervised = await this.#supervision.require(record);
     await (await this.#supervision.control(supervised)).signal(signal);
+    if (signal === stopSignal(record)) await this.#resources.release(record);
     this.#history.record(containerEvent(record, 'kill', { signal: String(signal) }));
   }
 }

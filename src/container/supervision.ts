@@ -4,7 +4,7 @@ import type { ExitResult } from '../contracts/events.ts';
 import type { SupervisorSession } from '../native/supervisor-session.ts';
 import { readExitRecord } from './exit-record.ts';
 import type { SupervisorLauncher } from './launcher.ts';
-import type { ContainerRecord } from './record.ts';
+import { type ContainerRecord, isSameRun } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 import { exitedState, type StateReader } from './state-reader.ts';
 
@@ -28,6 +28,8 @@ export interface Supervised {
 export interface SupervisionListener {
   adopted(supervised: Supervised): void;
   exited(record: ContainerRecord, exit: ExitResult): void;
+  /** The kernel has killed further processes for want of memory: so many since the start. */
+  oom(record: ContainerRecord, kills: number): void;
   logRotated(record: ContainerRecord): void;
 }
 
@@ -42,6 +44,8 @@ export class Supervision {
   readonly #controls = new WeakMap<Supervised, Promise<SupervisorSession>>();
   /** What settles `ended`. */
   readonly #ends = new WeakMap<Supervised, (exit: ExitResult) => void>();
+  /** OOM kills that the listener was told of. */
+  readonly #oomKills = new WeakMap<Supervised, number>();
   readonly #connecting = new Map<ContainerId, Promise<Supervised | null>>();
   readonly #repository: ContainerRepository;
   readonly #states: StateReader;
@@ -81,6 +85,7 @@ export class Supervision {
     gone.then(departed, departed);
     this.#live.set(record.id, supervised);
     this.#listener.adopted(supervised);
+    session.onOom = (kills) => this.#tellOom(supervised, kills);
     session.onHeldUp = () => void this.control(supervised).catch(() => {});
     if (session.isHeldUp) session.onHeldUp();
     return supervised;
@@ -174,6 +179,7 @@ export class Supervision {
       return session;
     }
     control.attach({ stdin: false, stdout: false, stderr: false });
+    control.onOom = session.onOom;
     control.exited.then(settle, () => {});
     session.closed.then(() => control.close());
     return control;
@@ -186,21 +192,23 @@ export class Supervision {
     const departed = () => this.#going.delete(supervised);
     supervised.gone.then(departed, departed);
     const current = this.#repository.find(record.id)?.state;
-    if (current?.status === 'running' && record.state.status === 'running' && isSame(current, record.state))
+    if (current?.status === 'running' && isSameRun(current, record.state))
       this.#repository.changeState(record.id, 'running', exitedState(current.startedAt, exit, current.life));
+    // Of kills before this process had a session.
+    if (exit.oomKilled && !this.#oomKills.has(supervised)) this.#tellOom(supervised, 1);
     this.#listener.exited(record, exit);
     return exit;
+  }
+
+  /** Both sessions with a container bring the same news. */
+  #tellOom(supervised: Supervised, kills: number): void {
+    if (kills <= (this.#oomKills.get(supervised) ?? 0)) return;
+    this.#oomKills.set(supervised, kills);
+    this.#listener.oom(supervised.record, kills);
   }
 }
 
 /** Leaves alone what a later run has put there. */
 function forget(from: Map<ContainerId, Supervised>, supervised: Supervised): void {
   if (from.get(supervised.record.id) === supervised) from.delete(supervised.record.id);
-}
-
-type Running = Extract<ContainerRecord['state'], { status: 'running' }>;
-
-/** Whether two claims are of one run. */
-function isSame({ supervisor: one }: Running, { supervisor: other }: Running): boolean {
-  return one.pid === other.pid && one.startTicks === other.startTicks && one.bootId === other.bootId;
 }

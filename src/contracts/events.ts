@@ -18,12 +18,23 @@ export interface ExitResult {
   readonly finishedAt: Date;
 }
 
+/** Processes of a container that the kernel has killed for want of memory. @public */
+export interface OomKills {
+  /** Since the container was started. */
+  readonly kills: number;
+}
+
 /** The events of a runtime, with the arguments of their listeners. @public */
 export interface RuntimeEvents {
   'container:create': [ContainerEvent];
   'container:start': [ContainerEvent & { readonly pid: number }];
   'container:exit': [ContainerEvent & ExitResult];
-  'container:oom': [ContainerEvent];
+  /** The kernel has killed a process of it for want of memory; the container may go on. */
+  'container:oom': [ContainerEvent & OomKills];
+  'container:pause': [ContainerEvent];
+  'container:unpause': [ContainerEvent];
+  /** Its limits were changed. */
+  'container:update': [ContainerEvent];
   'container:remove': [ContainerEvent];
   'image:import': [{ readonly id: string; readonly name: string; readonly time: Date }];
   'image:remove': [{ readonly id: string; readonly time: Date }];

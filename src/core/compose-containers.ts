@@ -38,6 +38,7 @@ import { LogService } from '../log/log-service.ts';
 import type { Worker } from '../native/worker.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import { composeFiles } from './compose-files.ts';
+import { composeResources } from './compose-resources.ts';
 import { imageFinder } from './image-finder.ts';
 import type { Injector } from './injector.ts';
 import { recover } from './recovery.ts';
@@ -94,7 +95,10 @@ export async function composeContainers(
     exited: (record, exit) => {
       hub.exited(record.id, exit);
       events.emit('container:exit', { ...event(record), ...exit });
-      if (exit.oomKilled) events.emit('container:oom', event(record));
+    },
+    oom: (record, kills) => {
+      hub.oom(record.id, { kills });
+      events.emit('container:oom', { ...event(record), kills });
     },
     logRotated: (record) => {
       logs
@@ -129,6 +133,16 @@ export async function composeContainers(
     openGroups: around.openGroups,
     started: (record, pid) => void events.emit('container:start', { ...event(record), pid }),
   });
+  const resources = composeResources({
+    host,
+    repository,
+    states,
+    supervision,
+    gate,
+    history,
+    events,
+    openGroups: around.openGroups,
+  });
   const restarter = new Restarter({ repository, states, launcher: containerLauncher, gate, warn });
   const halter = new Halter(repository, states, restarter);
   const keeper: Keeper = new Keeper({
@@ -141,6 +155,7 @@ export async function composeContainers(
   });
   const operations: ContainerOperations = new ContainerOperations({
     files: composeFiles({ ...around, repository, states }),
+    resources,
     repository,
     states,
     supervision,
@@ -151,7 +166,7 @@ export async function composeContainers(
     launcher: containerLauncher,
     keeper,
     halter,
-    stopper: new Stopper(states, supervision, halter, history),
+    stopper: new Stopper(states, supervision, halter, resources, history),
     waiter: new Waiter(repository, states, supervision, () => new FileWatch(`${paths.database}-wal`, () => {})),
     history,
     execs: new ExecLauncher({ states, planner, launcher, host }),

@@ -29,6 +29,7 @@ export type {
   FailedFrame,
   Frame,
   LogRotatedFrame,
+  OomFrame,
   OutputFrame,
   StartedFrame,
   StateReplyFrame,

@@ -20,7 +20,8 @@ import {
 
 /** Something that the next state reply answers. */
 interface Question {
-  readonly isSignal: boolean;
+  /** What came before it is answered only when it fails, by a failure of this operation. */
+  readonly after: 'signal' | 'cgroup' | null;
   /** null: the program has ended. */
   answered(frame: StateReplyFrame | null): void;
   failed(error: HakoError): void;
@@ -41,6 +42,8 @@ export class SupervisorSession {
   readonly closed: Promise<void>;
   /** Called when a rotated log file waits to be compressed. */
   onLogRotated: (() => void) | undefined;
+  /** Called with the number of OOM kills since the start when there were more of them. */
+  onOom: ((kills: number) => void) | undefined;
   /** Called when frames begin to wait for a reader who is behind. */
   onHeldUp: (() => void) | undefined;
 
@@ -122,7 +125,7 @@ export class SupervisorSession {
 
   state(): Promise<StateReplyFrame> {
     const reply = Promise.withResolvers<StateReplyFrame>();
-    this.#ask({ isSignal: false, answered: (frame) => frame !== null && reply.resolve(frame), failed: reply.reject });
+    this.#ask({ after: null, answered: (frame) => frame !== null && reply.resolve(frame), failed: reply.reject });
     return reply.promise;
   }
 
@@ -132,12 +135,17 @@ export class SupervisorSession {
    * @throws HakoError when the kernel refuses the signal
    */
   signal(signal: number): Promise<void> {
-    const sent = Promise.withResolvers<void>();
-    sent.promise.catch(() => {});
-    this.#send({ type: 'signal', signal });
-    // A signal is answered only when it fails. Frames are taken in order, so the answer to a question after it tells.
-    this.#ask({ isSignal: true, answered: () => sent.resolve(), failed: sent.reject });
-    return sent.promise;
+    return this.#order({ type: 'signal', signal }, 'signal');
+  }
+
+  /**
+   * Has the supervisor make a further control group, which it removes with the others and puts every exec into from now
+   * on. What runs already is for the caller to put in. Resolves also when the program has ended.
+   *
+   * @throws HakoError when the group cannot be made
+   */
+  addGroup(directory: string): Promise<void> {
+    return this.#order({ type: 'group', directory }, 'cgroup');
   }
 
   /** The start has been recorded: from here on a container that is detached outlives this process. */
@@ -166,8 +174,17 @@ export class SupervisorSession {
     await this.closed;
   }
 
+  /** It is answered only when it fails. Frames are taken in order, so the answer to a question after it tells. */
+  #order(frame: ClientFrame, operation: 'signal' | 'cgroup'): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    done.promise.catch(() => {});
+    this.#send(frame);
+    this.#ask({ after: operation, answered: () => done.resolve(), failed: done.reject });
+    return done.promise;
+  }
+
   #ask(question: Question): void {
-    if (this.#hasExited && question.isSignal) {
+    if (this.#hasExited && question.after !== null) {
       question.answered(null);
     } else if (this.#end !== undefined) {
       question.failed(this.#end);
@@ -241,7 +258,7 @@ export class SupervisorSession {
           finishedAt: new Date(Number(frame.finishedAt / 1_000_000n)),
         });
         this.#hasExited = true;
-        this.#signalsAreMoot();
+        this.#ordersAreMoot();
         this.endStreams();
         return;
       case 'state-reply':
@@ -250,21 +267,24 @@ export class SupervisorSession {
       case 'log-rotated':
         this.onLogRotated?.();
         return;
+      case 'oom':
+        this.onOom?.(frame.kills);
+        return;
     }
   }
 
   #failed(frame: FailedFrame): void {
     const error = failureToError(frame, this.#during);
-    // The session goes on after a signal that could not be sent; the question that follows it is answered all the same.
-    const signal = frame.operation === 'signal' ? this.#questions.find(({ isSignal }) => isSignal) : undefined;
-    if (signal === undefined) this.#endWith(error);
-    else signal.failed(error);
+    // The session goes on after an order that could not be carried out; the question that follows it is answered all the same.
+    const order = this.#questions.find(({ after }) => after === frame.operation);
+    if (order === undefined) this.#endWith(error);
+    else order.failed(error);
   }
 
-  /** The program has ended, whatever a signal was to do to it. */
-  #signalsAreMoot(): void {
-    for (const question of this.#questions) if (question.isSignal) question.answered(null);
-    this.#questions = this.#questions.filter(({ isSignal }) => !isSignal);
+  /** The program has ended, whatever was to be done to it. */
+  #ordersAreMoot(): void {
+    for (const question of this.#questions) if (question.after !== null) question.answered(null);
+    this.#questions = this.#questions.filter(({ after }) => after === null);
   }
 
   #lost(cause: Error | undefined): void {

@@ -26,6 +26,10 @@ export class FakeCgroupfs implements CgroupFiles {
   }
 
   async read(path: string): Promise<string | null> {
+    return this.readNow(path);
+  }
+
+  readNow(path: string): string | null {
     return this.others.get(path) ?? this.#file(path) ?? null;
   }
 

@@ -7,10 +7,11 @@ describe('usage', () => {
   test('v2', async () => {
     const files = new FakeCgroupfs().group('/g', {
       'memory.current': '1000\n',
+      'memory.peak': '1200\n',
       'memory.max': 'max\n',
       'memory.swap.current': '5\n',
       'memory.stat': 'anon 1\nfile 300\ninactive_file 200\n',
-      'memory.events': 'low 0\noom_kill 2\noom_group_kill 0\n',
+      'memory.events': 'low 0\nmax 9\noom_kill 2\noom_group_kill 0\n',
       'cpu.stat': 'usage_usec 30\nuser_usec 20\nsystem_usec 10\nnr_periods 4\nnr_throttled 3\nthrottled_usec 7\n',
       'pids.current': '4\n',
       'pids.max': '10\n',
@@ -18,10 +19,29 @@ describe('usage', () => {
         '8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n8:16 rbytes=10 wbytes=20 rios=30 wios=40 dbytes=9 dios=9\n',
     });
     expect(await readUsage([{ version: 2, directory: '/g', controllers: ['memory'] }], files)).toEqual({
-      memory: { usage: 800, limit: null, cache: 300, swap: 5, oomKills: 2 },
-      cpu: { usage: 30_000n, user: 20_000n, system: 10_000n, throttledPeriods: 3, throttled: 7000n },
+      memory: {
+        usage: 800,
+        total: 1000,
+        peak: 1200,
+        limit: null,
+        cache: 300,
+        swap: 5,
+        oomKills: 2,
+        limitHits: 9,
+        details: { anon: 1, file: 300, inactive_file: 200 },
+      },
+      cpu: { usage: 30_000, user: 20_000, system: 10_000, periods: 4, throttledPeriods: 3, throttled: 7000 },
       pids: { current: 4, limit: 10 },
-      io: { readBytes: 11n, writtenBytes: 22n, reads: 33n, writes: 44n },
+      io: {
+        readBytes: 11,
+        writtenBytes: 22,
+        reads: 33,
+        writes: 44,
+        devices: [
+          { major: 8, minor: 0, readBytes: 1, writtenBytes: 2, reads: 3, writes: 4 },
+          { major: 8, minor: 16, readBytes: 10, writtenBytes: 20, reads: 30, writes: 40 },
+        ],
+      },
     });
   });
 
@@ -29,28 +49,61 @@ describe('usage', () => {
     const files = new FakeCgroupfs()
       .group('/m', {
         'memory.usage_in_bytes': '1000',
+        'memory.max_usage_in_bytes': '1100',
+        'memory.failcnt': '7',
         'memory.limit_in_bytes': '9223372036854771712',
         'memory.stat': 'cache 1\ntotal_cache 300\ntotal_inactive_file 200\ntotal_swap 6\n',
         'memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 1\n',
       })
       .group('/c', { 'cpuacct.usage': '123456\n', 'cpuacct.stat': 'user 2\nsystem 1\n' })
+      .group('/b', {
+        'blkio.throttle.io_service_bytes_recursive': '7:0 Read 5\n7:0 Write 6\n7:0 Total 11\nTotal 11\n',
+        'blkio.throttle.io_serviced_recursive': '7:0 Read 1\n7:0 Write 2\n7:0 Total 3\nTotal 3\n',
+      })
       .group('/p', { 'pids.current': '4\n', 'pids.max': 'max\n' });
     const groups = [
       ['/m', 'memory'],
       ['/c', 'cpuacct'],
       ['/p', 'pids'],
+      ['/b', 'blkio'],
     ].map(([directory = '', controller = '']) => ({ version: 1 as const, directory, controllers: [controller] }));
     expect(await readUsage(groups, files)).toEqual({
-      memory: { usage: 800, limit: null, cache: 300, swap: 6, oomKills: 1 },
-      cpu: { usage: 123_456n, user: 20_000_000n, system: 10_000_000n, throttledPeriods: null, throttled: null },
+      memory: {
+        usage: 800,
+        total: 1000,
+        peak: 1100,
+        limit: null,
+        cache: 300,
+        swap: 6,
+        oomKills: 1,
+        limitHits: 7,
+        details: { cache: 1, total_cache: 300, total_inactive_file: 200, total_swap: 6 },
+      },
+      cpu: {
+        usage: 123_456,
+        user: 20_000_000,
+        system: 10_000_000,
+        periods: null,
+        throttledPeriods: null,
+        throttled: null,
+      },
       pids: { current: 4, limit: null },
-      io: { readBytes: null, writtenBytes: null, reads: null, writes: null },
+      io: {
+        readBytes: 5,
+        writtenBytes: 6,
+        reads: 1,
+        writes: 2,
+        devices: [{ major: 7, minor: 0, readBytes: 5, writtenBytes: 6, reads: 1, writes: 2 }],
+      },
     });
   });
 
   test('what is not there is null, never 0', async () => {
     const { memory, cpu, pids, io } = await readUsage([], new FakeCgroupfs());
-    expect(Object.values({ ...memory, ...cpu, ...pids, ...io }).every((value) => value === null)).toBe(true);
+    const { details, ...figures } = memory;
+    const { devices, ...totals } = io;
+    expect(Object.values({ ...figures, ...cpu, ...pids, ...totals }).every((value) => value === null)).toBe(true);
+    expect([details, devices]).toEqual([{}, []]);
   });
 });
 
@@ -105,10 +158,10 @@ describe('update', () => {
 
   test('raises memory and swap before memory, and lowers them after', async () => {
     const files = machine();
-    await updateGroups(host, groups, { memory: 1000 }, files);
+    await updateGroups(host, groups, { memory: 100 }, { memory: 1000 }, files);
     expect(files.writes).toEqual(['/m/x/memory.memsw.limit_in_bytes 2000', '/m/x/memory.limit_in_bytes 1000']);
     files.writes.length = 0;
-    await updateGroups(host, groups, { memory: 10 }, files);
+    await updateGroups(host, groups, { memory: 1000 }, { memory: 10 }, files);
     expect(files.writes).toEqual(['/m/x/memory.limit_in_bytes 10', '/m/x/memory.memsw.limit_in_bytes 20']);
   });
 
@@ -118,7 +171,7 @@ describe('update', () => {
       if (path.endsWith('pids.max')) throw Object.assign(new Error('EINVAL'), { code: 'EINVAL' });
       return value;
     };
-    await expect(updateGroups(host, groups, { memory: 10, pids: 3 }, files)).rejects.toMatchObject({
+    await expect(updateGroups(host, groups, { memory: 100 }, { memory: 10, pids: 3 }, files)).rejects.toMatchObject({
       code: 'HAKO_ERR_SYSCALL_FAILED',
       errno: 'EINVAL',
     });
@@ -127,8 +180,8 @@ describe('update', () => {
   });
 
   test('a controller that the container was started without is named', async () => {
-    await expect(updateGroups(host, groups, { cpus: 1 }, machine())).rejects.toThrow(
-      /started without a limit of the cpu controller/,
+    await expect(updateGroups(host, groups, {}, { cpus: 1 }, machine())).rejects.toThrow(
+      /not under the cpu controller/,
     );
   });
 });

@@ -6,6 +6,8 @@ function describe(state: ContainerState): string {
   switch (state.status) {
     case 'running':
       return `Up ${formatAge(state.startedAt)}`;
+    case 'paused':
+      return `Up ${formatAge(state.startedAt)} (Paused)`;
     case 'exited':
       return `Exited (${state.exitCode}) ${formatAge(state.finishedAt)} ago`;
     case 'restarting':
@@ -36,7 +38,7 @@ export const psCommand: Command = {
     const json = wantsJson(values.format);
     const runtime = await openRuntime();
     const containers = (await runtime.containers.list()).filter(
-      ({ state }) => values.all === true || state.status === 'running',
+      ({ state }) => values.all === true || state.status === 'running' || state.status === 'paused',
     );
     if (values.quiet === true) io.stdout.write(containers.map(({ id }) => `${shortId(id)}\n`).join(''));
     else if (json) io.stdout.write(containers.map((each) => `${JSON.stringify(each)}\n`).join(''));

@@ -1,6 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import { HakoError } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
-import { type ContainerRecord, type SettledRecord, settledSchema, stateSchema } from '../../container/record.ts';
+import {
+  type ContainerRecord,
+  isSameRun,
+  type SettledRecord,
+  settledSchema,
+  stateSchema,
+} from '../../container/record.ts';
 import type { ContainerOutline, ContainerRepository } from '../../container/repository.ts';
 import { ContainerList } from './container-list.ts';
 import type { Database } from './database.ts';
@@ -85,6 +92,18 @@ export class SqliteContainerRepository implements ContainerRepository {
       if (record === null || state === null) return null;
       this.#events.before(() => this.setState(id, state));
       return { ...record, state };
+    });
+  }
+
+  changeOptions(record: ContainerRecord, options: ContainerRecord['options']): boolean {
+    return this.#db.transaction(() => {
+      const current = this.find(record.id);
+      if (current === null || !isSameRun(current.state, record.state)) return false;
+      if (!isDeepStrictEqual(current.options, record.options)) return false;
+      const { state: _, ...settled } = current;
+      this.#db.run('UPDATE containers SET record = ? WHERE id = ?', JSON.stringify({ ...settled, options }), record.id);
+      this.#list.changed(record.id);
+      return true;
     });
   }
 

@@ -26,12 +26,14 @@ export const FrameType = {
   STDIN_EOF: 7,
   RESIZE: 8,
   HOLD: 9,
+  GROUP: 10,
   STARTED: 64,
   FAILED: 65,
   OUTPUT: 66,
   EXITED: 67,
   STATE_REPLY: 68,
   LOG_ROTATED: 69,
+  OOM: 70,
 } as const;
 
 export const StartFlag = { DETACHED: 0x1, DURABLE: 0x2, STDIN: 0x4, STDIN_ONCE: 0x8 } as const;

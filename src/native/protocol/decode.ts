@@ -98,6 +98,8 @@ function readFrame(type: number, reader: PayloadReader): Frame {
       };
     case FrameType.LOG_ROTATED:
       return { type: 'log-rotated' };
+    case FrameType.OOM:
+      return { type: 'oom', kills: Number(reader.u64()) };
     default:
       throw protocolError(`it sent a frame of the unknown type ${type}`);
   }

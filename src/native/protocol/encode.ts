@@ -75,6 +75,8 @@ export function encodeFrame(frame: ClientFrame): Buffer {
         .finish();
     case 'hold':
       return new FrameWriter(FrameType.HOLD, MAX_FRAME, 16).bool(frame.hold).finish();
+    case 'group':
+      return new FrameWriter(FrameType.GROUP, MAX_FRAME).str(frame.directory, 'directory of a control group').finish();
   }
 }
 

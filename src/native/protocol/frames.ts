@@ -8,7 +8,9 @@ export type ClientFrame =
   | { readonly type: 'stdin-eof' }
   | { readonly type: 'resize'; readonly rows: number; readonly columns: number }
   /** Whether this session's end ends a container that is not detached. */
-  | { readonly type: 'hold'; readonly hold: boolean };
+  | { readonly type: 'hold'; readonly hold: boolean }
+  /** A control group that the container is to have besides those that it was started in. */
+  | { readonly type: 'group'; readonly directory: string };
 
 export interface StartedFrame {
   readonly type: 'started';
@@ -65,5 +67,18 @@ export interface LogRotatedFrame {
   readonly type: 'log-rotated';
 }
 
+export interface OomFrame {
+  readonly type: 'oom';
+  /** Since the start. */
+  readonly kills: number;
+}
+
 /** Frames that come from the supervisor. */
-export type Frame = StartedFrame | FailedFrame | OutputFrame | ExitedFrame | StateReplyFrame | LogRotatedFrame;
+export type Frame =
+  | StartedFrame
+  | FailedFrame
+  | OutputFrame
+  | ExitedFrame
+  | StateReplyFrame
+  | LogRotatedFrame
+  | OomFrame;

@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { ContainerId } from '../base/ids.ts';
+import {
+  controllersOfChange,
+  limitWrites,
+  type ResourceOptions,
+  type Resources,
+  resolveResources,
+  resourceOptions,
+  updateGroups,
+} from '../cgroup/index.ts';
+import type { CgroupHost } from '../contracts/host-info.ts';
+import { blockDeviceNumber } from '../host/devices.ts';
+import { type ControlGroups, groupsOf } from './control-groups.ts';
+import { defaultPids } from './isolation.ts';
+import { type ContainerSettings, type ParsedContainerOptions, parseContainerOptions } from './options.ts';
+import { presentRecord } from './present-record.ts';
+import type { ContainerRecord } from './record.ts';
+import { optionsOf } from './record-options.ts';
+import type { ContainerRepository } from './repository.ts';
+import type { StateReader } from './state-reader.ts';
+
+/** Limits to change. What is left out stays as it is, `null` takes a limit away. @public */
+export type ResourceChanges = { readonly [Name in keyof ResourceOptions]?: ResourceOptions[Name] | null };
+
+/** What of a container can be changed while it runs. @public */
+export interface UpdateOptions {
+  readonly resources?: ResourceChanges;
+}
+
+export const updateOptions = z.strictObject({
+  resources: z
+    .strictObject(
+      Object.fromEntries(Object.entries(resourceOptions.shape).map(([name, option]) => [name, option.nullable()])),
+    )
+    .optional(),
+});
+
+/** How often a start that is under way is looked at, in milliseconds. */
+const startPoll = 5;
+
+/** Changes the limits of containers, in the kernel and in their records. */
+export class ResourceUpdater {
+  readonly #host: CgroupHost;
+  readonly #repository: ContainerRepository;
+  readonly #states: StateReader;
+  readonly #groups: ControlGroups;
+
+  constructor(host: CgroupHost, repository: ContainerRepository, states: StateReader, groups: ControlGroups) {
+    this.#host = host;
+    this.#repository = repository;
+    this.#states = states;
+    this.#groups = groups;
+  }
+
+  /** Several processes may change one container at once: whoever finds its record changed begins anew. */
+  async update(id: ContainerId, changes: ResourceChanges): Promise<void> {
+    for (;;) {
+      const record = await this.#settled(id);
+      const options = {
+        ...(record.options as ContainerSettings),
+        resources: merged(record, changes),
+      } as unknown as ContainerRecord['options'];
+      const before = await this.#limits(optionsOf(record));
+      const after = await this.#limits(parseContainerOptions(options));
+      // Also for one that does not run: what cannot be had here is refused now.
+      limitWrites(this.#host, after);
+      const isRunning = record.state.status === 'running';
+      if (isRunning) await this.#apply(record, before, after);
+      try {
+        if (this.#repository.changeOptions(record, options)) return;
+      } catch (error) {
+        if (isRunning) await this.#apply(record, after, before).catch(() => {});
+        throw error;
+      }
+    }
+  }
+
+  /** Not while it is being started: the limits that it is started with have been read. */
+  async #settled(id: ContainerId): Promise<ContainerRecord> {
+    for (;;) {
+      const record = this.#states.refresh(presentRecord(this.#repository, id));
+      if (record.state.status !== 'starting') return record;
+      await sleep(startPoll);
+    }
+  }
+
+  async #limits(options: ParsedContainerOptions): Promise<Resources> {
+    const resources = await resolveResources(options.resources, blockDeviceNumber);
+    const hasPids = this.#host.controllers['pids'] !== undefined;
+    return resources.pids !== undefined || !hasPids ? resources : { ...resources, pids: defaultPids };
+  }
+
+  async #apply(record: ContainerRecord, before: Resources, after: Resources): Promise<void> {
+    let groups = groupsOf(record);
+    for (const controller of controllersOfChange(this.#host, before, after))
+      groups = await this.#groups.under(record, controller);
+    await updateGroups(this.#host, groups, before, after);
+  }
+}
+
+function merged(record: ContainerRecord, changes: ResourceChanges): ResourceOptions {
+  const resources: Record<string, unknown> = { ...(record.options as ContainerSettings).resources };
+  // They say the same thing: the one that is given does away with the other.
+  const isGiven = (name: keyof ResourceOptions): boolean => changes[name] !== undefined && changes[name] !== null;
+  if (isGiven('cpus')) for (const name of ['cpuQuota', 'cpuPeriod']) delete resources[name];
+  if (isGiven('cpuQuota') || isGiven('cpuPeriod')) delete resources['cpus'];
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined) continue;
+    if (value === null) delete resources[name];
+    // It is kept, and is not to change with what the caller does to it.
+    else resources[name] = structuredClone(value);
+  }
+  return resources;
+}
