@@ -40,6 +40,8 @@ export type { FileChange } from './container/files/diff.ts';
 export type { ContainerArchive, CopySourceChoice } from './container/files/file-operations.ts';
 export type { MemoryFile, MemoryFiles } from './container/files/memory-archive.ts';
 export { type PathStat, pathStatHeader } from './container/files/path-stat.ts';
+export type { ContainerHealth, HealthCheckResult, HealthStatus } from './container/health/health.ts';
+export type { HealthCall } from './container/health/options.ts';
 export type { HostFigures } from './container/host-figures.ts';
 export type { ContainerInspection, ContainerSummary } from './container/inspection.ts';
 export type { ContainerSettings, ExecOptions, ExecSettings } from './container/options.ts';

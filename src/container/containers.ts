@@ -15,7 +15,7 @@ import type { ContainerSummary, Inspector } from './inspection.ts';
 import type { IsolationPlanner } from './isolation.ts';
 import { parseName, randomName } from './name.ts';
 import type { ContainerOperations } from './operations.ts';
-import { type ContainerSettings, parseContainerOptions } from './options.ts';
+import { type ContainerSettings, type ParsedContainerOptions, parseContainerOptions, recordable } from './options.ts';
 import type { ContainerRecord } from './record.ts';
 import { rememberOptions } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
@@ -45,7 +45,7 @@ export interface ContainersParts<Choice> {
   readonly defaults: { readonly mode: Reference; readonly log: Reference };
   /** Checks that there is such a plugin, and that it takes these options. */
   checkPlugin(kind: PluginKind, reference: Reference): void;
-  created(record: ContainerRecord): void;
+  created(record: ContainerRecord, options: ParsedContainerOptions): void;
   /** Undoes what a creation that failed had made. */
   removeFiles(record: ContainerRecord): Promise<void>;
 }
@@ -88,13 +88,18 @@ export class Containers<Choice> {
       image: { id: image.id, name: image.name },
       mode: options.mode ?? defaults.mode,
       log: options.log ?? defaults.log,
-      options: settings as ContainerRecord['options'],
+      options: recordable(settings) as ContainerRecord['options'],
       imageDefaults: image.defaults,
       // One that is ephemeral goes with its maker in any case, half made or whole.
       state: { status: options.ephemeral ? 'created' : 'creating' },
     };
     // What could not be started is refused now, where the mistake was made.
     commandOf(options, image.defaults);
+    if (options.healthcheck?.call === true)
+      throw new HakoError(
+        'INVALID_OPTION',
+        'healthcheck.call: give a function that says whether the container is healthy.',
+      );
     checkImageVolumes(image.defaults.volumes);
     this.#parts.checkPlugin('log', draft.log);
     await planner.plan(draft.id, draft.mode, options);
@@ -113,7 +118,7 @@ export class Containers<Choice> {
     if (record.state.status === 'creating' && !repository.changeState(record.id, 'creating', { status: 'created' }))
       throw new HakoError('CONTAINER_NOT_FOUND', `Container '${record.name}' was removed while it was being made.`);
     undo.release();
-    this.#parts.created(record);
+    this.#parts.created(record, options);
     return this.#handle(record, options.ephemeral);
   }
 

@@ -1,12 +1,15 @@
 import { Emitter } from '../base/emitter.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult, OomKills } from '../contracts/events.ts';
+import type { HealthStatus } from './health/health.ts';
 
 /** The events of one container, with the arguments of their listeners. @public */
 export interface ContainerEvents {
   exit: [ExitResult];
   /** The kernel has killed a process of it for want of memory; the container may go on. */
   oom: [OomKills];
+  /** Its health check has come to another result than before. */
+  health: [HealthStatus];
 }
 
 /** One emitter for each container that somebody listens to, whatever handle they hold. */
@@ -34,6 +37,10 @@ export class EventHub {
 
   exited(id: ContainerId, exit: ExitResult): void {
     this.#emitters.get(id)?.emit('exit', exit);
+  }
+
+  healthChanged(id: ContainerId, status: HealthStatus): void {
+    this.#emitters.get(id)?.emit('health', status);
   }
 
   forget(id: ContainerId): void {

@@ -5,6 +5,8 @@ import type { IsolationPlan } from '../contracts/privilege-mode.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import type { LogService } from '../log/log-service.ts';
 import { type ContainerState, containerState } from './container-state.ts';
+import type { ContainerHealth, HealthStatus } from './health/health.ts';
+import type { HealthService } from './health/health-service.ts';
 import type { IsolationPlanner } from './isolation.ts';
 import { lifeOf } from './keeping/life.ts';
 import { loggedContainer } from './logged-container.ts';
@@ -24,10 +26,14 @@ export interface ContainerSummary {
   readonly createdAt: Date;
   readonly labels: Readonly<Record<string, string>>;
   readonly state: ContainerState;
+  /** Null: it has no health check, or has not run. */
+  readonly health: HealthStatus | null;
 }
 
 /** Everything that is known of a container. @public */
-export interface ContainerInspection extends ContainerSummary {
+export interface ContainerInspection extends Omit<ContainerSummary, 'health'> {
+  /** Null: it has no health check, or has not run. */
+  readonly health: ContainerHealth | null;
   /** By its restart policy, since somebody started it. */
   readonly restartCount: number;
   /** As they were given. */
@@ -50,17 +56,20 @@ export class Inspector {
   readonly #storage: { readonly name: string; readonly driver: StorageDriver };
   readonly #logs: LogService;
   readonly #summaries = new WeakMap<ContainerRecord, ContainerSummary>();
+  readonly #health: HealthService;
 
   constructor(
     states: StateReader,
     planner: IsolationPlanner,
     storage: { readonly name: string; readonly driver: StorageDriver },
     logs: LogService,
+    health: HealthService,
   ) {
     this.#states = states;
     this.#planner = planner;
     this.#storage = storage;
     this.#logs = logs;
+    this.#health = health;
   }
 
   /** One that has been told before of the very same record is given again: most of those in a long list are at rest. */
@@ -71,7 +80,9 @@ export class Inspector {
       summary = Object.freeze(summaryOf(record));
       this.#summaries.set(record, summary);
     }
-    return isPaused(record) ? { ...summary, state: containerState(record.state, true) } : summary;
+    const now = isPaused(record) ? { ...summary, state: containerState(record.state, true) } : summary;
+    const health = this.#health.find(record);
+    return health === null ? now : { ...now, health: health.status };
   }
 
   async inspect(record: ContainerRecord): Promise<ContainerInspection> {
@@ -82,6 +93,7 @@ export class Inspector {
     ]);
     return {
       ...this.summary(record),
+      health: this.#health.find(record),
       restartCount: lifeOf(record.state)?.restarts ?? 0,
       options: record.options as ContainerSettings,
       mode: record.mode,
@@ -105,5 +117,6 @@ function summaryOf(record: ContainerRecord): ContainerSummary {
     createdAt: new Date(createdAt),
     labels: { ...imageDefaults.labels, ...options.labels },
     state: containerState(state, false),
+    health: null,
   };
 }

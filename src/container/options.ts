@@ -3,6 +3,7 @@ import type { DeepReadonly } from '../base/deep-readonly.ts';
 import { HakoError } from '../base/errors.ts';
 import { resourceOptions, sizeOption } from '../cgroup/resources.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
+import { healthcheckOption } from './health/options.ts';
 import {
   containerPath,
   device,
@@ -114,6 +115,8 @@ export const containerOptions = z.strictObject({
    * process that started it does it; for one that is `detached`, whoever opens the root next takes that over.
    */
   restart: restartOption.default({ policy: 'no', maxRetries: 0, onUnhealthy: false }),
+  /** How its health is looked at while it runs. Default: as the image says. */
+  healthcheck: healthcheckOption.optional(),
   /** Removed when it has ended. */
   autoRemove: z.boolean().default(false),
   /** Removed when its handle is closed. */
@@ -125,12 +128,25 @@ export const containerOptions = z.strictObject({
 });
 
 /** What no schema of one option can tell. */
-function checkTogether({ restart, autoRemove }: ParsedContainerOptions): void {
+function checkTogether({ restart, autoRemove, detached, healthcheck }: ParsedContainerOptions): void {
   if (autoRemove && restart.policy !== 'no')
     throw new HakoError(
       'INVALID_OPTION',
       'These container options are not valid: autoRemove, restart: a container that is removed after its end cannot be restarted.',
     );
+  if (detached && healthcheck?.call !== undefined)
+    throw new HakoError(
+      'INVALID_OPTION',
+      'These container options are not valid: detached, healthcheck.call: a function ends with its process. Check by test, tcp or file.',
+    );
+}
+
+/** What is kept of options: a function stays with the process. */
+export function recordable(settings: ContainerSettings): ContainerSettings {
+  const { healthcheck } = settings;
+  return typeof healthcheck?.call === 'function'
+    ? { ...settings, healthcheck: { ...healthcheck, call: true } }
+    : settings;
 }
 
 /** What a caller may give, without the image. @public */

@@ -82,6 +82,17 @@ const imageDefaultsSchema: z.ZodType<ContainerDefaults> = z.object({
   exposedPorts: z.array(z.string()),
   volumes: z.array(z.string()),
   stopSignal: z.string().exactOptional(),
+  shell: z.array(z.string()).exactOptional(),
+  healthcheck: z
+    .object({
+      test: z.array(z.string()),
+      interval: z.number().exactOptional(),
+      timeout: z.number().exactOptional(),
+      startPeriod: z.number().exactOptional(),
+      startInterval: z.number().exactOptional(),
+      retries: z.number().exactOptional(),
+    })
+    .exactOptional(),
 });
 
 const referenceSchema = z.object({ driver: z.string(), options: z.record(z.string(), z.json()) });

@@ -35,6 +35,7 @@ export interface RuntimeEvents {
   'container:unpause': [ContainerEvent];
   /** Its limits were changed. */
   'container:update': [ContainerEvent];
+  'container:health': [ContainerEvent & { readonly status: 'starting' | 'healthy' | 'unhealthy' }];
   'container:remove': [ContainerEvent];
   'image:import': [{ readonly id: string; readonly name: string; readonly time: Date }];
   'image:remove': [{ readonly id: string; readonly time: Date }];

@@ -13,6 +13,7 @@ export const RuntimeDefaultsToken = Symbol('RuntimeDefaults');
 export const EventBusToken = Symbol('EventBus');
 export const EventRecorderToken = Symbol('EventRecorder');
 export const ContainerRepositoryToken = Symbol('ContainerRepository');
+export const HealthRepositoryToken = Symbol('HealthRepository');
 export const ImageRepositoryToken = Symbol('ImageRepository');
 export const LeaseRepositoryToken = Symbol('LeaseRepository');
 export const TreeWorkerToken = Symbol('TreeWorker');

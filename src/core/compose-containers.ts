@@ -2,10 +2,14 @@ import { join } from 'node:path';
 import type { Gate } from '../base/gate.ts';
 import type { ContainerId } from '../base/ids.ts';
 import { Trash } from '../base/trash.ts';
+import { containerEvent } from '../container/container-event.ts';
 import { ContainerLauncher } from '../container/container-launcher.ts';
 import { Containers } from '../container/containers.ts';
 import { EventHub } from '../container/event-hub.ts';
 import { ExecLauncher } from '../container/exec-launcher.ts';
+import type { HealthRepository } from '../container/health/health-repository.ts';
+import { HealthService } from '../container/health/health-service.ts';
+import { Prober } from '../container/health/prober.ts';
 import { HostMounts } from '../container/host-mounts.ts';
 import { Inspector } from '../container/inspection.ts';
 import { IsolationPlanner } from '../container/isolation.ts';
@@ -29,7 +33,7 @@ import type { IdMappings } from '../contracts/isolation.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
-import { ContainerRepositoryToken, EventRecorderToken } from '../contracts/tokens.ts';
+import { ContainerRepositoryToken, EventRecorderToken, HealthRepositoryToken } from '../contracts/tokens.ts';
 import type { HostRootStorage } from '../image/host/host-root-storage.ts';
 import { ImageService } from '../image/image-service.ts';
 import { FileWatch } from '../log/file-watch.ts';
@@ -118,7 +122,18 @@ export async function composeContainers(
   const remover = new Remover(repository, states, storage, hostMounts, trash, (record) =>
     deliveries.finish(journaled(record)),
   );
-  const inspector = new Inspector(states, planner, { name: defaults.storage.driver, driver: storage }, logs);
+  const execs = new ExecLauncher({ states, planner, launcher, host });
+  const health = new HealthService(injector.get<HealthRepository>(HealthRepositoryToken), new Prober(execs, native), {
+    changed: (supervised, status) => {
+      const { record } = supervised;
+      hub.healthChanged(record.id, status);
+      events.emit('container:health', { ...event(record), status });
+      history.record(containerEvent(record, 'health_status', { status }));
+      if (status === 'unhealthy') keeper.unhealthy(supervised);
+    },
+    warn,
+  });
+  const inspector = new Inspector(states, planner, { name: defaults.storage.driver, driver: storage }, logs, health);
   const containerLauncher = new ContainerLauncher({
     repository,
     states,
@@ -145,10 +160,13 @@ export async function composeContainers(
   });
   const restarter = new Restarter({ repository, states, launcher: containerLauncher, gate, warn });
   const halter = new Halter(repository, states, restarter);
+  const stopper = new Stopper(states, supervision, halter, resources, history);
   const keeper: Keeper = new Keeper({
     repository,
     supervision,
     restarter,
+    health,
+    stopper,
     gate,
     remove: (id) => operations.discard(id),
     warn,
@@ -166,10 +184,10 @@ export async function composeContainers(
     launcher: containerLauncher,
     keeper,
     halter,
-    stopper: new Stopper(states, supervision, halter, resources, history),
+    stopper,
     waiter: new Waiter(repository, states, supervision, () => new FileWatch(`${paths.database}-wal`, () => {})),
     history,
-    execs: new ExecLauncher({ states, planner, launcher, host }),
+    execs,
     gate,
     removed: (record) => {
       ephemeral.delete(record.id);
@@ -191,7 +209,8 @@ export async function composeContainers(
     defaults,
     checkPlugin: (kind, reference) => plugins.check(kind, reference),
     gate,
-    created: (record) => {
+    created: (record, { healthcheck }) => {
+      if (typeof healthcheck?.call === 'function') health.setCall(record.id, healthcheck.call);
       if (isOurs(record)) ephemeral.add(record.id);
       events.emit('container:create', event(record));
     },

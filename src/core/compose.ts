@@ -8,6 +8,7 @@ import {
   ContainerRepositoryToken,
   EventBusToken,
   EventRecorderToken,
+  HealthRepositoryToken,
   HostInfoToken,
   ImageRepositoryToken,
   LeaseRepositoryToken,
@@ -45,6 +46,7 @@ import { settleStorage } from './settle-storage.ts';
 import { SqliteContainerRepository } from './state/container-repository.ts';
 import { Database } from './state/database.ts';
 import { EventLog } from './state/event-log.ts';
+import { SqliteHealthRepository } from './state/health-repository.ts';
 import { SqliteImageRepository } from './state/image-repository.ts';
 import { SqliteLeaseRepository } from './state/lease-repository.ts';
 import { Properties } from './state/properties.ts';
@@ -175,6 +177,7 @@ function composeState(
   const quarantine = new Quarantine(database, warn);
   injector.value(EventRecorderToken, history);
   injector.value(ContainerRepositoryToken, new SqliteContainerRepository(database, quarantine, history));
+  injector.value(HealthRepositoryToken, new SqliteHealthRepository(database));
   injector.value(ImageRepositoryToken, new SqliteImageRepository(database, quarantine));
   injector.value(LeaseRepositoryToken, new SqliteLeaseRepository(database));
 }

@@ -1,9 +1,7 @@
+import { parseDuration } from '../base/duration.ts';
 import { HakoError } from '../base/errors.ts';
 import { parseRfc3339 } from '../base/rfc3339.ts';
 
-const units: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
-const duration = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/;
-const durationPart = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g;
 const timestamp = /^(?<seconds>-?\d+)(?:\.(?<fraction>\d{1,9})\d*)?$/;
 const dateOnly = /^\d{4}-\d\d-\d\d$/;
 const zoneless = /^\d{4}-\d\d-\d\d[Tt ]\d\d(?::\d\d){0,2}(?:\.\d+)?$/;
@@ -26,13 +24,8 @@ export function parseLogTime(value: string | Date | bigint, now = Date.now()): b
     const fraction = BigInt((seconds['fraction'] ?? '').padEnd(9, '0'));
     return BigInt(seconds['seconds']) * 1_000_000_000n + (text.startsWith('-') ? -fraction : fraction);
   }
-  if (duration.test(text)) {
-    const ago = [...text.matchAll(durationPart)].reduce(
-      (sum, [, amount, unit]) => sum + Number(amount) * (units[unit ?? ''] ?? Number.NaN),
-      0,
-    );
-    return BigInt(now) * 1_000_000n - BigInt(Math.round(ago));
-  }
+  const ago = parseDuration(text);
+  if (ago !== null) return BigInt(now) * 1_000_000n - BigInt(Math.round(ago));
   const time = parseRfc3339(text) ?? parseRfc3339(withLocalZone(text));
   if (time === null) {
     throw new HakoError(

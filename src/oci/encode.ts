@@ -1,7 +1,7 @@
 import type { Digest } from '../base/digest.ts';
 import { digestOf } from '../base/digest.ts';
 import type { Descriptor } from './descriptor.ts';
-import type { ContainerDefaults } from './image-config.ts';
+import type { ContainerDefaults, Healthcheck } from './image-config.ts';
 import { mediaTypes } from './media-types.ts';
 import type { Platform } from './platform.ts';
 
@@ -35,6 +35,9 @@ export function encodeImageConfig(image: {
       WorkingDir: defaults.workingDir,
       Labels: defaults.labels,
       StopSignal: defaults.stopSignal,
+      Shell: defaults.shell,
+      OnBuild: defaults.onBuild,
+      Healthcheck: asHealthcheck(defaults.healthcheck),
     },
     rootfs: { type: 'layers', diff_ids: image.diffIds },
     history: image.diffIds.map(() => ({ created: image.created, comment: image.comment })),
@@ -57,6 +60,16 @@ function encode(mediaType: string, document: unknown): EncodedDocument {
 }
 
 const bare = ({ mediaType, digest, size }: Descriptor) => ({ mediaType, digest, size });
+
+const asHealthcheck = (check: Healthcheck | undefined) =>
+  check && {
+    Test: check.test,
+    Interval: check.interval,
+    Timeout: check.timeout,
+    StartPeriod: check.startPeriod,
+    StartInterval: check.startInterval,
+    Retries: check.retries,
+  };
 
 const asKeys = (names: readonly string[] | undefined) =>
   names === undefined ? undefined : Object.fromEntries(names.map((name) => [name, {}]));

@@ -41,7 +41,7 @@ export interface ContainerDefaults {
   readonly healthcheck?: Healthcheck;
 }
 
-/** Docker's HEALTHCHECK, which hako keeps and does not run. Times are nanoseconds; 0 or absent is the default. @public */
+/** Docker's HEALTHCHECK. Times are nanoseconds; 0 or absent is the default. @public */
 export interface Healthcheck {
   readonly test: readonly string[];
   readonly interval?: number;

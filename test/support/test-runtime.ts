@@ -38,6 +38,7 @@ const applets = [
   'stat',
   'readlink',
   'ps',
+  'nc',
 ];
 
 /** A root filesystem of busybox alone. */

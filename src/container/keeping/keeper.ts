@@ -2,9 +2,11 @@ import { hasHakoCode } from '../../base/errors.ts';
 import type { Gate } from '../../base/gate.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import { isAlive, ownIdentity } from '../../host/process-identity.ts';
+import type { HealthService } from '../health/health-service.ts';
 import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
 import type { ContainerRepository } from '../repository.ts';
+import type { Stopper } from '../stopper.ts';
 import type { Supervised, Supervision } from '../supervision.ts';
 import { isKept, type Life, lifeOf, newLife } from './life.ts';
 import type { Restarter } from './restarter.ts';
@@ -13,6 +15,8 @@ export interface KeeperParts {
   readonly repository: ContainerRepository;
   readonly supervision: Supervision;
   readonly restarter: Restarter;
+  readonly health: HealthService;
+  readonly stopper: Stopper;
   /** Of the runtime. */
   readonly gate: Gate;
   remove(id: ContainerId): Promise<void>;
@@ -20,12 +24,15 @@ export interface KeeperParts {
 }
 
 /**
- * Looks after the containers that ask for more than to be started: restarts and removes them when they have ended. The
+ * Looks after the containers that ask for more than to be started: checks their health, restarts and removes them when
+ * they have ended. The
  * runtime that has started such a container keeps it; one that is detached is taken over when its keeper is gone.
  */
 export class Keeper {
   readonly #parts: KeeperParts;
   readonly #kept = new Set<ContainerId>();
+  /** What ends the health checks of those that run. */
+  readonly #running = new Map<ContainerId, AbortController>();
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -39,10 +46,26 @@ export class Keeper {
   }
 
   /** A container runs that this process has a session with; its record is one that was read when it was found running. */
-  adopted({ record, ended }: Supervised): void {
+  adopted(supervised: Supervised): void {
+    const { record, ended } = supervised;
     if (!this.#kept.has(record.id)) return;
-    const over = () => void this.#over(record).catch((error: unknown) => this.#tell(record, error));
+    const running = new AbortController();
+    this.#running.set(record.id, running);
+    const tell = (error: unknown) => this.#tell(record, error);
+    this.#parts.health.follow(supervised, running.signal).catch(tell);
+    const over = () => {
+      running.abort();
+      this.#over(record).catch(tell);
+    };
     ended.then(over, over);
+  }
+
+  /** Ends a container that its health check has found unhealthy, if that is wished; its policy starts it again. */
+  unhealthy(supervised: Supervised): void {
+    const { record } = supervised;
+    if (!optionsOf(record).restart.onUnhealthy) return;
+    this.#parts.restarter.condemn(record.id);
+    this.#parts.stopper.end(supervised, {}).catch((error: unknown) => this.#tell(record, error));
   }
 
   /** Of a container that nobody keeps any more, found when the root is opened. */
@@ -62,11 +85,15 @@ export class Keeper {
 
   forget(id: ContainerId): void {
     this.#kept.delete(id);
+    this.#running.delete(id);
+    this.#parts.health.forget(id);
     this.#parts.restarter.cancel(id);
   }
 
   /** Leaves the detached containers to the next that opens the root. */
   close(): void {
+    for (const running of this.#running.values()) running.abort();
+    this.#running.clear();
     for (const id of this.#kept) {
       this.#parts.restarter.cancel(id);
       this.#parts.repository.reviseState(id, (state) => {
@@ -96,6 +123,6 @@ export class Keeper {
 
   #tell({ name }: ContainerRecord, error: unknown): void {
     if (hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED') || hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND')) return;
-    this.#parts.warn(`Container '${name}' has ended and could not be dealt with: ${(error as Error).message}`, error);
+    this.#parts.warn(`Container '${name}' could not be looked after: ${(error as Error).message}`, error);
   }
 }

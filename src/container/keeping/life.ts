@@ -1,14 +1,15 @@
 import type { z } from 'zod';
 import { currentBootId, ownIdentity } from '../../host/process-identity.ts';
+import { planOf } from '../health/health-service.ts';
 import type { ContainerRecord, lifeSchema, RecordedState } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
 
 export type Life = z.infer<typeof lifeSchema>;
 
-/** Whether something is to be done for a container at its end or while it runs: restart it, remove it. */
+/** Whether something is to be done for a container while it runs or at its end: check it, restart it, remove it. */
 export function isKept(record: ContainerRecord): boolean {
   const { restart, autoRemove } = optionsOf(record);
-  return restart.policy !== 'no' || autoRemove;
+  return restart.policy !== 'no' || autoRemove || planOf(record) !== null;
 }
 
 /** The life of a container that somebody has started, kept by this process. */

@@ -73,4 +73,10 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (lease_id, resource)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE container_health (
+    id TEXT PRIMARY KEY REFERENCES containers (id) ON DELETE CASCADE,
+    health TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,0 +1,98 @@
+import { HakoError } from '../../base/errors.ts';
+import type { NativeBinding } from '../../contracts/native-binding.ts';
+import { given } from '../call-options.ts';
+import type { ExecLauncher } from '../exec-launcher.ts';
+import type { Supervised } from '../supervision.ts';
+import { isListening } from './listening.ts';
+import type { HealthCall } from './options.ts';
+import type { HealthProbe } from './plan.ts';
+
+/** What a check has found; more than this of its output is left out. */
+export interface Finding {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+const mostOutput = 4096;
+/** A file that is larger is there all the same. */
+const fileLimit = 1;
+
+/** Makes health checks, each in its own way. */
+export class Prober {
+  readonly #execs: ExecLauncher;
+  readonly #native: NativeBinding;
+
+  constructor(execs: ExecLauncher, native: NativeBinding) {
+    this.#execs = execs;
+    this.#native = native;
+  }
+
+  /** Aborting `signal` ends the check; what it had written until then is the finding. */
+  async probe(
+    supervised: Supervised,
+    probe: HealthProbe,
+    call: HealthCall | undefined,
+    signal: AbortSignal,
+  ): Promise<Finding> {
+    switch (probe.kind) {
+      case 'exec':
+        return this.#exec(supervised, probe.command, signal);
+      case 'tcp':
+        return found(isListening(pidOf(supervised), probe.port), `Nothing listens on TCP port ${probe.port}.`);
+      case 'file':
+        return found(await this.#isFile(pidOf(supervised), probe.path), `There is no file ${probe.path}.`);
+      case 'call':
+        return found((await call?.(signal)) === true, 'The function said no.');
+    }
+  }
+
+  async #exec(supervised: Supervised, command: readonly string[], signal: AbortSignal): Promise<Finding> {
+    const exec = await this.#execs.start(supervised, given.exec(command, { signal }));
+    const output = new Output();
+    for (const stream of [exec.stdout, exec.stderr]) stream.on('data', (chunk: Buffer) => output.add(chunk));
+    try {
+      const { exitCode } = await exec.exited;
+      return { exitCode, output: output.text() };
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return { exitCode: -1, output: output.text() };
+    } finally {
+      await exec.close();
+    }
+  }
+
+  async #isFile(pid: number, path: string): Promise<boolean> {
+    try {
+      return (await this.#native.readFileInRoot(`/proc/${pid}/root`, path, fileLimit)) !== null;
+    } catch (error) {
+      if (error instanceof HakoError && error.errno === 'EFBIG') return true;
+      throw error;
+    }
+  }
+}
+
+function found(isHealthy: boolean, otherwise: string): Finding {
+  return isHealthy ? { exitCode: 0, output: '' } : { exitCode: 1, output: otherwise };
+}
+
+function pidOf({ record }: Supervised): number {
+  if (record.state.status === 'running') return record.state.pid;
+  throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' is not running.`);
+}
+
+/** The beginning of what a check writes; the rest is read and left out. */
+class Output {
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+
+  add(chunk: Buffer): void {
+    const room = mostOutput - this.#length;
+    if (room > 0) this.#chunks.push(Buffer.from(chunk.subarray(0, room)));
+    this.#length += chunk.length;
+  }
+
+  text(): string {
+    const text = Buffer.concat(this.#chunks).toString();
+    return this.#length > mostOutput ? `${text}...` : text;
+  }
+}
