@@ -69,7 +69,7 @@ export type {
 export type { IsolationPlan, RequestedDevice, SeccompProfileText } from './contracts/privilege-mode.ts';
 export type { EventFilters, EventsOptions } from './core/events/event-query.ts';
 export { Images } from './core/images.ts';
-export type { RuntimeInfo } from './core/info.ts';
+export type { QuarantinedRecord, RuntimeInfo } from './core/info.ts';
 export type { RuntimeOptions } from './core/options.ts';
 export { type ImageChoice, type RunOptions, Runtime } from './core/runtime.ts';
 export { defaultHidden, type HostImageOptions } from './image/host/host-image.ts';

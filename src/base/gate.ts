@@ -15,15 +15,22 @@ export class Gate {
   readonly #closing = new AbortController();
   readonly #turns = new Turns(limits);
   readonly #refusal: () => Error;
+  readonly #ready: () => Promise<void> | null;
   readonly #translate: (error: unknown) => unknown;
 
   /**
    * @param refusal - what those get who come too late, and those inside who can give up
    * @param translate - makes of a failure what is to be seen of it outside
+   * @param ready - what there is to wait for first, if anything
    */
-  constructor(refusal: () => Error, translate: (error: unknown) => unknown = (error) => error) {
+  constructor(
+    refusal: () => Error,
+    translate: (error: unknown) => unknown = (error) => error,
+    ready: () => Promise<void> | null = () => null,
+  ) {
     this.#refusal = refusal;
     this.#translate = translate;
+    this.#ready = ready;
   }
 
   /** Aborted when the gate begins to close. */
@@ -34,7 +41,8 @@ export class Gate {
   /** @throws the refusal, once the gate has begun to close */
   async pass<T>(work: () => Promise<T>): Promise<T> {
     this.#closing.signal.throwIfAborted();
-    const inside = work();
+    const waiting = this.#ready();
+    const inside = waiting === null ? work() : waiting.then(work);
     this.#inside.add(inside);
     try {
       return await inside;

@@ -8,12 +8,25 @@ const fileName = 'exit.json';
 
 /** What the supervisor wrote when the container ended, or null: it has not, or the record is not whole. */
 export function readExitRecord(directory: string): ExitResult | null {
-  let text: string;
+  const text = readText(directory);
+  return text === null ? null : parse(text);
+}
+
+/** Whether there is a record that does not read: the supervisor writes it whole, so its disk has spoilt it. */
+export function isExitRecordDamaged(directory: string): boolean {
+  const text = readText(directory);
+  return text !== null && parse(text) === null;
+}
+
+function readText(directory: string): string | null {
   try {
-    text = readFileSync(join(directory, fileName), 'utf8');
+    return readFileSync(join(directory, fileName), 'utf8');
   } catch {
     return null;
   }
+}
+
+function parse(text: string): ExitResult | null {
   try {
     const { exitCode, signal, oomKilled, finishedAt } = exitSchema.parse(JSON.parse(text));
     return { exitCode, signal: signal === 0 ? null : signal, oomKilled, finishedAt: new Date(finishedAt) };

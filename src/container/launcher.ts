@@ -39,7 +39,9 @@ export class SupervisorLauncher {
     const session = SupervisorSession.overDescriptor(ours);
     const child = this.#spawn(directory, theirs, extra).finally(() => this.#native.close(theirs));
     // It ends by itself when its session does.
-    const ended = Promise.all([child, session.closed]).then(([spawned]) => this.#native.reap(spawned));
+    const ended = Promise.all([child, session.closed]).then(([spawned]) =>
+      this.#native.reap(spawned, !session.isOutlived),
+    );
     ended.catch(() => {});
     const abort = () => void session.close();
     signal?.addEventListener('abort', abort, { once: true });

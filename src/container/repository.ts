@@ -4,7 +4,8 @@ import type { ContainerRecord } from './record.ts';
 /** The little of a container that tells whether there is anything to put right. */
 export interface ContainerOutline {
   readonly id: ContainerId;
-  readonly status: ContainerRecord['state']['status'];
+  /** null: it cannot be read. */
+  readonly status: ContainerRecord['state']['status'] | null;
   readonly ephemeral: boolean;
   /** It has run, and something is to be done at its end. */
   readonly kept: boolean;

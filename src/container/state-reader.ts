@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import { isAlive } from '../host/process-identity.ts';
-import { readExitRecord } from './exit-record.ts';
+import { isExitRecordDamaged, readExitRecord } from './exit-record.ts';
 import type { Life } from './keeping/life.ts';
 import type { ContainerRecord, RecordedState } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
@@ -31,10 +32,22 @@ export class StateReader {
   refresh(record: ContainerRecord): ContainerRecord {
     const state = this.#trueState(record);
     if (state === record.state) return record;
-    // Only if nobody else has moved it on meanwhile: another process may be starting it anew.
-    if (!this.#repository.changeState(record.id, record.state.status, state))
-      return this.#repository.find(record.id) ?? record;
-    return { ...record, state };
+    return this.write(record, state) ? { ...record, state } : (this.#repository.find(record.id) ?? record);
+  }
+
+  /**
+   * Records what has become true, only if nobody else has moved it on meanwhile: another process may be starting it anew.
+   *
+   * @returns false when somebody has
+   */
+  write(record: ContainerRecord, state: RecordedState): boolean {
+    try {
+      return this.#repository.changeState(record.id, record.state.status, state);
+    } catch (error) {
+      // It is true all the same, and written by the next one who looks.
+      if (hasHakoCode(error, 'HAKO_ERR_STATE_UNAVAILABLE')) return true;
+      throw error;
+    }
   }
 
   #trueState({ id, state }: ContainerRecord): RecordedState {
@@ -60,11 +73,16 @@ export class StateReader {
     const exit = readExitRecord(this.directory(id));
     if (exit !== null) return exitedState(startedAt, exit, claim.life);
     if (supervised) return claim;
-    const reason =
-      startedAt === null
-        ? 'The process that was starting it ended before it ran.'
-        : 'Nothing recorded how it ended: the machine was restarted, or its supervisor was killed.';
+    const reason = this.#reasonOfLoss(id, startedAt);
     return { status: 'lost', startedAt, reason, cgroups: claim.cgroups, ...carried(claim.life) };
+  }
+
+  #reasonOfLoss(id: ContainerId, startedAt: string | null): string {
+    if (isExitRecordDamaged(this.directory(id)))
+      return `The record of how it ended (${this.directory(id)}/exit.json) is damaged. Look at its disk.`;
+    return startedAt === null
+      ? 'The process that was starting it ended before it ran.'
+      : 'Nothing recorded how it ended: the machine was restarted, or its supervisor was killed.';
   }
 }
 

@@ -193,7 +193,7 @@ export class Supervision {
     supervised.gone.then(departed, departed);
     const current = this.#repository.find(record.id)?.state;
     if (current?.status === 'running' && isSameRun(current, record.state))
-      this.#repository.changeState(record.id, 'running', exitedState(current.startedAt, exit, current.life));
+      this.#states.write({ ...record, state: current }, exitedState(current.startedAt, exit, current.life));
     // Of kills before this process had a session.
     if (exit.oomKilled && !this.#oomKills.has(supervised)) this.#tellOom(supervised, 1);
     this.#listener.exited(record, exit);

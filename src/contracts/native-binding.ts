@@ -23,8 +23,12 @@ export interface NativeBinding {
    */
   spawn(request: SpawnRequest): Promise<SpawnedProcess>;
 
-  /** Waits for a child made by `spawn` (waitid(2)) and closes its pidfd. To be called once, when the child is about to end. */
-  reap(child: SpawnedProcess): Promise<ExitStatus>;
+  /**
+   * Waits for a child made by `spawn` (waitid(2)) and closes its pidfd. To be called once, when the child is about to end.
+   *
+   * @param isEnding - false for one that will rather live on: waiting for it does not keep node alive
+   */
+  reap(child: SpawnedProcess, isEnding?: boolean): Promise<ExitStatus>;
 
   /** socketpair(2), AF_UNIX, SOCK_STREAM. */
   socketPair(): readonly [number, number];

@@ -51,6 +51,7 @@ import { SqliteImageRepository } from './state/image-repository.ts';
 import { SqliteLeaseRepository } from './state/lease-repository.ts';
 import { Properties } from './state/properties.ts';
 import { Quarantine } from './state/quarantine.ts';
+import { StoreAccess } from './state/store-access.ts';
 
 /** Puts a runtime together. What was opened before a failure is closed again. */
 export async function compose(options: ParsedRuntimeOptions): Promise<RuntimeParts> {
@@ -75,8 +76,10 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   const services = new HostFileServices(native, worker, () => ownMappings());
   opened.use(await claimRoot(paths.claims, native, services));
   const database = opened.use(new Database(paths.database));
-  const history = opened.use(new EventLog(database, warn));
-  composeState(injector, database, history, warn);
+  const access = opened.use(new StoreAccess(paths.database));
+  const history = opened.use(new EventLog(database, warn, () => access.isFree()));
+  const quarantine = new Quarantine(database, warn);
+  composeState(injector, database, history, quarantine);
   recordImages(events, history);
 
   injector.value(NativeServicesToken, services);
@@ -110,7 +113,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     const ownership = await ownershipOf(defaults.mode);
     return host.uid !== 0 && ownership.kind !== 'same' ? ownership.idMappings : null;
   };
-  const gate = new Gate(runtimeClosed, publicError);
+  const gate = new Gate(runtimeClosed, publicError, () => access.free());
   const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode), gate);
   let collected = Promise.resolve();
   opened.defer(() => collected);
@@ -149,6 +152,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
       host,
       plugins: plugins.list(),
       defaults: { storage: defaults.storage.driver, mode: defaults.mode.driver, log: defaults.log.driver },
+      quarantined: quarantine.list(),
     }),
     close: () => held[Symbol.asyncDispose](),
   };
@@ -168,13 +172,7 @@ async function collectInBackground(
   }
 }
 
-function composeState(
-  injector: Injector,
-  database: Database,
-  history: EventLog,
-  warn: (message: string) => void,
-): void {
-  const quarantine = new Quarantine(database, warn);
+function composeState(injector: Injector, database: Database, history: EventLog, quarantine: Quarantine): void {
   injector.value(EventRecorderToken, history);
   injector.value(ContainerRepositoryToken, new SqliteContainerRepository(database, quarantine, history));
   injector.value(HealthRepositoryToken, new SqliteHealthRepository(database));

@@ -13,4 +13,14 @@ export interface RuntimeInfo {
   readonly plugins: readonly PluginInfo[];
   /** What containers get that name nothing else. */
   readonly defaults: { readonly storage: string; readonly mode: string; readonly log: string };
+  /** Records of the state store that could not be read, and were put aside. */
+  readonly quarantined: readonly QuarantinedRecord[];
+}
+
+/** A record that could not be read. It is kept in the table `quarantine` of the state store, its files where they were. @public */
+export interface QuarantinedRecord {
+  readonly kind: 'container' | 'image';
+  readonly id: string;
+  readonly reason: string;
+  readonly foundAt: Date;
 }

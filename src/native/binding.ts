@@ -103,14 +103,14 @@ class AddonBinding implements NativeBinding {
     );
   }
 
-  async reap(child: SpawnedProcess): Promise<ExitStatus> {
+  async reap(child: SpawnedProcess, isEnding = true): Promise<ExitStatus> {
     // Asked for when the child has hung up, so that it is there at once or within a millisecond or two. One that lives
     // on (a detached container's, of a runtime that was closed) is asked again and again, without keeping node alive.
-    const asked = Date.now();
+    const asked = performance.now();
     for (let pause = FIRST_REAP_WAIT_MS; ; pause = Math.min(pause * 2, LONGEST_REAP_WAIT_MS)) {
       const status = now(() => this.#addon.tryReap(child.pidfd));
       if (status !== null) return status;
-      await delay(pause, undefined, { ref: Date.now() - asked < REAP_PATIENCE_MS });
+      await delay(pause, undefined, { ref: isEnding && performance.now() - asked < REAP_PATIENCE_MS });
     }
   }
 

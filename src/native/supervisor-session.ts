@@ -58,6 +58,7 @@ export class SupervisorSession {
   #during: 'start' | 'exec' = 'start';
   #carriesStreams = false;
   #hasExited = false;
+  #isHeld = false;
   /** Why there is no connection any more. */
   #end: HakoError | undefined;
   #streamsEnded = false;
@@ -119,6 +120,11 @@ export class SupervisorSession {
     return this.#full.size > 0;
   }
 
+  /** The connection has ended, or may, while a detached container goes on. */
+  get isOutlived(): boolean {
+    return this.#isHeld && !this.#hasExited;
+  }
+
   attach(streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }): void {
     this.#send({ type: 'attach', ...streams });
   }
@@ -150,6 +156,7 @@ export class SupervisorSession {
 
   /** The start has been recorded: from here on a container that is detached outlives this process. */
   hold(): void {
+    this.#isHeld = true;
     this.#send({ type: 'hold', hold: true });
   }
 

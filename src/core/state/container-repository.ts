@@ -139,7 +139,8 @@ export class SqliteContainerRepository implements ContainerRepository {
   outline(): readonly ContainerOutline[] {
     return this.#db
       .all(
-        "SELECT id, state ->> '$.status' AS status, record ->> '$.options.ephemeral' AS ephemeral, state ->> '$.life' AS life FROM containers ORDER BY created_at DESC, id",
+        `SELECT id, ${valid('state', '$.status')} AS status, ${valid('record', '$.options.ephemeral')} AS ephemeral,
+           ${valid('state', '$.life')} AS life FROM containers ORDER BY created_at DESC, id`,
       )
       .map(({ id, status, ephemeral, life }) => ({
         id: id as ContainerId,
@@ -189,4 +190,9 @@ export class SqliteContainerRepository implements ContainerRepository {
       this.#parsed.set(id, { text, settled, stateText, record });
     return record;
   }
+}
+
+/** A field of a column; null where that is no JSON, which is for whoever reads the whole record to deal with. */
+function valid(column: 'record' | 'state', path: string): string {
+  return `CASE WHEN json_valid(${column}) THEN ${column} ->> '${path}' END`;
 }

@@ -10,8 +10,8 @@ const SQLITE_LOCKED = 6;
 const SQLITE_FULL = 13;
 const SQLITE_CONSTRAINT = 19;
 
-/** How long a statement waits for another process's write before it gives up, in milliseconds. */
-const busyTimeout = 10_000;
+/** How long a statement waits for another process's write, on the main thread, in milliseconds. See StoreAccess. */
+const busyTimeout = 1_000;
 
 /**
  * The state store: SQLite in WAL mode, so that several processes read and write one root at once.

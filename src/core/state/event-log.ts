@@ -16,18 +16,29 @@ const detailsSchema = z.object({
 /** The history of a root in the state store. Events are gathered, and written together or with the next change of a record. */
 export class EventLog implements EventRecorder, Disposable {
   readonly #db: Database;
+  readonly #isFree: () => boolean;
   readonly #warn: (message: string, cause: unknown) => void;
   #waiting: (NewEvent & { readonly time: number })[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(db: Database, warn: (message: string, cause: unknown) => void) {
+  /** @param isFree - whether a write would find the store free; one that nobody waits for can wait for that */
+  constructor(db: Database, warn: (message: string, cause: unknown) => void, isFree: () => boolean = () => true) {
     this.#db = db;
+    this.#isFree = isFree;
     this.#warn = warn;
   }
 
   record(event: NewEvent): void {
     this.#waiting.push({ ...event, time: Date.now() });
-    this.#timer ??= setTimeout(() => this.#flush(), gatherFor).unref();
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#isFree()) this.#flush();
+      else this.#flushSoon();
+    }, gatherFor).unref();
   }
 
   /** Runs a write to the store after those of the events that came before it, in one transaction. */

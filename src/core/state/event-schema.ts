@@ -59,7 +59,8 @@ export const eventSchema = `
         ELSE json_object('startedAt', NEW.state ->> '$.startedAt', 'reason', NEW.state ->> '$.reason') END`,
     )};
   END;
-  CREATE TRIGGER container_removed AFTER DELETE ON containers WHEN OLD.state ->> '$.status' = 'removing' BEGIN
+  CREATE TRIGGER container_removed AFTER DELETE ON containers
+  WHEN CASE WHEN json_valid(OLD.state) THEN OLD.state ->> '$.status' = 'removing' END BEGIN
     ${insert('OLD', "'destroy'", "json('{}')")};
   END;
   CREATE TRIGGER container_renamed AFTER UPDATE OF name ON containers WHEN OLD.name <> NEW.name BEGIN

@@ -1,3 +1,4 @@
+import type { QuarantinedRecord } from '../info.ts';
 import type { Database } from './database.ts';
 
 /** Where records go that do not read: kept for a person to look at, out of everybody's way. */
@@ -28,5 +29,17 @@ export class Quarantine {
     this.#warn(
       `The record ${id} of ${table} cannot be read and was put aside (table quarantine of the state store): ${reason}`,
     );
+  }
+
+  /** What has been put aside, the latest first. */
+  list(): readonly QuarantinedRecord[] {
+    return this.#db
+      .all('SELECT kind, id, reason, found_at FROM quarantine ORDER BY found_at DESC')
+      .map(({ kind, id, reason, found_at }) => ({
+        kind: kind === 'images' ? 'image' : 'container',
+        id: String(id),
+        reason: String(reason),
+        foundAt: new Date(Number(found_at)),
+      }));
   }
 }
