@@ -21,6 +21,7 @@ import {
 import { detectHost } from '../host/detect.ts';
 import { GarbageCollector } from '../image/garbage-collector.ts';
 import { HostRootStorage } from '../image/host/host-root-storage.ts';
+import { ImageCommitter } from '../image/image-committer.ts';
 import { ImageImporter } from '../image/image-importer.ts';
 import { ImageService } from '../image/image-service.ts';
 import { NativeTreeWorker } from '../image/native-tree-worker.ts';
@@ -104,7 +105,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   const storage = new HostRootStorage(await plugins.instance('storage', defaults.storage), paths.root, host);
   injector.value(StorageDriverToken, storage);
 
-  for (const service of [ContentStore, UnpackService, ImageImporter, GarbageCollector, ImageService])
+  for (const service of [ContentStore, UnpackService, ImageImporter, ImageCommitter, GarbageCollector, ImageService])
     injector.service<unknown>(service);
   await injector.get(ContentStore).open();
   const ownershipOf = async (mode: typeof defaults.mode) => (await plugins.instance('privilege', mode)).ownership;

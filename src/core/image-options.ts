@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { operationOptions } from '../container/call-options.ts';
 import { parseOptions } from '../container/options.ts';
 import type { ImportOptions } from '../image/image-importer.ts';
+import { imageDefaults } from '../image/image-defaults.ts';
 import type { ByteSource, ImageSource } from '../image/import-source.ts';
 
 const path = z
@@ -12,8 +13,6 @@ const bytes = z.custom<ByteSource>(
   (value) => typeof value === 'object' && value !== null && Symbol.asyncIterator in value,
   'give a path, or a stream of bytes',
 );
-const words = z.array(z.string()).optional();
-const nanoseconds = z.int().min(0).optional();
 
 const source = z.strictObject({
   source: z.union([
@@ -24,31 +23,7 @@ const source = z.strictObject({
       z.strictObject({
         kind: z.literal('rootfs'),
         rootfs: z.union([path, bytes]),
-        config: z
-          .strictObject({
-            env: words,
-            entrypoint: words,
-            cmd: words,
-            user: z.string().optional(),
-            workingDir: z.string().optional(),
-            labels: z.record(z.string(), z.string()).optional(),
-            exposedPorts: words,
-            volumes: words,
-            stopSignal: z.string().optional(),
-            shell: words,
-            onBuild: words,
-            healthcheck: z
-              .strictObject({
-                test: z.array(z.string()),
-                interval: nanoseconds,
-                timeout: nanoseconds,
-                startPeriod: nanoseconds,
-                startInterval: nanoseconds,
-                retries: nanoseconds,
-              })
-              .optional(),
-          })
-          .optional(),
+        config: imageDefaults.optional(),
       }),
     ]),
   ]),

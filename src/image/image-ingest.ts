@@ -8,7 +8,7 @@ import { chainIds } from '../oci/chain-id.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { encodeManifest } from '../oci/encode.ts';
 import { parseImageConfig } from '../oci/image-config.ts';
-import { type LayerCompression, mediaTypes } from '../oci/media-types.ts';
+import { mediaTypes, ociLayerTypes } from '../oci/media-types.ts';
 import type { ImageRecord, LayerRecord } from './image-repository.ts';
 import type { SourceImage, SourceLayer } from './sources/source-image.ts';
 
@@ -21,12 +21,6 @@ export interface ImportProgress {
   /** Bytes of this layer that are stored, for the step `store`. */
   readonly bytes: number;
 }
-
-const layerTypes: Readonly<Record<LayerCompression, string>> = {
-  none: mediaTypes.ociLayer,
-  gzip: mediaTypes.ociLayerGzip,
-  zstd: mediaTypes.ociLayerZstd,
-};
 
 /**
  * Puts an image's documents and layers into the content store, held by `lease`, each verified as it comes.
@@ -102,7 +96,7 @@ async function ingestLayer(
     }
   };
   const { digest, size } = await store.ingest(observed(), layer.expected, lease, options);
-  return { mediaType: layer.mediaType ?? layerTypes[detectCompression(start)], digest, size };
+  return { mediaType: layer.mediaType ?? ociLayerTypes[detectCompression(start)], digest, size };
 }
 
 async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -18,6 +18,7 @@ import { type ImageConfig, parseImageConfig } from '../oci/image-config.ts';
 import { maxDocumentBytes } from '../oci/schema.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { type Image, imageOf } from './image.ts';
+import { type CommitRequest, ImageCommitter } from './image-committer.ts';
 import { ImageImporter, type ImportedImage, type ImportOptions } from './image-importer.ts';
 import type { ImageRecord, ImageRepository, ImageUsage } from './image-repository.ts';
 import type { ImageSource } from './import-source.ts';
@@ -32,6 +33,7 @@ const configCacheSize = 256;
 export class ImageService {
   readonly #store: ContentStore;
   readonly #importer: ImageImporter;
+  readonly #committer: ImageCommitter;
   readonly #unpacker: UnpackService;
   readonly #collector: GarbageCollector;
   readonly #images: ImageRepository;
@@ -43,6 +45,7 @@ export class ImageService {
   constructor(
     @inject(ContentStore) store: ContentStore,
     @inject(ImageImporter) importer: ImageImporter,
+    @inject(ImageCommitter) committer: ImageCommitter,
     @inject(UnpackService) unpacker: UnpackService,
     @inject(GarbageCollector) collector: GarbageCollector,
     @inject(ImageRepositoryToken) images: ImageRepository,
@@ -52,6 +55,7 @@ export class ImageService {
   ) {
     this.#store = store;
     this.#importer = importer;
+    this.#committer = committer;
     this.#unpacker = unpacker;
     this.#collector = collector;
     this.#images = images;
@@ -162,15 +166,40 @@ export class ImageService {
     return await use(await this.#unpacker.ensure(record.layers, ownership, lease, options));
   }
 
-  async #import(
+  /**
+   * Makes an image of another with a layer on top, unpacked for `ownership`.
+   *
+   * @throws HakoError `HAKO_ERR_IMAGE_NOT_FOUND` when the other is not there. Nothing is left behind then.
+   */
+  async commit(request: CommitRequest, ownership: FileOwnership, options: OperationOptions = {}): Promise<Image> {
+    const [image] = await this.#take(`commit on ${request.base}`, ownership, options, async (lease) => [
+      await this.#committer.commit(request, lease, options),
+    ]);
+    if (image === undefined) throw new HakoError('INVALID_IMAGE', 'The commit made no image.');
+    return image;
+  }
+
+  #import(
     source: ImageSource,
     wanted: 'one' | 'all',
     ownership: FileOwnership,
     options: ImportOptions,
   ): Promise<readonly Image[]> {
+    return this.#take(`import of ${source.kind}`, ownership, options, (lease) =>
+      this.#importer.import(source, wanted, lease, options),
+    );
+  }
+
+  /** Takes in images that `store` puts into the content store: all of them, or none. */
+  async #take(
+    purpose: string,
+    ownership: FileOwnership,
+    options: ImportOptions,
+    store: (lease: Lease) => Promise<readonly ImportedImage[]>,
+  ): Promise<readonly Image[]> {
     try {
-      using lease = this.#lease(`import of ${source.kind}`);
-      const imported = await this.#importer.import(source, wanted, lease, options);
+      using lease = this.#lease(purpose);
+      const imported = await store(lease);
       for (const { record } of imported) await this.#unpack(record, ownership, lease, options);
       this.#leases.transaction(() => this.#record(imported));
       return await Promise.all(imported.map(({ record }) => this.#announce(record)));

@@ -29,6 +29,13 @@ const compressions = new Map<string, LayerCompression>([
   ['application/vnd.oci.image.layer.nondistributable.v1.tar+zstd', 'zstd'],
 ]);
 
+/** The OCI name of a layer so wrapped. */
+export const ociLayerTypes: Readonly<Record<LayerCompression, string>> = {
+  none: mediaTypes.ociLayer,
+  gzip: mediaTypes.ociLayerGzip,
+  zstd: mediaTypes.ociLayerZstd,
+};
+
 /** undefined: not the media type of a filesystem layer. */
 export function layerCompression(mediaType: string): LayerCompression | undefined {
   return compressions.get(mediaType);

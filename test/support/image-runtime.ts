@@ -14,6 +14,7 @@ import { SqliteLeaseRepository } from '../../src/core/state/lease-repository.ts'
 import { Quarantine } from '../../src/core/state/quarantine.ts';
 import { GarbageCollector } from '../../src/image/garbage-collector.ts';
 import { HostRootStorage } from '../../src/image/host/host-root-storage.ts';
+import { ImageCommitter } from '../../src/image/image-committer.ts';
 import { ImageImporter } from '../../src/image/image-importer.ts';
 import { ImageService } from '../../src/image/image-service.ts';
 import { NativeTreeWorker } from '../../src/image/native-tree-worker.ts';
@@ -77,6 +78,7 @@ export async function openImageRuntime(
   const images = new ImageService(
     store,
     new ImageImporter(store, trees, context.host),
+    new ImageCommitter(store, repository),
     new UnpackService(store, storage, trees, { root }),
     collector,
     repository,
