@@ -3,8 +3,10 @@ import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
+import type { Image } from '../image/image.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
 import type { ContainerEvents } from './event-hub.ts';
+import type { CommitOptions } from './files/commit.ts';
 import type { CopyInOptions, CopyOutOptions, CopyOutToHostOptions } from './files/copy-options.ts';
 import type { FileChange } from './files/diff.ts';
 import type { ContainerArchive, CopySourceChoice } from './files/file-operations.ts';
@@ -252,6 +254,16 @@ export class Container implements AsyncDisposable {
   /** The same again and again, until the container ends. Throws as `stats` does, and `signal.reason` when aborted. */
   watchStats(options: StatsOptions = {}): AsyncIterable<ContainerStats> {
     return this.#operations.resources.watchStats(this.id, options);
+  }
+
+  /**
+   * Makes an image of the container's image and what the container has changed, with the container's own settings. What is
+   * mounted in it is left out.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_REFERENCE`, `HAKO_ERR_IMAGE_NOT_FOUND` for a container on the host's own root
+   */
+  commit(options: CommitOptions = {}): Promise<Image> {
+    return this.#operations.files.commit(this.id, options);
   }
 
   /** Everything that is known of the container, as it is now. */

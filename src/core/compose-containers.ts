@@ -171,8 +171,9 @@ export async function composeContainers(
     remove: (id) => operations.discard(id),
     warn,
   });
+  const files = composeFiles({ ...around, repository, states, supervision });
   const operations: ContainerOperations = new ContainerOperations({
-    files: composeFiles({ ...around, repository, states }),
+    files,
     resources,
     repository,
     states,
@@ -231,7 +232,10 @@ export async function composeContainers(
       // One that is found is followed because it is adopted.
       if ((await supervision.find(record)) === null) deliveries.follow(journaled(record), Promise.resolve());
     },
-    takeUp: (record) => keeper.takeUp(record),
+    takeUp: async (record) => {
+      await files.release(record);
+      await keeper.takeUp(record);
+    },
     background: (work) => void background.push(work),
     warn,
   });

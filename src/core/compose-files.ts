@@ -1,20 +1,27 @@
 import type { Gate } from '../base/gate.ts';
+import { ControlGroups } from '../container/control-groups.ts';
+import { Committer } from '../container/files/commit.ts';
 import { ContainerTrees } from '../container/files/container-trees.ts';
 import { CopyIn } from '../container/files/copy-in.ts';
 import { CopyOut } from '../container/files/copy-out.ts';
 import { Differ } from '../container/files/diff.ts';
 import { FileOperations } from '../container/files/file-operations.ts';
+import { Holder } from '../container/files/holder.ts';
 import { HostFiles } from '../container/files/host-files.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import type { StateReader } from '../container/state-reader.ts';
+import type { Supervision } from '../container/supervision.ts';
 import { defaultDecompressionLimits } from '../content/decompress.ts';
+import type { HostInfo } from '../contracts/host-info.ts';
 import type { IdMappings } from '../contracts/isolation.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
 import type { HostRootStorage } from '../image/host/host-root-storage.ts';
+import { ImageService } from '../image/image-service.ts';
 import { decompressAny } from '../image/sources/archive-files.ts';
 import type { Worker } from '../native/worker.ts';
+import type { Injector } from './injector.ts';
 
 interface FileSurroundings {
   readonly repository: ContainerRepository;
@@ -23,15 +30,26 @@ interface FileSurroundings {
   readonly native: NativeBinding;
   readonly worker: Worker;
   readonly gate: Gate;
+  readonly host: HostInfo;
+  readonly supervision: Supervision;
+  readonly injector: Injector;
+  /** Makes the parents of containers' control groups. */
+  openGroups(): Promise<unknown>;
   ownershipOf(mode: ContainerRecord['mode']): Promise<FileOwnership>;
   ownMappings(): Promise<IdMappings | null>;
 }
 
 /** Puts together what works on the files of containers. */
 export function composeFiles(around: FileSurroundings): FileOperations {
-  const { repository, states, storage, native, worker, gate } = around;
+  const { repository, states, storage, native, worker, gate, host, supervision, injector } = around;
   const ownershipOf = around.ownershipOf.bind(around);
   const trees = new ContainerTrees({ states, storage, native, ownershipOf });
+  const differ = new Differ(storage, worker, ownershipOf);
+  const holder = new Holder(
+    repository,
+    states,
+    new ControlGroups(host.cgroup, repository, supervision, around.openGroups),
+  );
   return new FileOperations({
     repository,
     trees,
@@ -39,7 +57,9 @@ export function composeFiles(around: FileSurroundings): FileOperations {
     copyOut: new CopyOut(trees, worker),
     copyIn: new CopyIn(trees, worker),
     host: new HostFiles(worker, around.ownMappings.bind(around)),
-    differ: new Differ(storage, worker, ownershipOf),
+    differ,
+    holder,
+    committer: new Committer({ differ, holder, images: injector.get(ImageService), ownershipOf }),
     unwrap: (archive, options) => decompressAny(archive, defaultDecompressionLimits, options),
     gate,
   });

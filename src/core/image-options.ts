@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { operationOptions } from '../container/call-options.ts';
 import { parseOptions } from '../container/options.ts';
-import type { ImportOptions } from '../image/image-importer.ts';
 import { imageDefaults } from '../image/image-defaults.ts';
+import type { ImportOptions } from '../image/image-importer.ts';
 import type { ByteSource, ImageSource } from '../image/import-source.ts';
 
 const path = z

@@ -45,7 +45,7 @@ export function encodeImageConfig(image: {
 /** The fields of an image's `config` (config.md) for what is given; the others are left out. */
 export function encodeDefaults(defaults: Partial<ContainerDefaults>): Readonly<Record<string, unknown>> {
   const { healthcheck } = defaults;
-  return {
+  return given({
     User: defaults.user,
     ExposedPorts: asKeys(defaults.exposedPorts),
     Env: defaults.env,
@@ -57,20 +57,22 @@ export function encodeDefaults(defaults: Partial<ContainerDefaults>): Readonly<R
     StopSignal: defaults.stopSignal,
     Shell: defaults.shell,
     OnBuild: defaults.onBuild,
-    ...(healthcheck === undefined
-      ? {}
-      : {
-          Healthcheck: {
+    Healthcheck:
+      healthcheck === undefined
+        ? undefined
+        : given({
             Test: healthcheck.test,
             Interval: healthcheck.interval,
             Timeout: healthcheck.timeout,
             StartPeriod: healthcheck.startPeriod,
             StartInterval: healthcheck.startInterval,
             Retries: healthcheck.retries,
-          },
-        }),
-  };
+          }),
+  });
 }
+
+const given = (fields: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 /**
  * The configuration of an image that is another with a layer on top: what that one says and hako has no name for stays.
@@ -89,9 +91,12 @@ export function extendImageConfig(
     comment: string | undefined;
   },
 ): EncodedDocument {
-  const { id: _id, parent: _parent, container: _container, ...document } = baseSchema.parse(
-    JSON.parse(new TextDecoder().decode(base)),
-  );
+  const {
+    id: _id,
+    parent: _parent,
+    container: _container,
+    ...document
+  } = baseSchema.parse(JSON.parse(new TextDecoder().decode(base)));
   const { created, author, diffId } = change;
   return encode(mediaTypes.ociConfig, {
     ...document,

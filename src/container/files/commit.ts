@@ -13,6 +13,7 @@ import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
 import { commandOf, mergeEnv } from '../spec/index.ts';
 import type { Differ } from './diff.ts';
+import type { Holder } from './holder.ts';
 
 /** How an image is made of a container. @public */
 export interface CommitOptions extends OperationOptions {
@@ -26,7 +27,10 @@ export interface CommitOptions extends OperationOptions {
    * place. By default the image says what the container was made with.
    */
   readonly config?: Partial<ContainerDefaults>;
-  /** Hold the container's processes while its files are read, so that they go together. Default true. */
+  /**
+   * Hold the container's processes while its files are read, so that they go together. By default this is done where the
+   * host can; with `true` it is an error where it cannot.
+   */
   readonly pause?: boolean;
 }
 
@@ -46,12 +50,7 @@ export function givenCommit(options: unknown): CommitOptions {
 
 export interface CommitterParts {
   readonly differ: Differ;
-  /** Holds a container while `work` runs, when it runs itself. */
-  readonly whilePaused: <T>(
-    record: ContainerRecord,
-    options: OperationOptions,
-    work: () => Promise<T>,
-  ) => Promise<T>;
+  readonly holder: Holder;
   readonly images: {
     commit(request: CommitRequest, ownership: FileOwnership, options: OperationOptions): Promise<Image>;
   };
@@ -66,29 +65,23 @@ export class Committer {
     this.#parts = parts;
   }
 
-  async commit(record: ContainerRecord, given: CommitOptions): Promise<Image> {
-    const { author, comment, pause = true, signal } = given;
+  /** @throws HakoError `HAKO_ERR_INVALID_REFERENCE`, `HAKO_ERR_IMAGE_NOT_FOUND`; `HAKO_ERR_HOST_UNSUPPORTED` */
+  async commit(record: ContainerRecord, { signal, ...given }: CommitOptions): Promise<Image> {
     const options = signal === undefined ? {} : { signal };
-    const { differ, images, whilePaused, ownershipOf } = this.#parts;
-    const reference = given.reference === undefined ? null : tagOf(given.reference);
-    const settings = optionsOf(record);
+    const { differ, holder, images, ownershipOf } = this.#parts;
+    const { pause } = given;
     const layer = () => differ.layer(record, options);
-    const request = (stream: () => AsyncIterable<Uint8Array>): CommitRequest => ({
+    const request: CommitRequest = {
       base: record.image.id,
-      reference,
+      reference: given.reference === undefined ? null : tagOf(given.reference),
       defaults: defaultsOf(record, given.config ?? {}),
-      author,
-      comment,
-      createdBy: commandOf(settings, record.imageDefaults).join(' '),
-      layer: stream,
-    });
-    const ownership = await ownershipOf(record.mode);
-    if (!pause) return images.commit(request(layer), ownership, options);
-    return images.commit(
-      request(() => held(layer, (work) => whilePaused(record, options, work))),
-      ownership,
-      options,
-    );
+      author: given.author,
+      comment: given.comment,
+      createdBy: commandOf(optionsOf(record), record.imageDefaults).join(' '),
+      layer: () =>
+        pause === false ? layer() : held(layer, (work) => holder.whilePaused(record, pause === true, options, work)),
+    };
+    return images.commit(request, await ownershipOf(record.mode), options);
   }
 }
 
@@ -133,7 +126,8 @@ function defaultsOf(record: ContainerRecord, asked: Partial<ContainerDefaults>):
     user: options.user ?? image.user,
     workingDir: options.workingDirectory ?? image.workingDir,
   };
-  const stopSignal = asked.stopSignal ?? image.stopSignal;
+  const stopSignal =
+    asked.stopSignal ?? (options.stopSignal === undefined ? image.stopSignal : `${options.stopSignal}`);
   return {
     ...own,
     ...asked,

@@ -5,10 +5,12 @@ import { HakoError } from '../../base/errors.ts';
 import type { Gate } from '../../base/gate.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
+import type { Image } from '../../image/image.ts';
 import { produced, type Worker } from '../../native/worker.ts';
 import { presentRecord } from '../present-record.ts';
 import type { ContainerRecord } from '../record.ts';
 import type { ContainerRepository } from '../repository.ts';
+import { type CommitOptions, type Committer, givenCommit } from './commit.ts';
 import { containerPathOf } from './container-path.ts';
 import type { ContainerTrees } from './container-trees.ts';
 import type { CopyIn } from './copy-in.ts';
@@ -16,6 +18,7 @@ import { type CopyInOptions, type CopyOutOptions, type CopyOutToHostOptions, giv
 import type { CopyOut, Source } from './copy-out.ts';
 import { planCopy } from './copy-plan.ts';
 import type { Differ, FileChange } from './diff.ts';
+import type { Holder } from './holder.ts';
 import type { HostFiles } from './host-files.ts';
 import { type MemoryFiles, memoryArchive } from './memory-archive.ts';
 import { type PathStat, pathStatHeader } from './path-stat.ts';
@@ -47,6 +50,8 @@ export interface FileOperationsParts {
   readonly copyIn: CopyIn;
   readonly host: HostFiles;
   readonly differ: Differ;
+  readonly holder: Holder;
+  readonly committer: Committer;
   /** Unwraps an archive that comes as a stream. */
   readonly unwrap: (archive: AsyncIterable<Uint8Array>, options: OperationOptions) => AsyncIterable<Uint8Array>;
   /** Of the runtime. */
@@ -119,6 +124,17 @@ export class FileOperations {
         ),
       ),
     );
+  }
+
+  async commit(id: ContainerId, given: CommitOptions): Promise<Image> {
+    const record = this.#record(id);
+    const options = this.#while(givenCommit(given));
+    return this.#parts.gate.pass(() => this.#parts.committer.commit(record, options));
+  }
+
+  /** Puts right what a process that is no more has left of its work on a container's files. */
+  async release(record: ContainerRecord): Promise<void> {
+    await this.#parts.holder.release(record);
   }
 
   async #copyFromHost(record: ContainerRecord, from: string, to: string, options: CopyInOptions): Promise<void> {

@@ -4,6 +4,13 @@ export { compileExec, type ExecContext } from './exec.ts';
 export { isolationRequest } from './isolation-request.ts';
 export { parseMountOptions } from './mount-options.ts';
 export { type JoinedNamespace, joinedNamespaces } from './namespaces.ts';
-export { commandOf, containerEnv, execCapabilities, type ProcessContext, type SeccompProgram } from './process.ts';
+export {
+  commandOf,
+  containerEnv,
+  execCapabilities,
+  mergeEnv,
+  type ProcessContext,
+  type SeccompProgram,
+} from './process.ts';
 export { compileStart, hostnameOf, type StartContext } from './start.ts';
 export { checkImageVolumes } from './user-mounts.ts';

@@ -123,7 +123,7 @@ export function containerEnv({
 }
 
 /** Later ones win, in the place of the first. */
-function mergeEnv(...lists: readonly (readonly string[])[]): readonly string[] {
+export function mergeEnv(...lists: readonly (readonly string[])[]): readonly string[] {
   const byName = new Map<string, string>();
   for (const entry of lists.flat()) byName.set(entry.slice(0, entry.indexOf('=')), entry);
   return [...byName.values()];
