@@ -44,7 +44,6 @@ export function encodeImageConfig(image: {
 
 /** The fields of an image's `config` (config.md) for what is given; the others are left out. */
 export function encodeDefaults(defaults: Partial<ContainerDefaults>): Readonly<Record<string, unknown>> {
-  const { healthcheck } = defaults;
   return given({
     User: defaults.user,
     ExposedPorts: asKeys(defaults.exposedPorts),
@@ -57,17 +56,7 @@ export function encodeDefaults(defaults: Partial<ContainerDefaults>): Readonly<R
     StopSignal: defaults.stopSignal,
     Shell: defaults.shell,
     OnBuild: defaults.onBuild,
-    Healthcheck:
-      healthcheck === undefined
-        ? undefined
-        : given({
-            Test: healthcheck.test,
-            Interval: healthcheck.interval,
-            Timeout: healthcheck.timeout,
-            StartPeriod: healthcheck.startPeriod,
-            StartInterval: healthcheck.startInterval,
-            Retries: healthcheck.retries,
-          }),
+    Healthcheck: asHealthcheck(defaults.healthcheck),
   });
 }
 
