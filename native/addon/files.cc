@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -79,6 +81,21 @@ Napi::Value IsLocked(const Napi::CallbackInfo &info) {
   UniqueFd fd(RETRY(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)));
   bool locked = fd && RETRY(flock(fd.Get(), LOCK_SH | LOCK_NB)) == -1 && errno == EWOULDBLOCK;
   return Napi::Boolean::New(info.Env(), locked);
+}
+
+// chattr(1) +T. Of use to ext4, and only a wish: no filesystem that does without it is a failure.
+Napi::Value SpreadDirectories(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  std::string path = arguments.String(0);
+  if (!arguments.Sound()) return arguments.Throw();
+  UniqueFd directory(RETRY(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  if (!directory) return Return<Nothing>(info.Env(), FailureOf("open", path), ToUndefined);
+  unsigned flags = 0;
+  if (ioctl(directory.Get(), FS_IOC_GETFLAGS, &flags) == 0 && (flags & FS_TOPDIR_FL) == 0) {
+    flags |= FS_TOPDIR_FL;
+    (void)ioctl(directory.Get(), FS_IOC_SETFLAGS, &flags);
+  }
+  return info.Env().Undefined();
 }
 
 Napi::Value SyncFilesystem(const Napi::CallbackInfo &info) {
@@ -180,6 +197,7 @@ void RegisterFiles(Napi::Object exports) {
   Export(exports, "pipe", Pipe);
   Export(exports, "tryLock", TryLock);
   Export(exports, "isLocked", IsLocked);
+  Export(exports, "spreadDirectories", SpreadDirectories);
   Export(exports, "syncFilesystem", SyncFilesystem);
   Export(exports, "removeTree", RemoveTree);
   Export(exports, "readFileInRoot", ReadFileInRoot);

@@ -47,6 +47,8 @@ export interface NativeBinding {
   /** Whether somebody holds flock(2) LOCK_EX of a file or directory; one that is not there, nobody does. */
   isLocked(path: string): boolean;
   /** syncfs(2): all that was written to the filesystem that `fd` lies on is on disk. */
+  /** See {@link NativeServices.spreadDirectories}. */
+  spreadDirectories(path: string): void;
   syncFilesystem(fd: number): Promise<void>;
 
   /** Removes a directory tree through descriptors, following no link and crossing no mount. A tree that is not there is fine. */

@@ -119,6 +119,7 @@ export async function composeContainers(
   const hostMounts = new HostMounts(storage, services, host.uid === 0);
   const trash = new Trash(paths.trash, (path) => native.removeTree(path), warn);
   trash.open();
+  native.spreadDirectories(paths.containers);
   const remover = new Remover(repository, states, storage, hostMounts, trash, (record) =>
     deliveries.finish(journaled(record)),
   );

@@ -33,6 +33,7 @@ interface Addon {
   pidfdSendSignal(pidfd: number, signal: number): void;
   tryLock(fd: number): Promise<boolean>;
   isLocked(path: string): boolean;
+  spreadDirectories(path: string): void;
   syncFilesystem(fd: number): Promise<void>;
   removeTree(path: string): Promise<void>;
   readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
@@ -150,6 +151,10 @@ class AddonBinding implements NativeBinding {
 
   isLocked(path: string): boolean {
     return this.#addon.isLocked(checkedText(path, 'path'));
+  }
+
+  spreadDirectories(path: string): void {
+    now(() => this.#addon.spreadDirectories(checkedText(path, 'path')));
   }
 
   syncFilesystem(fd: number): Promise<void> {

@@ -82,6 +82,10 @@ export class HostFileServices implements NativeServices {
     return { [Symbol.asyncDispose]: async () => closeSync(fd) };
   }
 
+  spreadDirectories(directory: string): void {
+    this.#binding.spreadDirectories(directory);
+  }
+
   async syncFilesystem(directory: string): Promise<void> {
     const fd = this.#binding.open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
     try {

@@ -65,6 +65,7 @@ export class SnapshotStore implements AsyncDisposable {
   static open(context: PluginContext, content: readonly SnapshotDirectory[] = []): SnapshotStore {
     const store = new SnapshotStore(context, content);
     mkdirSync(join(context.directory, stagingName), { recursive: true, mode: 0o700 });
+    context.native.spreadDirectories(join(context.directory, stagingName));
     store.#trash.open();
     store.#takeAbandoned();
     store.#spares?.open();
@@ -101,7 +102,6 @@ export class SnapshotStore implements AsyncDisposable {
       if (chain[0] !== undefined) childrenOf(chain[0]).drop(id);
       throw error;
     }
-    if (kind === 'active') this.#spares?.refill((each) => this.#staging(each));
     return {
       id,
       name: key,
@@ -178,6 +178,7 @@ export class SnapshotStore implements AsyncDisposable {
     // Of a committed one, whoever forbade children is the remover; another may have finished for us.
     if (!taken && record?.kind !== 'committed') throw notFound(name);
     if (record !== null) this.#siblingsOf(record)?.drop(record.id);
+    if (record?.kind === 'active') this.#spares?.refill((each) => this.#staging(each));
   }
 
   /** @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND`, `HAKO_ERR_STATE_CORRUPT` */
@@ -231,7 +232,7 @@ export class SnapshotStore implements AsyncDisposable {
 
   /** Waits for the files of removed snapshots to be gone. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#spares?.[Symbol.asyncDispose]();
+    this.#spares?.[Symbol.dispose]();
     await this.#trash[Symbol.asyncDispose]();
   }
 

@@ -1,7 +1,5 @@
 import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno } from '../../base/errno.ts';
 import { randomHex } from '../../base/random.ts';
 import type { Trash } from '../../base/trash.ts';
@@ -17,22 +15,21 @@ export interface SnapshotDirectory {
 /** As many as a burst of containers is likely to start before new ones are made. */
 const slots = ['0', '1', '2', '3'];
 
-/** Milliseconds: about as long as a container takes to start, which must not wait for what its successors need. */
-const refillAfter = 20;
+/** Milliseconds. */
+const refillAfter = 1;
 
 /**
  * Snapshots' directories that are made ahead of need, because making an inode can take ext4 half a millisecond and a
  * rename takes it none. They are on disk, so that a short-lived process finds what the last one left; a rename gives
  * each to one taker only.
  */
-export class Spares implements AsyncDisposable {
+export class Spares implements Disposable {
   readonly #directory: string;
   readonly #content: readonly SnapshotDirectory[];
   readonly #warn: PluginContext['warn'];
   readonly #trash: Trash;
   readonly #full = new Set<string>();
-  #refill: Promise<void> | null = null;
-  readonly #closing = new AbortController();
+  #refill: NodeJS.Timeout | undefined;
 
   constructor(context: PluginContext, content: readonly SnapshotDirectory[], trash: Trash) {
     this.#directory = join(context.directory, '.spare');
@@ -52,26 +49,35 @@ export class Spares implements AsyncDisposable {
       this.#full.delete(slot);
       if (this.#move(slot, target)) return;
     }
+    this.#make(target);
+  }
+
+  /**
+   * Makes new ones soon, by way of `staging`. For when a container has been removed: while one starts, Node is waited
+   * for. Without trips to the thread pool, each of which would take longer than the whole, a fifth of a millisecond.
+   */
+  refill(staging: (id: string) => string): void {
+    this.#refill ??= setTimeout(() => {
+      this.#refill = undefined;
+      try {
+        if (this.#fillOne(staging)) this.refill(staging);
+      } catch (error) {
+        this.#warn('Directories for further snapshots could not be made ahead.', error);
+      }
+    }, refillAfter);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#refill);
+  }
+
+  #make(target: string): void {
     mkdirSync(target, { mode: 0o700 });
     writeFileSync(join(target, recordFile), '', { mode: 0o600 });
     for (const { name, mode } of this.#content) {
       mkdirSync(join(target, name));
       chmodSync(join(target, name), mode); // mkdir(2) heeds the umask
     }
-  }
-
-  /** Makes new ones in the background, by way of `staging`: soon, or when the store closes. */
-  refill(staging: (id: string) => string): void {
-    this.#refill ??= delay(refillAfter, undefined, { signal: this.#closing.signal })
-      .catch(() => {})
-      .then(() => this.#fill(staging))
-      .catch((error: unknown) => this.#warn('Directories for further snapshots could not be made ahead.', error))
-      .finally(() => (this.#refill = null));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort();
-    await this.#refill;
   }
 
   #move(slot: string, target: string): boolean {
@@ -84,27 +90,19 @@ export class Spares implements AsyncDisposable {
     }
   }
 
-  async #fill(staging: (id: string) => string): Promise<void> {
-    for (const slot of slots) {
-      if (this.#full.has(slot)) continue;
-      const made = staging(randomHex(12));
-      await mkdir(made, { mode: 0o700 });
-      await writeFile(join(made, recordFile), '', { mode: 0o600 });
-      for (const { name, mode } of this.#content) {
-        await mkdir(join(made, name));
-        await chmod(join(made, name), mode);
-      }
-      await this.#offer(made, slot);
-    }
-  }
-
-  async #offer(made: string, slot: string): Promise<void> {
+  /** @returns whether there are more to be made */
+  #fillOne(staging: (id: string) => string): boolean {
+    const [slot, ...others] = slots.filter((each) => !this.#full.has(each));
+    if (slot === undefined) return false;
+    const made = staging(randomHex(12));
     try {
-      await rename(made, join(this.#directory, slot));
+      this.#make(made);
+      renameSync(made, join(this.#directory, slot));
     } catch (error) {
       this.#trash.take(made);
       if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error; // another process has filled the slot
     }
     this.#full.add(slot);
+    return others.length > 0;
   }
 }
