@@ -1,4 +1,4 @@
-import { execFileSync, execFileSync, execFileSync, execFileSync, execFileSync, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   constants as fsConstants,
@@ -127,7 +127,9 @@ describe('removeTree', () => {
 test('spreadDirectories marks a directory for ext4, and is content with filesystems that have no such mark', () => {
   native.spreadDirectories(directory);
   native.spreadDirectories('/proc/self');
-  expect(() => native.spreadDirectories(join(directory, 'absent'))).toThrow(expect.objectContaining({ errno: 'ENOENT' }));
+  expect(() => native.spreadDirectories(join(directory, 'absent'))).toThrow(
+    expect.objectContaining({ errno: 'ENOENT' }),
+  );
   const type = execFileSync('stat', ['-f', '-c', '%T', directory], { encoding: 'utf8' }).trim();
   if (type === 'ext2/ext3') expect(execFileSync('lsattr', ['-d', directory], { encoding: 'utf8' })).toMatch(/^\S*T/);
 });
