@@ -27,13 +27,16 @@ export {
   defaultReadonlyPaths,
 } from './plugins/privilege-defaults.ts';
 export {
+  type ConfinedChoices,
   type Degradations,
   planAppArmor,
   planCapabilities,
+  planConfined,
   planDeviceRules,
   planNamespaces,
   planPaths,
   planSeccomp,
+  requireHostRoot,
 } from './plugins/privilege-planning.ts';
 export type { SnapshotRecord } from './plugins/snapshots/record.ts';
 export { type Populate, SnapshotStore } from './plugins/snapshots/snapshot-store.ts';

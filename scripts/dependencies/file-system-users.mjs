@@ -6,6 +6,7 @@ const users = {
     'src/cgroup/files.ts',
     'src/container/files/container-trees.ts',
     'src/container/health/listening.ts',
+    'src/container/process-privileges.ts',
     'src/host/devices.ts',
     'src/host/files.ts',
     'src/host/process-identity.ts',

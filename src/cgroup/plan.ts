@@ -55,7 +55,7 @@ export function planCgroup(host: CgroupHost, request: CgroupRequest): CgroupPlan
   const joined = new Set(alwaysJoined.filter((controller) => host.controllers[controller] !== undefined));
   for (const { controller } of limits) joined.add(controller);
   if (request.deviceRules !== null && host.controllers['devices'] === undefined) {
-    degraded.push({ feature: 'device rules', reason: host.missing['devices'] ?? 'there is no devices controller' });
+    degraded.push(lackingController(host, 'device rules', 'devices'));
   }
   const groups = groupsOf(host, joined, request.id);
   return {
@@ -123,8 +123,17 @@ function rememberBy<Key extends object, Value>(compute: (key: Key) => Value): (k
 function withDefaultPids(host: CgroupHost, request: CgroupRequest, degraded: Degradation[]): Resources {
   if (request.resources.pids !== undefined || request.defaultPids === null) return request.resources;
   if (host.controllers['pids'] !== undefined) return { ...request.resources, pids: request.defaultPids };
-  degraded.push({ feature: 'pids limit', reason: host.missing['pids'] ?? 'there is no pids controller' });
+  degraded.push(lackingController(host, 'pids limit', 'pids'));
   return request.resources;
+}
+
+/** A default that goes without the controller which would keep it. */
+export function lackingController(host: CgroupHost, what: string, controller: string): Degradation {
+  return {
+    what,
+    why: host.missing[controller] ?? `there is no ${controller} controller`,
+    remedy: `let this process use the controller ${controller}: as root it has to be mounted, as an ordinary user delegated (systemd: Delegate=yes)`,
+  };
 }
 
 /** cgroup-v2.rst, "memory.events"; cgroup-v1/memory.rst has the same count in memory.oom_control. */

@@ -12,6 +12,7 @@ import { lifeOf } from './keeping/life.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ContainerSettings } from './options.ts';
 import { isPaused } from './pausing.ts';
+import { type ProcessPrivileges, processPrivileges } from './process-privileges.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import { commandOf } from './spec/index.ts';
@@ -30,6 +31,14 @@ export interface ContainerSummary {
   readonly health: HealthStatus | null;
 }
 
+/** How a container is kept apart: what it is granted, what of that cannot be had here, and what it really has. @public */
+export interface ContainerIsolation extends IsolationPlan {
+  /** All of it: what the privilege mode could not give, and what control groups could not. */
+  readonly degraded: readonly Degradation[];
+  /** What the kernel says that the container's first process has; null while it does not run. */
+  readonly process: ProcessPrivileges | null;
+}
+
 /** Everything that is known of a container. @public */
 export interface ContainerInspection extends Omit<ContainerSummary, 'health'> {
   /** Null: it has no health check, or has not run. */
@@ -40,9 +49,7 @@ export interface ContainerInspection extends Omit<ContainerSummary, 'health'> {
   readonly options: ContainerSettings;
   readonly mode: Omit<PluginReference, 'kind'>;
   readonly log: Omit<PluginReference, 'kind'>;
-  /** What is granted to the container; what this host could not give stands in `degraded`. */
-  readonly isolation: IsolationPlan;
-  readonly degraded: readonly Degradation[];
+  readonly isolation: ContainerIsolation;
   /** The storage driver and its paths, in Docker's words. */
   readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
   /** Empty when the log driver has no file to show. */
@@ -91,15 +98,19 @@ export class Inspector {
       this.#storage.driver.describe(record.id as string as ActiveKey),
       this.#logs.path(loggedContainer(record, this.#states.directory(record.id))),
     ]);
+    const summary = this.summary(record);
     return {
-      ...this.summary(record),
+      ...summary,
       health: this.#health.find(record),
       restartCount: lifeOf(record.state)?.restarts ?? 0,
       options: record.options as ContainerSettings,
       mode: record.mode,
       log: record.log,
-      isolation: plan,
-      degraded,
+      isolation: {
+        ...plan,
+        degraded,
+        process: summary.state.status === 'running' ? processPrivileges(summary.state.pid) : null,
+      },
       graphDriver: { name: this.#storage.name, data },
       logPath,
     };

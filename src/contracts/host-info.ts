@@ -64,7 +64,7 @@ export interface HostInfo {
         readonly uid: readonly SubordinateRange[];
         readonly gid: readonly SubordinateRange[];
       }
-    | { readonly supported: false; readonly reason: string };
+    | { readonly supported: false; readonly reason: string; readonly remedy: string };
   /** Directories of this machine's /sys that tell a container of its neighbours, and whose names differ by machine. */
   readonly sideChannels: readonly string[];
 }

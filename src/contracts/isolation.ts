@@ -23,6 +23,18 @@ export interface IdMappings {
     | { readonly kind: 'helpers'; readonly newuidmap: string; readonly newgidmap: string };
 }
 
+/** Ids of the host that one container has, and no other. @public */
+export interface IdRange {
+  /** The first uid, and the first gid. */
+  readonly start: number;
+  readonly size: number;
+  /**
+   * How the files of its root come to be owned by these ids: shifted by the mount (mount_setattr(2), MOUNT_ATTR_IDMAP), or,
+   * on a filesystem that cannot, written so.
+   */
+  readonly files: 'idmapped' | 'copied';
+}
+
 /** The five sets of capabilities(7), by name (`CAP_CHOWN`). @public */
 export interface CapabilitySets {
   readonly bounding: readonly string[];
@@ -56,6 +68,10 @@ export interface DeviceRule {
 
 /** Something that was wished for by default and that this host cannot give. @public */
 export interface Degradation {
-  readonly feature: string;
-  readonly reason: string;
+  /** `'seccomp'`, `'device rules'`, `'more than one user'`. */
+  readonly what: string;
+  /** What of this host stands in the way, as the middle of a sentence. */
+  readonly why: string;
+  /** What to do to have it, as the middle of a sentence. */
+  readonly remedy: string;
 }

@@ -5,6 +5,7 @@ import type {
   DeviceNode,
   DeviceRule,
   IdMappings,
+  IdRange,
   NamespaceChoice,
   NamespaceKind,
 } from './isolation.ts';
@@ -29,6 +30,8 @@ export interface IsolationRequest {
   readonly maskedPaths: readonly string[] | undefined;
   readonly readonlyPaths: readonly string[] | undefined;
   readonly readonlyRoot: boolean;
+  /** The container's own, for a mode with `idRange`; else null. */
+  readonly idRange: IdRange | null;
 }
 
 /** A device of the host that the container gets: `stat`ed already. @public */
@@ -52,6 +55,13 @@ export interface IsolationPlan {
   readonly namespaces: Readonly<Record<NamespaceKind, NamespaceChoice>>;
   /** null: no user namespace of its own. */
   readonly idMappings: IdMappings | null;
+  /** Whether the storage driver's mounts are shifted by `idMappings`, since files are stored with the ids that layers say. */
+  readonly idmappedRoot: boolean;
+  /**
+   * `ignore`: calls that name ids which the user namespace does not have are answered as if they had been done (docs/isolation.md,
+   * "Ids that are not there"); `none`: as the kernel answers them.
+   */
+  readonly idEmulation: 'none' | 'ignore';
   readonly capabilities: CapabilitySets;
   readonly noNewPrivileges: boolean;
   readonly seccomp: 'default' | 'unconfined' | SeccompProfileText;
@@ -81,8 +91,18 @@ export interface IsolationPlan {
 export interface PrivilegeMode extends AsyncDisposable {
   /** How files of images are owned on the host: by the ids that the layers say, shifted by a map, or all by this user. */
   readonly ownership: FileOwnership;
+  /** What each container of this mode has for itself: so many ids, out of these of the host's. Absent: none. */
+  readonly idRange?: IdPool;
   /** @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` when the caller asked for what this host or mode cannot give. */
   plan(request: IsolationRequest): IsolationPlan;
+}
+
+/** Ids of the host, and how many of them a container gets. @public */
+export interface IdPool {
+  readonly start: number;
+  /** Of the pool. */
+  readonly size: number;
+  readonly perContainer: number;
 }
 
 /** @public */

@@ -26,8 +26,8 @@ export function detectIdRanges(user: IdOwner, files: HostFiles): HostInfo['idRan
   if (/^NoNewPrivs:\s+1$/m.test(files.read('/proc/self/status') ?? '')) {
     return {
       supported: false,
-      reason:
-        'this process cannot gain privileges (no_new_privs), which newuidmap and newgidmap do; start it without (systemd: NoNewPrivileges=no)',
+      reason: 'this process cannot gain privileges (no_new_privs), which newuidmap and newgidmap do',
+      remedy: 'start it without no_new_privs (systemd: NoNewPrivileges=no)',
     };
   }
   const newuidmap = files.findProgram('newuidmap');
@@ -35,24 +35,28 @@ export function detectIdRanges(user: IdOwner, files: HostFiles): HostInfo['idRan
   if (newuidmap === null || newgidmap === null) {
     return {
       supported: false,
-      reason: `${newuidmap === null ? 'newuidmap' : 'newgidmap'} is not installed; install the package uidmap (Debian, Ubuntu, Alpine: shadow-uidmap, Fedora: shadow-utils)`,
+      reason: `${newuidmap === null ? 'newuidmap' : 'newgidmap'} is not installed`,
+      remedy: 'install the package uidmap (Debian, Ubuntu; Alpine: shadow-uidmap, Fedora: shadow-utils)',
     };
   }
   const who = user.name ?? String(user.uid);
   if (uid.length === 0)
     return {
       supported: false,
-      reason: `/etc/subuid grants no ids to ${who}; run 'usermod --add-subuids 100000-165535 ${who}' as root`,
+      reason: `/etc/subuid grants no ids to ${who}`,
+      remedy: `run 'usermod --add-subuids 100000-165535 ${who}' as root`,
     };
   if (gid.length === 0)
     return {
       supported: false,
-      reason: `/etc/subgid grants no ids to ${who}; run 'usermod --add-subgids 100000-165535 ${who}' as root`,
+      reason: `/etc/subgid grants no ids to ${who}`,
+      remedy: `run 'usermod --add-subgids 100000-165535 ${who}' as root`,
     };
   if (!isMapped(uid, files.read('/proc/self/uid_map')) || !isMapped(gid, files.read('/proc/self/gid_map'))) {
     return {
       supported: false,
       reason: `this process is in a user namespace that does not have the ids ${describe(uid)} of /etc/subuid and ${describe(gid)} of /etc/subgid`,
+      remedy: 'start that namespace with them, or give ids that it has in /etc/subuid and /etc/subgid',
     };
   }
   return { supported: true, method: { kind: 'helpers', newuidmap, newgidmap }, uid, gid };
@@ -75,7 +79,8 @@ function rangesOfRoot(
   }
   return {
     supported: false,
-    reason: 'this process is in a user namespace that has one id; start that one with a range of ids',
+    reason: 'this process is in a user namespace that has one id',
+    remedy: 'start that namespace with a range of ids',
   };
 }
 

@@ -1,5 +1,6 @@
 import { type CapabilityName, parseCapability } from '../base/capabilities.ts';
 import { HakoError } from '../base/errors.ts';
+import { lackingController } from '../cgroup/plan.ts';
 import type {
   CapabilitySets,
   Degradation,
@@ -8,7 +9,7 @@ import type {
   NamespaceKind,
 } from '../contracts/isolation.ts';
 import type { IsolationPlan, IsolationRequest } from '../contracts/privilege-mode.ts';
-import { defaultMaskedPaths, defaultReadonlyPaths } from './privilege-defaults.ts';
+import { defaultCapabilities, defaultMaskedPaths, defaultReadonlyPaths } from './privilege-defaults.ts';
 
 /** What is collected while a plan is made. @public */
 export type Degradations = Degradation[];
@@ -40,7 +41,11 @@ export function planCapabilities(
   const start = drop.all ? [] : add.all ? available : base;
   const lacking = start.filter((name) => !available.includes(name) && !drop.names.includes(parseCapability(name)));
   if (lacking.length > 0)
-    degraded.push({ feature: 'capabilities', reason: `this process does not have ${lacking.join(', ')} itself` });
+    degraded.push({
+      what: 'capabilities',
+      why: `this process does not have ${lacking.join(', ')} itself`,
+      remedy: 'start the service with them, or leave them out (capabilities.drop)',
+    });
   const kept = start.filter((name) => available.includes(name) && !drop.names.includes(parseCapability(name)));
   const set = [...new Set([...kept, ...add.names])].sort();
   return { bounding: set, effective: set, permitted: set, inheritable: [], ambient: [] };
@@ -52,8 +57,8 @@ function parseList(texts: readonly string[]): { readonly all: boolean; readonly 
 }
 
 /**
- * The namespaces of a container: the caller's choices, else `defaults`. A default that the kernel cannot give falls
- * back to the host's namespace and is told as a degradation.
+ * The namespaces of a container: the caller's choices, else all of its own but the time namespace, and `user` for the
+ * user namespace. A default that the kernel cannot give falls back to the host's and is told as a degradation.
  *
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` for a mount namespace that is not private; `HAKO_ERR_HOST_UNSUPPORTED` for
  * a choice that the kernel cannot give.
@@ -61,7 +66,7 @@ function parseList(texts: readonly string[]): { readonly all: boolean; readonly 
  */
 export function planNamespaces(
   request: IsolationRequest,
-  defaults: Readonly<Record<NamespaceKind, NamespaceChoice>>,
+  user: NamespaceChoice,
   degraded: Degradations,
 ): Readonly<Record<NamespaceKind, NamespaceChoice>> {
   const { host, namespaces: asked } = request;
@@ -71,7 +76,17 @@ export function planNamespaces(
       "namespaces.mount can only be 'private': a container's root is its own. To share files, use mounts.",
     );
   }
-  const chosen = { ...defaults, ...defined(asked) };
+  const chosen: Record<NamespaceKind, NamespaceChoice> = {
+    mount: 'private',
+    pid: 'private',
+    network: 'private',
+    ipc: 'private',
+    uts: 'private',
+    cgroup: 'private',
+    time: 'host',
+    ...defined(asked),
+    user,
+  };
   for (const [kind, support] of [
     ['cgroup', host.cgroupNamespaces],
     ['time', host.timeNamespaces],
@@ -82,7 +97,11 @@ export function planNamespaces(
       throw new HakoError('HOST_UNSUPPORTED', `A ${kind} namespace cannot be made here: ${support.reason}.`);
     }
     chosen[kind] = 'host';
-    degraded.push({ feature: `${kind} namespace`, reason: support.reason });
+    degraded.push({
+      what: `${kind} namespace`,
+      why: support.reason,
+      remedy: `use a kernel that gives them, or say that it is meant: namespaces.${kind} 'host'`,
+    });
   }
   return chosen;
 }
@@ -102,7 +121,11 @@ export function planSeccomp(request: IsolationRequest, degraded: Degradations): 
   if (support.supported || request.seccomp === 'unconfined') return request.seccomp;
   if (request.seccomp !== 'default')
     throw new HakoError('HOST_UNSUPPORTED', `A seccomp profile cannot be enforced here: ${support.reason}.`);
-  degraded.push({ feature: 'seccomp', reason: support.reason });
+  degraded.push({
+    what: 'seccomp',
+    why: support.reason,
+    remedy: "use a kernel with CONFIG_SECCOMP_FILTER, or say that it is meant: seccomp 'unconfined'",
+  });
   return 'unconfined';
 }
 
@@ -125,9 +148,9 @@ export function planAppArmor(request: IsolationRequest, degraded: Degradations):
   }
   if (host.apparmor.supported)
     degraded.push({
-      feature: 'AppArmor',
-      reason:
-        'no profile was named, and hako loads none by itself; load one with apparmor_parser and name it in the option apparmor',
+      what: 'AppArmor',
+      why: 'no profile was named, and hako loads none by itself',
+      remedy: 'load one with apparmor_parser and name it in the option apparmor',
     });
   return null;
 }
@@ -154,8 +177,7 @@ export function planDeviceRules(
   base: readonly DeviceRule[],
   degraded: Degradations,
 ): readonly DeviceRule[] | null {
-  const { controllers, missing } = request.host.cgroup;
-  if (controllers['devices'] !== undefined) {
+  if (request.host.cgroup.controllers['devices'] !== undefined) {
     const granted = request.devices.map(({ type, major, minor, access }) => ({
       allow: true,
       type,
@@ -168,9 +190,77 @@ export function planDeviceRules(
       ? base
       : [...base, ...granted, ...request.deviceRules];
   }
-  const reason = missing['devices'] ?? 'there is no devices controller';
+  const lacking = lackingController(request.host.cgroup, 'device rules', 'devices');
   if (request.deviceRules.length > 0)
-    throw new HakoError('HOST_UNSUPPORTED', `deviceRules cannot be enforced here: ${reason}.`);
-  degraded.push({ feature: 'device rules', reason });
+    throw new HakoError('HOST_UNSUPPORTED', `deviceRules cannot be enforced here: ${lacking.why}; ${lacking.remedy}.`);
+  degraded.push(lacking);
   return null;
+}
+
+/**
+ * What the modes have in common that make their namespaces with the host's own rights.
+ *
+ * @param mode - its id, for the sentences
+ * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` without CAP_SYS_ADMIN; `HAKO_ERR_INVALID_OPTION` for another user namespace
+ * than the mode gives.
+ * @public
+ */
+export function requireHostRoot(request: IsolationRequest, mode: string, user: 'host' | 'private' = 'host'): void {
+  if (!request.host.capabilities.includes('CAP_SYS_ADMIN')) {
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `The mode '${mode}' needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'.`,
+    );
+  }
+  const asked = request.namespaces.user;
+  if (asked !== undefined && asked !== user) {
+    throw new HakoError(
+      'INVALID_OPTION',
+      user === 'private'
+        ? `A container of mode '${mode}' with ids of its own has a user namespace of its own too; leave namespaces.user out.`
+        : `A container of mode '${mode}' has no user namespace of its own; leave namespaces.user out, or use the mode 'rootless'.`,
+    );
+  }
+}
+
+/** What a mode decides for itself, beside what {@link planConfined} gives to all. @public */
+export interface ConfinedChoices {
+  readonly user: NamespaceChoice;
+  readonly idMappings: IsolationPlan['idMappings'];
+  /** The capabilities that there are to give. */
+  readonly available: readonly string[];
+  readonly deviceMethod: IsolationPlan['deviceMethod'];
+  readonly deviceRules: IsolationPlan['deviceRules'];
+}
+
+/**
+ * The plan of a container that is held to Docker's defaults, and to those of the caller's wishes that go with them:
+ * a mode of one's own begins with this and changes what it wants otherwise.
+ *
+ * @throws HakoError as the functions for each part do.
+ * @public
+ */
+export function planConfined(
+  request: IsolationRequest,
+  choices: ConfinedChoices,
+  degraded: Degradations,
+): IsolationPlan {
+  return {
+    namespaces: planNamespaces(request, choices.user, degraded),
+    idMappings: choices.idMappings,
+    idmappedRoot: false,
+    idEmulation: 'none',
+    capabilities: planCapabilities(request, defaultCapabilities, choices.available, degraded),
+    noNewPrivileges: request.noNewPrivileges ?? true,
+    seccomp: planSeccomp(request, degraded),
+    apparmorProfile: planAppArmor(request, degraded),
+    ...planPaths(request),
+    readonlyRoot: request.readonlyRoot,
+    writableSys: false,
+    devices: request.devices,
+    deviceMethod: choices.deviceMethod,
+    deviceRules: choices.deviceRules,
+    nodev: false,
+    degraded,
+  };
 }

@@ -1,4 +1,5 @@
 import { rootless } from 'libhako/plugins/privilege/rootless';
 import { privilegeModeConformance } from '../../src/plugin-conformance.ts';
+import { createMode } from '../support/modes.ts';
 
-privilegeModeConformance({ create: (context) => rootless.create(context, {}) });
+privilegeModeConformance({ create: (context) => createMode(rootless, context) });

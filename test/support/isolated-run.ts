@@ -2,9 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { normal } from '../../plugins/privilege/normal/index.ts';
-import { privileged } from '../../plugins/privilege/privileged/index.ts';
-import { rootless } from '../../plugins/privilege/rootless/index.ts';
 import { type ContainerId, newContainerId } from '../../src/base/ids.ts';
 import { hasCode } from '../../src/cgroup/files.ts';
 import { type CgroupPlan, openCgroups, planCgroup, resolveResources } from '../../src/cgroup/index.ts';
@@ -21,6 +18,7 @@ import {
 } from '../../src/container/spec/index.ts';
 import type { CgroupHost, HostInfo } from '../../src/contracts/host-info.ts';
 import type { NativeServices } from '../../src/contracts/native-services.ts';
+import type { JsonValue } from '../../src/contracts/plugin-definition.ts';
 import type { IsolationPlan } from '../../src/contracts/privilege-mode.ts';
 import { detectHost } from '../../src/host/detect.ts';
 import { blockDeviceNumber } from '../../src/host/devices.ts';
@@ -31,10 +29,9 @@ import type { ContainerDefaults } from '../../src/oci/image-config.ts';
 import { compileSeccompProfile } from '../../src/seccomp/index.ts';
 import type { Rootfs } from '../native/support/rootfs.ts';
 import { SupervisorProcess } from '../native/support/supervisor-process.ts';
+import { createMode, modes } from './modes.ts';
 
 export type Mode = 'normal' | 'privileged' | 'rootless';
-
-const modes = { normal, privileged, rootless };
 
 export const emptyImage: ContainerDefaults = {
   env: [],
@@ -121,6 +118,7 @@ function asUser(uid: number, extra: readonly string[]) {
 
 export interface IsolatedOptions {
   readonly mode?: Mode;
+  readonly modeOptions?: Readonly<Record<string, JsonValue>>;
   readonly settings?: ContainerSettings;
   readonly image?: Partial<ContainerDefaults>;
   readonly seccomp?: SeccompProgram;
@@ -176,9 +174,10 @@ export class IsolatedContainer implements AsyncDisposable {
     // Mapped root has to come here for the files of /etc.
     chmodSync(directory, 0o711);
     const id = newContainerId();
-    const mode = await modes[isolated.mode ?? 'normal'].create(
+    const mode = await createMode(
+      modes[isolated.mode ?? 'normal'],
       { directory, host, native: noServices, signal: new AbortController().signal, warn: () => {} },
-      {},
+      isolated.modeOptions,
     );
     const plan = mode.plan(await isolationRequest(options, host, () => isolated.other?.id ?? id));
     const cgroup = planCgroup(host.cgroup, {

@@ -136,7 +136,7 @@ export function isolationCases({ probe, host }: Environment): readonly Case[] {
           gid: uid,
           capabilities: [],
           cgroup: none,
-          idRanges: { supported: false, reason: 'this test gives none' },
+          idRanges: { supported: false, reason: 'this test gives none', remedy: 'ask for some' },
         } as const;
         using rootfs = rootWithProbe(probe, user, {});
         execFileSync('chown', ['-R', `${uid}:${uid}`, rootfs.path]);

@@ -1,4 +1,3 @@
-import { normal } from 'libhako/plugins/privilege/normal';
 import type { ContainerId } from '../../src/base/ids.ts';
 import { planCgroup } from '../../src/cgroup/index.ts';
 import { type ContainerSettings, parseContainerOptions } from '../../src/container/options.ts';
@@ -8,6 +7,7 @@ import type { SetupOperation, StartRequest } from '../../src/native/protocol.ts'
 import type { ContainerDefaults } from '../../src/oci/image-config.ts';
 import { contextOn } from '../../src/plugins/conformance/context.ts';
 import { testHost } from '../../src/plugins/conformance/privilege-hosts.ts';
+import { createMode, type ModePlugin, modes } from './modes.ts';
 
 export const id = 'a'.repeat(64) as ContainerId;
 
@@ -32,11 +32,11 @@ const overlay = {
 export async function context(
   settings: ContainerSettings = {},
   image: Partial<ContainerDefaults> = {},
-  plugin: typeof normal = normal,
+  plugin: ModePlugin = modes.normal,
   host: HostInfo = testHost(),
 ): Promise<StartContext> {
   const options = parseContainerOptions(settings);
-  const mode = await plugin.create({ ...contextOn('/nonexistent'), host }, {});
+  const mode = await createMode(plugin, { ...contextOn('/nonexistent'), host });
   const plan = mode.plan(await isolationRequest(options, host, (name) => name as ContainerId));
   const cgroup = planCgroup(host.cgroup, { id, resources: {}, defaultPids: 4096, deviceRules: plan.deviceRules });
   return {

@@ -1,6 +1,3 @@
-import { normal } from 'libhako/plugins/privilege/normal';
-import { privileged } from 'libhako/plugins/privilege/privileged';
-import { rootless } from 'libhako/plugins/privilege/rootless';
 import { describe, expect, test } from 'vitest';
 import { allCapabilities, parseCapability } from '../../src/base/capabilities.ts';
 import { newContainerId } from '../../src/base/ids.ts';
@@ -10,11 +7,10 @@ import type { HostInfo } from '../../src/contracts/host-info.ts';
 import type { IsolationRequest, PrivilegeMode } from '../../src/contracts/privilege-mode.ts';
 import { contextOn } from '../../src/plugins/conformance/context.ts';
 import { ordinaryHost, testHost } from '../../src/plugins/conformance/privilege-hosts.ts';
-
-const modes = { normal, privileged, rootless };
+import { createMode, modes } from '../support/modes.ts';
 
 async function mode(id: keyof typeof modes, host: HostInfo): Promise<PrivilegeMode> {
-  return modes[id].create({ ...contextOn('/nonexistent'), host }, {});
+  return createMode(modes[id], { ...contextOn('/nonexistent'), host });
 }
 
 async function plan(id: keyof typeof modes, host: HostInfo, more: Partial<IsolationRequest> = {}) {
@@ -30,7 +26,7 @@ describe('normal', () => {
     const { capabilities, nodev, degraded } = await plan('normal', host);
     expect(nodev).toBe(true);
     for (const set of Object.values(capabilities)) expect(set).not.toContain('CAP_MKNOD');
-    expect(degraded).toContainEqual({ feature: 'device rules', reason: 'not mounted' });
+    expect(degraded).toContainEqual(expect.objectContaining({ what: 'device rules', why: 'not mounted' }));
     await expect(plan('normal', host, { capabilitiesAdd: ['MKNOD'] })).rejects.toThrow(/CAP_MKNOD cannot be given/);
   });
 
@@ -47,6 +43,8 @@ describe('normal', () => {
         time: 'host',
       },
       idMappings: null,
+      idmappedRoot: false,
+      idEmulation: 'none',
       capabilities: expect.objectContaining({
         bounding: [
           'CAP_AUDIT_WRITE',
@@ -97,7 +95,7 @@ describe('normal', () => {
   });
 
   test('needs CAP_SYS_ADMIN, and says what to do without', async () => {
-    expect(normal.probe?.(ordinaryHost())).toMatchObject({
+    expect(modes.normal.probe?.(ordinaryHost())).toMatchObject({
       supported: false,
       reason: expect.stringMatching(/rootless/),
     });
@@ -114,7 +112,7 @@ describe('normal', () => {
     const { capabilities, degraded } = await plan('normal', host);
     expect(capabilities.bounding).not.toContain('CAP_AUDIT_WRITE');
     expect(degraded).toEqual([
-      { feature: 'capabilities', reason: 'this process does not have CAP_AUDIT_WRITE itself' },
+      expect.objectContaining({ what: 'capabilities', why: 'this process does not have CAP_AUDIT_WRITE itself' }),
     ]);
     expect((await plan('normal', host, { capabilitiesDrop: ['audit_write'] })).degraded).toEqual([]);
   });
@@ -152,7 +150,9 @@ describe('normal', () => {
     const host = testHost({ cgroupNamespaces: { supported: false, reason: 'the kernel has none' } });
     const planned = await plan('normal', host);
     expect(planned.namespaces.cgroup).toBe('host');
-    expect(planned.degraded).toEqual([{ feature: 'cgroup namespace', reason: 'the kernel has none' }]);
+    expect(planned.degraded).toEqual([
+      expect.objectContaining({ what: 'cgroup namespace', why: 'the kernel has none' }),
+    ]);
     await expect(plan('normal', host, { namespaces: { cgroup: 'private' } })).rejects.toThrow(/the kernel has none/);
   });
 
@@ -220,7 +220,9 @@ describe('rootless', () => {
   });
 
   test('without ranges: one id, setgroups denied, and that is told', async () => {
-    const host = ordinaryHost({ idRanges: { supported: false, reason: 'newuidmap is not installed' } });
+    const host = ordinaryHost({
+      idRanges: { supported: false, reason: 'newuidmap is not installed', remedy: 'install the package uidmap' },
+    });
     expect((await mode('rootless', host)).ownership).toEqual({
       kind: 'single',
       idMappings: {
@@ -230,7 +232,13 @@ describe('rootless', () => {
       },
     });
     expect((await plan('rootless', host)).degraded).toEqual([
-      { feature: 'more than one user', reason: 'newuidmap is not installed' },
+      {
+        what: 'more than one user',
+        why: expect.stringMatching(
+          /^newuidmap is not installed; so the container has one id, .*as if they had been done/,
+        ),
+        remedy: 'install the package uidmap',
+      },
     ]);
   });
 
@@ -263,7 +271,7 @@ describe('rootless', () => {
 
   test('where user namespaces are blocked, the reason is the host’s', async () => {
     const host = ordinaryHost({ userNamespaces: { supported: false, reason: 'user.max_user_namespaces is 0' } });
-    expect(rootless.probe?.(host)).toEqual({ supported: false, reason: 'user.max_user_namespaces is 0' });
+    expect(modes.rootless.probe?.(host)).toEqual({ supported: false, reason: 'user.max_user_namespaces is 0' });
     await expect(plan('rootless', host)).rejects.toMatchObject({
       code: 'HAKO_ERR_HOST_UNSUPPORTED',
       message: expect.stringMatching(/max_user_namespaces is 0/),

@@ -87,7 +87,16 @@ describe('namespaces', () => {
       newgidmap: '/usr/bin/newgidmap',
     });
     expect(
-      (await start({}, {}, rootless, ordinaryHost({ idRanges: { supported: false, reason: 'there are none' } }))).idMap,
+      (
+        await start(
+          {},
+          {},
+          rootless,
+          ordinaryHost({
+            idRanges: { supported: false, reason: 'there are none', remedy: 'install the package uidmap' },
+          }),
+        )
+      ).idMap,
     ).toEqual({ method: 'direct', uidMap: '0 1000 1\n', gidMap: '0 1001 1\n', denySetgroups: true });
     expect((await start()).idMap).toEqual({ method: 'none' });
   });

@@ -169,9 +169,13 @@ describe('filesystems', () => {
         operation.kind === 'mount' ? operation.options.map(([key]) => key) : [],
       );
     expect(await options(ordinaryHost())).toContain('gid');
-    expect(await options(ordinaryHost({ idRanges: { supported: false, reason: 'there are none' } }))).not.toContain(
-      'gid',
-    );
+    expect(
+      await options(
+        ordinaryHost({
+          idRanges: { supported: false, reason: 'there are none', remedy: 'install the package uidmap' },
+        }),
+      ),
+    ).not.toContain('gid');
   });
 
   test('a device that may not be made inside is bound', async () => {

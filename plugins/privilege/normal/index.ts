@@ -1,24 +1,24 @@
 import {
+  allCapabilities,
   type CapabilitySets,
   type Degradations,
-  defaultCapabilities,
   defaultDeviceRules,
   definePlugin,
   HakoError,
+  type IdRange,
   type IsolationPlan,
   type IsolationRequest,
-  planAppArmor,
-  planCapabilities,
+  planConfined,
   planDeviceRules,
-  planNamespaces,
-  planPaths,
-  planSeccomp,
+  requireHostRoot,
 } from 'libhako/plugin';
-import { z } from 'zod';
+import { idPoolOf, normalOptions } from './options.ts';
 
 /**
  * What images are written for: Docker's capabilities, seccomp profile and masked paths, its own devices and no
  * others; and, stricter than Docker, no way to new privileges (set-user-ID programs such as sudo give none).
+ *
+ * `normal({ userns: 'auto' })` gives each container a user namespace with ids of its own besides.
  *
  * @public
  */
@@ -26,7 +26,7 @@ export const normal = definePlugin({
   kind: 'privilege',
   id: 'normal',
   api: 1,
-  options: z.object({}),
+  options: normalOptions,
   probe: (host) =>
     host.capabilities.includes('CAP_SYS_ADMIN')
       ? { supported: true }
@@ -35,59 +35,69 @@ export const normal = definePlugin({
           reason:
             "making namespaces without a user namespace needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'",
         },
-  create: async () => ({
-    ownership: { kind: 'same' as const },
-    plan,
-    [Symbol.asyncDispose]: async () => {},
-  }),
+  create: async (_context, options) => {
+    const idRange = idPoolOf(options);
+    return {
+      // Those of a container with ids of its own are shifted, or copied for it alone.
+      ownership: { kind: 'same' as const },
+      ...(idRange === undefined ? { plan } : { idRange, plan: planRemapped }),
+      [Symbol.asyncDispose]: async () => {},
+    };
+  },
 });
 
 function plan(request: IsolationRequest): IsolationPlan {
   const { host } = request;
-  if (!host.capabilities.includes('CAP_SYS_ADMIN')) {
-    throw new HakoError(
-      'HOST_UNSUPPORTED',
-      "The mode 'normal' needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'.",
-    );
-  }
-  if (request.namespaces.user !== undefined && request.namespaces.user !== 'host') {
-    throw new HakoError(
-      'INVALID_OPTION',
-      "A container of mode 'normal' has no user namespace of its own; leave namespaces.user out, or use the mode 'rootless'.",
-    );
-  }
+  requireHostRoot(request, 'normal');
   const degraded: Degradations = [];
   const deviceRules = planDeviceRules(request, defaultDeviceRules, degraded);
-  const capabilities = planCapabilities(request, defaultCapabilities, host.capabilities, degraded);
+  const planned = planConfined(
+    request,
+    {
+      user: 'host',
+      idMappings: null,
+      available: host.capabilities,
+      deviceMethod: host.inUserNamespace ? 'bind' : 'mknod',
+      deviceRules,
+    },
+    degraded,
+  );
+  return deviceRules === null
+    ? { ...planned, capabilities: withoutDevices(request, planned.capabilities), nodev: true }
+    : planned;
+}
+
+function planRemapped(request: IsolationRequest): IsolationPlan {
+  const { idRange } = request;
+  requireHostRoot(request, 'normal', 'private');
+  if (idRange === null)
+    throw new HakoError('INVALID_OPTION', "userns 'auto' needs ids for the container, and this caller gave none.");
+  if (Object.values(request.namespaces).some((choice) => typeof choice === 'object'))
+    throw new HakoError(
+      'INVALID_OPTION',
+      "A container with ids of its own (userns 'auto') has no rights over another container's namespaces, so it cannot share them; use userns 'host'.",
+    );
+  const degraded: Degradations = [];
   return {
-    namespaces: planNamespaces(
+    ...planConfined(
       request,
       {
-        mount: 'private',
-        pid: 'private',
-        network: 'private',
-        ipc: 'private',
-        uts: 'private',
-        user: 'host',
-        cgroup: 'private',
-        time: 'host',
+        user: 'private',
+        idMappings: mappingsOf(idRange),
+        // A user namespace starts with every capability, each of them worth something only inside (user_namespaces(7)).
+        available: allCapabilities,
+        deviceMethod: 'bind',
+        deviceRules: planDeviceRules(request, defaultDeviceRules, degraded),
       },
       degraded,
     ),
-    idMappings: null,
-    capabilities: deviceRules === null ? withoutDevices(request, capabilities) : capabilities,
-    noNewPrivileges: request.noNewPrivileges ?? true,
-    seccomp: planSeccomp(request, degraded),
-    apparmorProfile: planAppArmor(request, degraded),
-    ...planPaths(request),
-    readonlyRoot: request.readonlyRoot,
-    writableSys: false,
-    devices: request.devices,
-    deviceMethod: host.inUserNamespace ? 'bind' : 'mknod',
-    deviceRules,
-    nodev: deviceRules === null,
-    degraded,
+    idmappedRoot: idRange.files === 'idmapped',
   };
+}
+
+function mappingsOf({ start, size }: IdRange): NonNullable<IsolationPlan['idMappings']> {
+  const ids = [{ containerId: 0, hostId: start, size }];
+  return { uid: ids, gid: ids, method: { kind: 'direct', denySetgroups: false } };
 }
 
 /** Without rules, a root that can make device nodes has every device of the host, its disks among them. */

@@ -7,6 +7,7 @@ import {
   planAppArmor,
   planCapabilities,
   planNamespaces,
+  requireHostRoot,
 } from 'libhako/plugin';
 import { z } from 'zod';
 
@@ -38,35 +39,13 @@ export const privileged = definePlugin({
 
 function plan(request: IsolationRequest): IsolationPlan {
   const { host } = request;
-  if (!host.capabilities.includes('CAP_SYS_ADMIN')) {
-    throw new HakoError(
-      'HOST_UNSUPPORTED',
-      "The mode 'privileged' needs CAP_SYS_ADMIN; run as root, or use the mode 'rootless'.",
-    );
-  }
-  if (request.namespaces.user !== undefined && request.namespaces.user !== 'host') {
-    throw new HakoError(
-      'INVALID_OPTION',
-      "A container of mode 'privileged' has no user namespace of its own; leave namespaces.user out, or use the mode 'rootless'.",
-    );
-  }
+  requireHostRoot(request, 'privileged');
   const degraded: Degradations = [];
   return {
-    namespaces: planNamespaces(
-      request,
-      {
-        mount: 'private',
-        pid: 'private',
-        network: 'private',
-        ipc: 'private',
-        uts: 'private',
-        user: 'host',
-        cgroup: 'private',
-        time: 'host',
-      },
-      degraded,
-    ),
+    namespaces: planNamespaces(request, 'host', degraded),
     idMappings: null,
+    idmappedRoot: false,
+    idEmulation: 'none',
     capabilities: planCapabilities(request, host.capabilities, host.capabilities, degraded),
     noNewPrivileges: request.noNewPrivileges ?? false,
     seccomp: request.seccomp === 'default' ? 'unconfined' : requireSeccomp(request),

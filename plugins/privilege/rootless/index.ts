@@ -1,7 +1,6 @@
 import {
   allCapabilities,
   type Degradations,
-  defaultCapabilities,
   defaultDeviceRules,
   definePlugin,
   type FileOwnership,
@@ -9,15 +8,20 @@ import {
   type IsolationPlan,
   type IsolationRequest,
   type NamespaceChoice,
-  planAppArmor,
-  planCapabilities,
+  planConfined,
   planDeviceRules,
-  planNamespaces,
-  planPaths,
-  planSeccomp,
 } from 'libhako/plugin';
 import { z } from 'zod';
 import { planOwnership } from './id-mappings.ts';
+
+const rootlessOptions = z.object({
+  /**
+   * For a container with a single id (no newuidmap, or no range in /etc/subuid): what becomes of calls that name another.
+   * `ignore`: they are answered as if they had been done, as fakeroot does, so that package managers work; `none`: they
+   * fail with EINVAL or EPERM.
+   */
+  idEmulation: z.enum(['none', 'ignore']).default('ignore'),
+});
 
 /**
  * A container in a user namespace, for which no privilege is needed: its root is an ordinary user outside. Run by
@@ -29,51 +33,50 @@ export const rootless = definePlugin({
   kind: 'privilege',
   id: 'rootless',
   api: 1,
-  options: z.object({}),
+  options: rootlessOptions,
   probe: (host) => host.userNamespaces,
-  create: async ({ host }) => {
+  create: async ({ host }, { idEmulation }) => {
     const ownership = planOwnership(host);
-    return { ownership, plan: (request) => plan(request, ownership), [Symbol.asyncDispose]: async () => {} };
+    return {
+      ownership,
+      plan: (request) => plan(request, ownership, idEmulation),
+      [Symbol.asyncDispose]: async () => {},
+    };
   },
 });
 
-function plan(request: IsolationRequest, ownership: FileOwnership): IsolationPlan {
+function plan(
+  request: IsolationRequest,
+  ownership: FileOwnership,
+  idEmulation: IsolationPlan['idEmulation'],
+): IsolationPlan {
   const degraded: Degradations = [];
   const user = userNamespace(request);
-  const namespaces = planNamespaces(
+  const planned = planConfined(
     { ...request, namespaces: { ...request.namespaces, user } },
     {
-      mount: 'private',
-      pid: 'private',
-      network: 'private',
-      ipc: 'private',
-      uts: 'private',
       user,
-      cgroup: 'private',
-      time: 'host',
+      idMappings: user === 'private' && ownership.kind !== 'same' ? ownership.idMappings : null,
+      // A user namespace starts with every capability, each of them worth something only inside (user_namespaces(7)).
+      available: allCapabilities,
+      deviceMethod: 'bind',
+      deviceRules: deviceRules(request, degraded),
     },
     degraded,
   );
-  const { idRanges } = request.host;
-  if (ownership.kind === 'single' && !idRanges.supported)
-    degraded.push({ feature: 'more than one user', reason: idRanges.reason });
-  return {
-    namespaces,
-    idMappings: user === 'private' && ownership.kind !== 'same' ? ownership.idMappings : null,
-    // A user namespace starts with every capability, each of them worth something only inside (user_namespaces(7)).
-    capabilities: planCapabilities(request, defaultCapabilities, allCapabilities, degraded),
-    noNewPrivileges: request.noNewPrivileges ?? true,
-    seccomp: planSeccomp(request, degraded),
-    apparmorProfile: planAppArmor(request, degraded),
-    ...planPaths(request),
-    readonlyRoot: request.readonlyRoot,
-    writableSys: false,
-    devices: request.devices,
-    deviceMethod: 'bind',
-    deviceRules: deviceRules(request, degraded),
-    nodev: false,
-    degraded,
-  };
+  const { idRanges, seccomp } = request.host;
+  if (ownership.kind !== 'single' || idRanges.supported) return planned;
+  const emulated = idEmulation === 'ignore' && seccomp.supported;
+  degraded.push({
+    what: 'more than one user',
+    why: `${idRanges.reason}; so the container has one id, and ${
+      emulated
+        ? 'calls that name others are answered as if they had been done (idEmulation: ignore): all files stay its own, and its users have no wall between them'
+        : 'calls that name others fail'
+    }`,
+    remedy: idRanges.remedy,
+  });
+  return { ...planned, idEmulation: emulated ? 'ignore' : 'none' };
 }
 
 /**

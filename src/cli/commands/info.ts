@@ -32,7 +32,7 @@ export const infoCommand: Command = {
       ...Object.entries(host.cgroup.missing).map(([name, reason]): [string, string] => [`  ${name}`, `no: ${reason}`]),
       ...supports.map(([name, support]): [string, string] => [
         name,
-        support.supported ? 'yes' : `no: ${support.reason}`,
+        support.supported ? 'yes' : `no: ${support.reason}${'remedy' in support ? `; ${support.remedy}` : ''}`,
       ]),
       ...info.plugins.map(({ kind, id, probe }): [string, string] => [
         `plugin ${kind}/${id}`,

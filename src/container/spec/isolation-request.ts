@@ -1,6 +1,6 @@
 import type { ContainerId } from '../../base/ids.ts';
 import type { HostInfo } from '../../contracts/host-info.ts';
-import type { NamespaceChoice, NamespaceKind } from '../../contracts/isolation.ts';
+import type { IdRange, NamespaceChoice, NamespaceKind } from '../../contracts/isolation.ts';
 import type { IsolationRequest, RequestedDevice } from '../../contracts/privilege-mode.ts';
 import { listHostDevices, statDevice } from '../../host/devices.ts';
 import type { ParsedContainerOptions } from '../options.ts';
@@ -9,12 +9,14 @@ import type { ParsedContainerOptions } from '../options.ts';
  * What a privilege mode plans from: the caller's options, with containers by ID and devices looked up.
  *
  * @param resolveContainer - finds a container by name or ID, or throws.
+ * @param idRange - the ids that the container has for itself
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` for a device that is not there.
  */
 export async function isolationRequest(
   options: ParsedContainerOptions,
   host: HostInfo,
   resolveContainer: (nameOrId: string) => ContainerId,
+  idRange: IdRange | null = null,
 ): Promise<IsolationRequest> {
   const devices = await Promise.all(
     options.devices.map(({ hostPath, path, access }) => statDevice(hostPath, path, access)),
@@ -35,6 +37,7 @@ export async function isolationRequest(
     maskedPaths: options.maskedPaths,
     readonlyPaths: options.readonlyPaths,
     readonlyRoot: options.readonlyRoot,
+    idRange,
   };
 }
 

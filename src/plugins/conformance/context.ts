@@ -62,7 +62,7 @@ function testHost(): HostInfo {
     openFilesLimit: null,
     oomScoreAdj: 0,
     sideChannels: [],
-    idRanges: { supported: false, reason: 'not asked for in tests' },
+    idRanges: { supported: false, reason: 'not asked for in tests', remedy: 'install the package uidmap' },
   };
 }
 

@@ -46,7 +46,7 @@ const hosts = {
   'a host that can do everything': testHost(),
   'a host of an ordinary user': ordinaryHost(),
   'a host of an ordinary user without subordinate ids': ordinaryHost({
-    idRanges: { supported: false, reason: 'newuidmap is not installed' },
+    idRanges: { supported: false, reason: 'newuidmap is not installed', remedy: 'install the package uidmap' },
   }),
   'a host without control groups, seccomp and cgroup namespaces': testHost({
     cgroup: noCgroups,
@@ -85,13 +85,15 @@ function request(host: HostInfo, more: Partial<IsolationRequest> = {}): Isolatio
     maskedPaths: undefined,
     readonlyPaths: undefined,
     readonlyRoot: false,
+    idRange: null,
     ...more,
   };
 }
 
 /** The mode, or null where it refuses this host; any other failure is one of the test. */
 async function plannable(subject: PrivilegeModeSubject, host: HostInfo): Promise<PrivilegeMode | null> {
-  const mode = await subject.create({ ...contextOn('/nonexistent'), host });
+  const created = await subject.create({ ...contextOn('/nonexistent'), host });
+  const mode = withIds(created);
   try {
     mode.plan(request(host));
     return mode;
@@ -99,6 +101,18 @@ async function plannable(subject: PrivilegeModeSubject, host: HostInfo): Promise
     expectHakoError(error, 'HAKO_ERR_HOST_UNSUPPORTED');
     return null;
   }
+}
+
+/** A mode whose containers have ids of their own is always given some. */
+function withIds(mode: PrivilegeMode): PrivilegeMode {
+  const { idRange: pool, ownership } = mode;
+  if (pool === undefined) return mode;
+  const idRange = { start: pool.start, size: pool.perContainer, files: 'idmapped' } as const;
+  return {
+    ownership,
+    plan: (asked) => mode.plan({ ...asked, idRange }),
+    [Symbol.asyncDispose]: () => mode[Symbol.asyncDispose](),
+  };
 }
 
 function planCases(subject: PrivilegeModeSubject, host: HostInfo): void {
@@ -156,11 +170,12 @@ function planCases(subject: PrivilegeModeSubject, host: HostInfo): void {
   it('tells of each thing that it could not give, and why', async () => {
     const plan = await planned();
     if (plan === null) return;
-    for (const { feature, reason } of plan.degraded) {
-      expect(feature).not.toBe('');
-      expect(reason).toMatch(/\S \S/);
+    for (const { what, why, remedy } of plan.degraded) {
+      expect(what).not.toBe('');
+      expect(why).toMatch(/\S \S/);
+      expect(remedy).toMatch(/\S \S/);
     }
-    if (plan.seccomp === 'unconfined' && plan.degraded.some(({ feature }) => feature === 'seccomp'))
+    if (plan.seccomp === 'unconfined' && plan.degraded.some(({ what }) => what === 'seccomp'))
       expect(host.seccomp.supported).toBe(false);
   });
 }
