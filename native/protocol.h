@@ -90,11 +90,14 @@ enum hako_frame {
 // process: list<str> argv · list<str> env ("NAME=value") · str cwd · str user · list<str> additional groups
 //          · u32 HAKO_PROCESS_* · u64 bounding · u64 effective · u64 permitted · u64 inheritable · u64 ambient
 //          · u32 umask · list<u32 resource · u64 soft · u64 hard> rlimits · i32 oom_score_adj (INT32_MIN: leave)
-//          · bytes seccomp program (struct sock_filter[], empty: none) · u32 seccomp(2) flags · str AppArmor profile
+//          · bytes seccomp program (struct sock_filter[], empty: none) · u32 seccomp(2) flags
+//          · bytes id emulation (struct sock_filter[], empty: none; what it gives to SECCOMP_RET_USER_NOTIF the
+//            supervisor answers: see supervisor/id_emulation.h) · str AppArmor profile
 //          · u16 rows · u16 columns
 //   user is what the image or the caller wrote ("", "1000", "app", "app:grp", "1000:100"), resolved in the
 //   container's own /etc/passwd and /etc/group as Docker does: a number is never looked up as a name's uid field,
-//   0 ≤ id < 2^31. For a user other than 0, permitted and effective are exactly `ambient`.
+//   0 ≤ id < 2^31. For a user other than 0, permitted and effective are exactly `ambient`. With id emulation the
+//   process is that user by the supervisor's word only, and uid 0 to the kernel.
 //   HOME is added from passwd (else "/") when env has none. argv[0] without a slash is looked up in env's PATH.
 //
 // sink:    u8 HAKO_SINK_*; for JSON_FILE: str file name · u64 max size (0: no limit) · u32 max files · u8 compress

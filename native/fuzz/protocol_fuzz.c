@@ -41,6 +41,8 @@ static void process(const struct process_request *request) {
   text(request->apparmor);
   bytes(request->seccomp);
   CHECK(request->seccomp.length % 8 == 0);
+  bytes(request->id_emulation);
+  CHECK(request->id_emulation.length % 8 == 0);
   for (uint32_t i = 0; i < request->rlimit_count; i++)
     CHECK(request->rlimits[i].resource < RLIM_NLIMITS);
   // Room for HOME.

@@ -8,8 +8,13 @@
 #include <sys/prctl.h>
 
 #include "../common/fd.h"
+#include "handshake.h"
 #include "../common/host_proc.h"
 #include "../common/syscalls.h"
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1u << 5)
+#endif
 
 int confinement_open_profile(int proc, const char *process) {
   // Before Linux 5.8 there is one file for whichever module is the host's first.
@@ -39,6 +44,30 @@ static int set_apparmor(const struct program *program) {
   return 0;
 }
 
+static int install(const struct wire_bytes *program, uint32_t flags) {
+  // The payload has no alignment, struct sock_filter has.
+  static struct sock_filter instructions[BPF_MAXINSNS];
+  memcpy(instructions, program->data, program->length);
+  struct sock_fprog filter = {.len = (unsigned short)(program->length / sizeof instructions[0]), .filter = instructions};
+  return sys_seccomp(SECCOMP_SET_MODE_FILTER, flags, &filter);
+}
+
+// Before the program's own filter, which may forbid to hand anything over. Where the two
+// disagree on a call the stricter one decides: what the program's refuses is refused.
+static int emulate_ids(const struct program *program) {
+  // A signal that interrupts must not have a change of ids done twice (Linux 5.19).
+  int listener = install(&program->process->id_emulation,
+                         SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  if (listener < 0 && errno == EINVAL)
+    listener = install(&program->process->id_emulation, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+  if (listener < 0)
+    return fail(program->failure, "seccomp", errno, "the kernel refuses the filter of the id emulation");
+  if (handshake_send_fds(program->handshake, &listener, 1) < 0)
+    return fail(program->failure, "seccomp", errno, "cannot hand over the id emulation");
+  close(listener);
+  return 0;
+}
+
 int confinement_apply(const struct program *program) {
   const struct process_request *process = program->process;
   // no_new_privs could forbid the change of profile, so it comes after.
@@ -46,16 +75,11 @@ int confinement_apply(const struct program *program) {
     return -1;
   if ((process->flags & HAKO_PROCESS_NO_NEW_PRIVS) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
     return fail(program->failure, "seccomp", errno, "no_new_privs");
-  if (process->seccomp.length == 0)
-    return 0;
-  // The payload has no alignment, struct sock_filter has.
-  static struct sock_filter instructions[BPF_MAXINSNS];
-  memcpy(instructions, process->seccomp.data, process->seccomp.length);
-  struct sock_fprog filter = {.len = (unsigned short)(process->seccomp.length / sizeof instructions[0]),
-                              .filter = instructions};
+  if (process->id_emulation.length > 0 && emulate_ids(program) < 0)
+    return -1;
   // From here on the program's filter rules us too: nothing but execve follows, and a
   // failure of that is reported through memory.
-  if (sys_seccomp(SECCOMP_SET_MODE_FILTER, process->seccomp_flags, &filter) < 0)
+  if (process->seccomp.length > 0 && install(&process->seccomp, process->seccomp_flags) < 0)
     return fail(program->failure, "seccomp", errno, "the kernel refuses the filter");
   return 0;
 }

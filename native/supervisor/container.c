@@ -21,7 +21,7 @@
 #define START_TIMEOUT_MS 60000
 
 static const struct process no_process = {
-    .pid = -1, .pidfd = -1, .stdin_w = -1, .stdout_r = -1, .stderr_r = -1, .tty_master = -1};
+    .pid = -1, .pidfd = -1, .listener = -1, .stdin_w = -1, .stdout_r = -1, .stderr_r = -1, .tty_master = -1};
 
 static int64_t now(void) {
   struct timespec time;
@@ -51,6 +51,7 @@ static int read_start_ticks(int proc, struct process *process, struct failure *f
 }
 
 static void close_streams(struct process *process) {
+  close_fd(&process->listener);
   close_fd(&process->stdin_w);
   close_fd(&process->stdout_r);
   close_fd(&process->stderr_r);
@@ -65,6 +66,10 @@ static void end_process(struct process *process, bool wait) {
   }
   close_fd(&process->pidfd);
   close_streams(process);
+}
+
+static int *listener_of(const struct process_request *request, struct process *out) {
+  return request->id_emulation.length > 0 ? &out->listener : NULL;
 }
 
 // Everything on the supervisor's side between clone3 and execve.
@@ -82,7 +87,8 @@ static int see_off(const struct start_request *request, start_hook *meanwhile, s
   handshake->awaited = (struct awaited){.tty = request->process.flags & HAKO_PROCESS_TTY,
                                         .with_stdin = request->flags & HAKO_START_STDIN,
                                         .entry = request->process.flags & HAKO_PROCESS_INIT ? &out->entry : NULL,
-                                        .null = &out->null};
+                                        .null = &out->null,
+                                        .listener = listener_of(&request->process, &out->init)};
   // Or the end would never come.
   close_fd(&handshake->child);
   if (handshake_finish(handshake, &out->init, START_TIMEOUT_MS, failure) < 0)
@@ -175,7 +181,8 @@ static int see_off_exec(const struct container *container, const struct exec_req
       release_exec(container, request, out->pid, handshake, host, failure) < 0)
     return -1;
   handshake->awaited = (struct awaited){.tty = request->process.flags & HAKO_PROCESS_TTY,
-                                        .with_stdin = request->flags & HAKO_EXEC_STDIN};
+                                        .with_stdin = request->flags & HAKO_EXEC_STDIN,
+                                        .listener = listener_of(&request->process, out)};
   close_fd(&handshake->child);
   return 0;
 }

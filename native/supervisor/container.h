@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "id_table.h"
 #include "request.h"
 
 // Descriptors are -1 where there is none, non-blocking, and the caller's to
@@ -21,6 +22,9 @@ struct process {
   int64_t started_at;   // ns since the epoch, when execve had succeeded
   uid_t uid;            // inside the container
   gid_t gid;
+  uint32_t group_count;
+  gid_t groups[MOST_EMULATED_GROUPS];
+  int listener; // of the id emulation
   int stdin_w;
   int stdout_r;
   int stderr_r;

@@ -2,6 +2,7 @@
 #include "credentials.h"
 
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <sys/prctl.h>
 
 #include "../common/fd.h"
@@ -64,6 +65,14 @@ static int change_ids(const struct identity *identity, bool asked, struct failur
   return 0;
 }
 
+// The user is one by the supervisor's word only. What takes capabilities away from one
+// who isn't root is that uid 0 gets none on execve (capabilities(7), securebits).
+static int renounce_root(const struct identity *identity, struct failure *failure) {
+  if (identity->uid != 0 && prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0) < 0)
+    return fail(failure, "capabilities", errno, "cannot take root's capabilities from the user");
+  return 0;
+}
+
 static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable, struct failure *failure) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct data[2];
@@ -87,6 +96,7 @@ static int set_ambient(uint64_t ambient, struct failure *failure) {
 
 int credentials_apply(const struct identity *identity, const struct process_request *process, uint64_t keep,
                       struct failure *failure) {
+  bool emulated = process->id_emulation.length > 0;
   // First: dropping from the bounding set takes CAP_SETPCAP.
   if (limit_bounding(process->bounding, failure) < 0)
     return -1;
@@ -94,7 +104,7 @@ int credentials_apply(const struct identity *identity, const struct process_requ
   if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
     return fail(failure, "capabilities", errno, "cannot keep capabilities over the change of user");
   // Groups before ids: a user who isn't root may not change them.
-  if (change_ids(identity, process->groups.count > 0, failure) < 0)
+  if ((emulated ? renounce_root(identity, failure) : change_ids(identity, process->groups.count > 0, failure)) < 0)
     return -1;
   prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
   bool root = identity->uid == 0;

@@ -89,7 +89,7 @@ static void give_up(struct exec *exec, const struct failure *failure) {
 // False: it has failed, and is gone.
 static bool started(struct exec *exec) {
   settled(exec);
-  if (task_watch(&exec->task, &exec->process, exec->feeds) < 0) {
+  if (supervisor_emulate_ids(&exec->process) < 0 || task_watch(&exec->task, &exec->process, exec->feeds) < 0) {
     struct failure failure;
     fail(&failure, "memory", errno, "the process could not be watched");
     task_signal(&exec->task, SIGKILL); // and is reaped as an orphan

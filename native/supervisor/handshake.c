@@ -79,7 +79,7 @@ int handshake_release(const struct handshake *h, int fd, struct failure *failure
   return fail(failure, "child", errno, "the process can't be reached");
 }
 
-// One message; the descriptors in it go to `fds`. 0 at the end, -1 on a failure.
+// One message; the descriptors in it are added to `fds`. 0 at the end, -1 on a failure.
 static ssize_t receive(int fd, int fds[MOST_FDS], size_t *count, int flags) {
   union control control;
   char byte;
@@ -91,8 +91,15 @@ static ssize_t receive(int fd, int fds[MOST_FDS], size_t *count, int flags) {
     return got;
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
   if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-    *count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    memcpy(fds, CMSG_DATA(header), *count * sizeof(int));
+    size_t more = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < more; i++) {
+      int received;
+      memcpy(&received, CMSG_DATA(header) + i * sizeof(int), sizeof received);
+      if (*count < MOST_FDS)
+        fds[(*count)++] = received;
+      else
+        close(received);
+    }
   }
   return got;
 }
@@ -126,7 +133,7 @@ static int take_fds(struct handshake *h, struct process *out, struct failure *fa
   const struct awaited *awaited = &h->awaited;
   const int *fds = h->fds;
   size_t streams = awaited->tty ? 1 : awaited->with_stdin ? 3 : 2;
-  if (h->fd_count != streams + (awaited->entry ? 1 : 0) + (awaited->null ? 1 : 0))
+  if (h->fd_count != streams + (awaited->entry ? 1 : 0) + (awaited->null ? 1 : 0) + (awaited->listener ? 1 : 0))
     return fail(failure, "stdio", 0, "descriptors were lost on the way; is RLIMIT_NOFILE too low?");
   size_t next = 0;
   if (awaited->tty)
@@ -140,7 +147,9 @@ static int take_fds(struct handshake *h, struct process *out, struct failure *fa
   if (awaited->entry)
     *awaited->entry = fds[next++];
   if (awaited->null)
-    *awaited->null = fds[next];
+    *awaited->null = fds[next++];
+  if (awaited->listener)
+    *awaited->listener = fds[next];
   h->fd_count = 0;
   return 0;
 }
@@ -154,6 +163,8 @@ static int conclude(struct handshake *h, struct process *out, struct failure *fa
     return h->reaped ? killed(h->signal, failure) : HANDSHAKE_DIED;
   out->uid = h->report->uid;
   out->gid = h->report->gid;
+  memcpy(out->groups, h->report->groups, sizeof out->groups);
+  out->group_count = h->report->group_count;
   return take_fds(h, out, failure);
 }
 

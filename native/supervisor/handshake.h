@@ -12,14 +12,17 @@
 #include <sys/types.h>
 
 #include "container.h"
+#include "id_table.h"
 
-#define MOST_FDS 5 // that a child hands over
+#define MOST_FDS 6 // that a child hands over
 
 struct report {
   struct failure failure; // operation "": none
   bool executing;         // the child came as far as execve
   uid_t uid;
   gid_t gid;
+  uint32_t group_count; // of the groups that the id emulation has room for
+  gid_t groups[MOST_EMULATED_GROUPS];
 };
 
 struct awaited {
@@ -27,6 +30,7 @@ struct awaited {
   bool with_stdin;
   int *entry; // a pidfd comes after the streams; or NULL
   int *null;  // then /dev/null; or NULL
+  int *listener; // of the id emulation, in a message of its own; or NULL
 };
 
 struct handshake {

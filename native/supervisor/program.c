@@ -104,7 +104,8 @@ static void follow_parent(const struct program *program) {
 
 static int drop_privileges(struct program *program, const struct identity *identity) {
   const struct process_request *process = program->process;
-  bool filter_needs_admin = process->seccomp.length > 0 && !(process->flags & HAKO_PROCESS_NO_NEW_PRIVS);
+  bool filtered = process->seccomp.length > 0 || process->id_emulation.length > 0;
+  bool filter_needs_admin = filtered && !(process->flags & HAKO_PROCESS_NO_NEW_PRIVS);
   uint64_t keep = filter_needs_admin ? 1ULL << CAP_SYS_ADMIN : 0;
   // Docker's order: root's working directory may be closed to the user that comes to
   // stand in it, and one on a network filesystem to root.
@@ -136,6 +137,8 @@ void program_run(struct program *program) {
   struct report *report = program->handshake->report;
   report->uid = identity.uid;
   report->gid = identity.gid;
+  report->group_count = identity.group_count < MOST_EMULATED_GROUPS ? identity.group_count : MOST_EMULATED_GROUPS;
+  memcpy(report->groups, identity.groups, report->group_count * sizeof identity.groups[0]);
   if (confinement_apply(program) < 0)
     return;
   report->executing = true;

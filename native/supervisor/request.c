@@ -195,6 +195,11 @@ static void read_rlimits(struct arena *arena, struct wire_reader *r, struct proc
   }
 }
 
+static bool is_filter(const struct wire_bytes *program) {
+  return program->length % sizeof(struct sock_filter) == 0 &&
+         program->length / sizeof(struct sock_filter) <= BPF_MAXINSNS;
+}
+
 static void read_process(struct arena *arena, struct wire_reader *r, struct process_request *out, uint32_t flags) {
   out->argv = read_strings(arena, r, 0);
   out->env = read_strings(arena, r, 1); // HOME
@@ -212,12 +217,12 @@ static void read_process(struct arena *arena, struct wire_reader *r, struct proc
   out->oom_score_adj = wire_i32(r);
   out->seccomp = wire_bytes(r);
   out->seccomp_flags = wire_u32(r);
+  out->id_emulation = wire_bytes(r);
   out->apparmor = wire_str(r);
   out->rows = wire_u16(r);
   out->columns = wire_u16(r);
   require(r, out->argv.count > 0 && (out->flags & ~flags) == 0 && out->umask <= 0777);
-  require(r, out->seccomp.length % sizeof(struct sock_filter) == 0 &&
-                 out->seccomp.length / sizeof(struct sock_filter) <= BPF_MAXINSNS);
+  require(r, is_filter(&out->seccomp) && is_filter(&out->id_emulation));
 }
 
 static struct sink_request read_sink(struct wire_reader *r) {

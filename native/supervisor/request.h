@@ -85,6 +85,7 @@ struct process_request {
   int32_t oom_score_adj;
   struct wire_bytes seccomp;
   uint32_t seccomp_flags;
+  struct wire_bytes id_emulation;
   const char *apparmor;
   uint16_t rows, columns;
 };

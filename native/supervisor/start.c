@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "../common/fd.h"
@@ -10,6 +11,7 @@
 #include "answers.h"
 #include "control_socket.h"
 #include "exit_record.h"
+#include "id_emulation.h"
 #include "journal.h"
 #include "supervisor.h"
 #include "title.h"
@@ -71,10 +73,21 @@ static int claim(struct failure *failure) {
   return 0;
 }
 
+int supervisor_emulate_ids(struct process *process) {
+  if (process->listener < 0)
+    return 0;
+  struct credentials initial = {.uid = {process->uid, process->uid, process->uid, process->uid},
+                                .gid = {process->gid, process->gid, process->gid, process->gid},
+                                .group_count = process->group_count};
+  memcpy(initial.groups, process->groups, sizeof initial.groups);
+  return id_emulation_serve(steal_fd(&process->listener), &initial);
+}
+
 static int begin(const struct start_request *request, struct failure *failure) {
   if (claim(failure) < 0 || container_start(request, prepare_state, &supervisor.container, failure) < 0)
     return -1;
-  if (task_watch(&supervisor.task, &supervisor.container.init, request->flags & HAKO_START_STDIN) < 0) {
+  if (supervisor_emulate_ids(&supervisor.container.init) < 0 ||
+      task_watch(&supervisor.task, &supervisor.container.init, request->flags & HAKO_START_STDIN) < 0) {
     fail(failure, "memory", errno, "the process could not be watched");
     abort_container(&supervisor.container);
     return -1;

@@ -18,6 +18,11 @@ static int fail_unmapped(struct program *program, const struct identity *identit
               decimal(gid, identity->gid), " isn't mapped in the user namespace");
 }
 
+// Emulated ids are none to give files to, and the user is root to the kernel.
+static bool changes_owner(const struct program *program, const struct identity *identity) {
+  return identity->uid != 0 && program->process->id_emulation.length == 0;
+}
+
 // Both give the count of `fds`, the supervisor's ends.
 static int open_tty(struct program *program, const struct identity *identity, int fds[]) {
   const struct process_request *process = program->process;
@@ -25,7 +30,7 @@ static int open_tty(struct program *program, const struct identity *identity, in
       pty_open(program->root, process->rows, process->columns, &program->pty, program->failure) < 0)
     return -1;
   int slave = program->pty.slave;
-  if (identity->uid != 0 && fchown(slave, identity->uid, (gid_t)-1) < 0)
+  if (changes_owner(program, identity) && fchown(slave, identity->uid, (gid_t)-1) < 0)
     return errno == EINVAL ? fail_unmapped(program, identity) : fail_stdio(program, "cannot give the tty to the user");
   // Needs a session without a terminal, which setsid has made.
   if (ioctl(slave, TIOCSCTTY, 0) < 0)
@@ -38,13 +43,13 @@ static int open_tty(struct program *program, const struct identity *identity, in
 }
 
 // `fd` becomes one end of a new pipe; the other end, non-blocking, is given.
-static int open_pipe(int fd, const struct identity *identity) {
+static int open_pipe(int fd, const struct program *program, const struct identity *identity) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0)
     return -1;
   cleanup_fd int ours = ends[fd == 0 ? 1 : 0];
   cleanup_fd int theirs = ends[fd == 0 ? 0 : 1];
-  if (identity->uid != 0 && fchown(theirs, identity->uid, identity->gid) < 0)
+  if (changes_owner(program, identity) && fchown(theirs, identity->uid, identity->gid) < 0)
     return -1;
   if (dup2(theirs, fd) < 0 || fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
     return -1;
@@ -56,7 +61,7 @@ static int open_pipes(struct program *program, const struct identity *identity, 
   if (!program->with_stdin && dup2(program->null, 0) < 0)
     return fail_stdio(program, "dup2");
   for (int fd = program->with_stdin ? 0 : 1; fd <= 2; fd++) {
-    fds[count] = open_pipe(fd, identity);
+    fds[count] = open_pipe(fd, program, identity);
     if (fds[count++] < 0)
       return errno == EINVAL ? fail_unmapped(program, identity) : fail_stdio(program, "cannot make a pipe");
   }

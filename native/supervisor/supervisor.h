@@ -40,6 +40,9 @@ void supervisor_exec(struct session *session, void *payload, uint32_t length);
 // Looks again, and again, whether a sink that is blocked can take more (start.c).
 void supervisor_wait_for_sink(void);
 
+// Answers its calls that name ids, if it was started so: -1 with errno (start.c).
+int supervisor_emulate_ids(struct process *process);
+
 // A child was reaped; one that is no task's is an orphan of the container's.
 void supervisor_reaped(pid_t pid, int code, int signal);
 

@@ -172,7 +172,7 @@ export class ContainerLauncher {
     const { logs, states, host } = this.#parts;
     const directory = states.directory(record.id);
     const hostname = hostnameOf(record.id, options);
-    const { plan, cgroup, seccomp } = isolation;
+    const { plan, cgroup, seccomp, idEmulation } = isolation;
     writeEtcFiles({ directory, hostname, domainname: options.domainname ?? '', plan });
     const [rootMounts, sink] = await Promise.all([
       this.#rootMounts(record, options),
@@ -188,6 +188,7 @@ export class ContainerLauncher {
       host,
       hostname,
       seccomp,
+      idEmulation,
       rootMounts,
       cgroup,
       sink,

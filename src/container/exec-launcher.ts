@@ -53,6 +53,7 @@ export class ExecLauncher {
           host,
           hostname: hostnameOf(record.id, options),
           seccomp: exec.privileged ? null : planner.seccomp(plan, execCapabilities(plan, host, false).bounding),
+          idEmulation: planner.idEmulation(plan),
           command,
           exec,
           // Those that it was started in: this process may see the groups from elsewhere than the one that started it.

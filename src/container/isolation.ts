@@ -6,7 +6,7 @@ import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { PluginReference } from '../contracts/plugin-definition.ts';
 import type { IsolationPlan, PrivilegeMode } from '../contracts/privilege-mode.ts';
 import { blockDeviceNumber } from '../host/devices.ts';
-import { compileSeccompProfile } from '../seccomp/index.ts';
+import { compileSeccompProfile, idEmulationFilter } from '../seccomp/index.ts';
 import type { ParsedContainerOptions } from './options.ts';
 import { isolationRequest, type SeccompProgram } from './spec/index.ts';
 
@@ -15,6 +15,7 @@ export interface Isolation {
   readonly plan: IsolationPlan;
   readonly cgroup: CgroupPlan;
   readonly seccomp: SeccompProgram;
+  readonly idEmulation: Uint8Array | null;
   readonly degraded: readonly Degradation[];
 }
 
@@ -63,8 +64,14 @@ export class IsolationPlanner {
       plan,
       cgroup,
       seccomp: this.seccomp(plan, plan.capabilities.bounding),
+      idEmulation: this.idEmulation(plan),
       degraded: [...plan.degraded, ...cgroup.degraded],
     };
+  }
+
+  /** The filter by which calls that name ids come to the supervisor. */
+  idEmulation({ idEmulation }: IsolationPlan): Uint8Array | null {
+    return idEmulation === 'none' ? null : idEmulationFilter(this.#host.architecture, this.#native);
   }
 
   /** The filter for a process with these capabilities: profiles allow more calls to those who have the right to them. */

@@ -3,6 +3,7 @@ import type { SeccompAction } from './profile.ts';
 /** SECCOMP_RET_* of linux/seccomp.h. */
 export const RET_KILL_THREAD = 0x0000_0000;
 export const RET_ERRNO = 0x0005_0000;
+export const RET_USER_NOTIF = 0x7fc0_0000;
 export const RET_ALLOW = 0x7fff_0000;
 
 const EPERM = 1;

@@ -6,6 +6,8 @@ import { parseSeccompProfile, type SeccompProfile } from './profile.ts';
 import { resolveProfile } from './resolve.ts';
 import { encodeRules } from './rules.ts';
 
+export { idEmulationFilter } from './id-emulation.ts';
+
 export interface SeccompRequest {
   readonly profile: IsolationPlan['seccomp'];
   readonly architecture: MachineArchitecture;

@@ -26,7 +26,7 @@ import { loadNativeBinding } from '../../src/native/binding.ts';
 import { locateNative } from '../../src/native/loader.ts';
 import type { StartRequest } from '../../src/native/protocol.ts';
 import type { ContainerDefaults } from '../../src/oci/image-config.ts';
-import { compileSeccompProfile } from '../../src/seccomp/index.ts';
+import { compileSeccompProfile, idEmulationFilter } from '../../src/seccomp/index.ts';
 import type { Rootfs } from '../native/support/rootfs.ts';
 import { SupervisorProcess } from '../native/support/supervisor-process.ts';
 import { createMode, modes } from './modes.ts';
@@ -198,6 +198,8 @@ export class IsolatedContainer implements AsyncDisposable {
       host,
       hostname,
       seccomp: isolated.seccomp ?? (await seccompProgram(host, plan)),
+      idEmulation:
+        plan.idEmulation === 'none' ? null : idEmulationFilter(host.architecture, loadNativeBinding(locateNative())),
       rootMounts: [{ type: 'bind', source: rootfs.path, options: ['rbind'] }],
       cgroup,
       sink: { kind: 'none' },

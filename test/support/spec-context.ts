@@ -49,6 +49,7 @@ export async function context(
     host,
     hostname: hostnameOf(id, options),
     seccomp: null,
+    idEmulation: null,
     rootMounts: [overlay],
     cgroup,
     sink: { kind: 'none' },

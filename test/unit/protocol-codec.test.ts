@@ -30,6 +30,7 @@ const process: ProcessRequest = {
   rlimits: [{ resource: 7, soft: 1024n, hard: 0xffff_ffff_ffff_ffffn }],
   oomScoreAdj: null,
   seccomp: { program: Uint8Array.of(6, 0, 0, 0, 0, 0, 0xff, 0x7f), flags: 2 },
+  idEmulation: Uint8Array.of(6, 0, 0, 0, 0, 0, 0xc0, 0x7f),
   apparmorProfile: '',
   terminalSize: { rows: 24, columns: 80 },
 };
@@ -157,7 +158,14 @@ function processFields(fields: Fields): void {
   ]);
   expect(fields.all('u64 u64 u64 u64 u64 u32')).toEqual([0x1ffffffffffn, 1n, 2n, 3n, 4n, 0o22]);
   expect(fields.all('u32 u32 u64 u64 i32')).toEqual([1, 7, 1024n, 0xffff_ffff_ffff_ffffn, -(2 ** 31)]);
-  expect(fields.all('bytes u32 str u16 u16')).toEqual([[6, 0, 0, 0, 0, 0, 255, 127], 2, '', 24, 80]);
+  expect(fields.all('bytes u32 bytes str u16 u16')).toEqual([
+    [6, 0, 0, 0, 0, 0, 255, 127],
+    2,
+    [6, 0, 0, 0, 0, 0, 192, 127],
+    '',
+    24,
+    80,
+  ]);
 }
 
 test('START has every field of protocol.h in its order', () => {

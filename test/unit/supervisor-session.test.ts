@@ -99,6 +99,7 @@ const exec: ExecRequest = {
     rlimits: [],
     oomScoreAdj: null,
     seccomp: null,
+    idEmulation: null,
     apparmorProfile: '',
     terminalSize: { rows: 0, columns: 0 },
   },

@@ -24,6 +24,8 @@ export interface ProcessContext {
   readonly hostname: string;
   /** From `compileSeccompProfile`, for the plan's profile and these capabilities. */
   readonly seccomp: SeccompProgram;
+  /** From `idEmulationFilter`; null: the plan has none. */
+  readonly idEmulation: Uint8Array | null;
 }
 
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` when neither the caller nor the image names a program. */
@@ -83,12 +85,14 @@ function commonProcess({
   options,
   host,
   seccomp,
-}: ProcessContext): Pick<ProcessRequest, 'umask' | 'rlimits' | 'oomScoreAdj' | 'seccomp'> {
+  idEmulation,
+}: ProcessContext): Pick<ProcessRequest, 'umask' | 'rlimits' | 'oomScoreAdj' | 'seccomp' | 'idEmulation'> {
   return {
     umask: options.umask,
     rlimits: rlimitsOf(options, host),
     oomScoreAdj: options.oomScoreAdj ?? inheritedScore(host),
     seccomp,
+    idEmulation,
   };
 }
 

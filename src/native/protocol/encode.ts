@@ -165,6 +165,7 @@ function writeProcess(writer: FrameWriter, process: ProcessRequest): void {
     .i32(process.oomScoreAdj ?? LEAVE_OOM_SCORE, 'OOM score')
     .bytes(process.seccomp?.program ?? new Uint8Array())
     .u32(process.seccomp?.flags ?? 0, 'seccomp flags')
+    .bytes(process.idEmulation ?? new Uint8Array())
     .str(process.apparmorProfile, 'AppArmor profile')
     .u16(terminalSize.rows, 'number of rows')
     .u16(terminalSize.columns, 'number of columns');

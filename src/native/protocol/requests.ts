@@ -187,6 +187,8 @@ export interface ProcessRequest {
   readonly oomScoreAdj: number | null;
   /** `program` is struct sock_filter[]; null: no filter. `flags` are seccomp(2)'s SECCOMP_FILTER_FLAG_*. */
   readonly seccomp: { readonly program: Uint8Array; readonly flags: number } | null;
+  /** struct sock_filter[] whose calls to SECCOMP_RET_USER_NOTIF the supervisor answers; null: ids are not emulated. */
+  readonly idEmulation: Uint8Array | null;
   /** Empty: unconfined. */
   readonly apparmorProfile: string;
   readonly terminalSize: TerminalSize;

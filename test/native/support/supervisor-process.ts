@@ -228,6 +228,7 @@ export function processRequest(argv: readonly string[], more: Partial<ProcessReq
     rlimits: [],
     oomScoreAdj: null,
     seccomp: null,
+    idEmulation: null,
     apparmorProfile: '',
     terminalSize: { rows: 24, columns: 80 },
     ...more,
