@@ -22,6 +22,7 @@ const wanted = [
   ['libseccomp-dev', '/usr/include/seccomp.h'],
   ['libcap2-bin', 'capsh'],
   ['attr', 'setfattr'],
+  ['debootstrap', 'debootstrap'],
   ['libarchive-tools', 'bsdtar'],
   ['nftables', 'nft'],
   ['iproute2', 'ip'],

@@ -138,9 +138,17 @@ static struct id_answer set_two(struct context *context, struct ids *of, struct 
   return become(context, next);
 }
 
+static bool leaves(uint32_t id, uint32_t old) {
+  return id == LEAVE || id == old;
+}
+
 static struct id_answer set_three(struct context *context, struct ids *of, struct credentials *next) {
   uint32_t *const ids[] = {&of->real, &of->effective, &of->saved};
   struct ids old = *of;
+  // What changes nothing leaves the filesystem's id as well.
+  if (leaves(argument(context, 0), old.real) && leaves(argument(context, 2), old.saved) &&
+      (argument(context, 1) == LEAVE || (argument(context, 1) == old.effective && old.filesystem == old.effective)))
+    return done;
   for (int i = 0; i < 3; i++) {
     uint32_t id = argument(context, i);
     if (id == LEAVE)

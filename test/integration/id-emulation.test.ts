@@ -1,0 +1,123 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Rootfs } from '../native/support/rootfs.ts';
+import { IsolatedContainer, type IsolatedOptions, runIsolated, thisHost } from '../support/isolated-run.ts';
+import { describeWith } from '../support/requires.ts';
+import { asSingleId } from '../support/single-id.ts';
+
+const sh = (script: string): readonly string[] => ['/bin/sh', '-c', script];
+
+async function inSingleId(command: readonly string[], more: Partial<IsolatedOptions> = {}, walk?: string) {
+  using rootfs = new Rootfs();
+  if (walk !== undefined) copyFileSync(walk, rootfs.at('walk'));
+  for (const applet of ['chown', 'su', 'touch', 'setpriv', 'ln'])
+    execFileSync('ln', ['-sf', 'busybox', rootfs.at(`bin/${applet}`)]);
+  return await runIsolated(rootfs, command, asSingleId(rootfs, await thisHost(), more));
+}
+
+describeWith({ root: true, tools: ['cc', 'setpriv'] }, 'a container with a single id', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'hako-id-walk-'));
+  const walk = join(directory, 'walk');
+  beforeAll(() => {
+    execFileSync('cc', [
+      '-std=gnu11',
+      '-Wall',
+      '-Wextra',
+      '-Werror',
+      '-O1',
+      '-static',
+      '-o',
+      walk,
+      'test/native/id_walk.c',
+    ]);
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  test.each([1, 2, 3])(
+    'its calls that change and tell ids are answered as the kernel answers them to root (seed %i)',
+    async (seed) => {
+      const command = ['/walk', String(seed), '25'];
+      using rootfs = new Rootfs();
+      copyFileSync(walk, rootfs.at('walk'));
+      const real = await runIsolated(rootfs, command);
+      expect(real.stdout.split('\n').length).toBeGreaterThan(1000);
+      const emulated = await inSingleId(command, {}, walk);
+      expect(emulated.stdout.split('\n')).toEqual(real.stdout.split('\n'));
+    },
+  );
+
+  test('the positive control: without emulation they are not', async () => {
+    const { stdout } = await inSingleId(['/walk', '1', '5'], { modeOptions: { idEmulation: 'none' } }, walk);
+    expect(stdout).toMatch(/setuid 7 0 0 = -1 22|setgid 7 0 0 = -1 22|setresuid.* = -1 22/);
+  });
+
+  test('chown to another id is answered as done, and the file stays its own; to its own the kernel does it', async () => {
+    const script =
+      'touch /x && chown 5:6 /x && stat -c %u:%g /x; ln -s nowhere /l; chown -h 7 /l && echo link; chown 0:0 /absent || echo refused';
+    expect((await inSingleId(sh(script))).stdout).toBe('0:0\nlink\nrefused\n');
+    const none = await inSingleId(sh('touch /x; chown 5:6 /x || echo refused'), {
+      modeOptions: { idEmulation: 'none' },
+    });
+    expect(none.stdout).toBe('refused\n');
+  });
+
+  test('a device is not made, and that is said', async () => {
+    expect((await inSingleId(sh('mknod /x c 1 3 2>/dev/null || echo refused; mknod /y p && echo pipe'))).stdout).toBe(
+      'refused\npipe\n',
+    );
+  });
+
+  test('an image’s user is who the program takes itself for, without a capability', async () => {
+    const { stdout, failure } = await inSingleId(
+      sh('id -u; id -g; grep -E "^Cap(Prm|Eff)" /proc/self/status; echo hi > /dev/stdout'),
+      {
+        image: { user: 'app' },
+      },
+    );
+    expect(failure).toBeUndefined();
+    expect(stdout.replaceAll('\t', ' ')).toBe(`1000\n1000\nCapPrm: ${'0'.repeat(16)}\nCapEff: ${'0'.repeat(16)}\nhi\n`);
+    const none = await inSingleId(sh('id'), { image: { user: 'app' }, modeOptions: { idEmulation: 'none' } });
+    expect(none.failure).toMatch(/uid 1000.*isn't mapped/);
+  });
+
+  test('an exec has a user of its own, with a terminal too, and below an init', async () => {
+    using rootfs = new Rootfs();
+    const isolated = asSingleId(rootfs, await thisHost(), { settings: { init: true, user: 'app' } });
+    await using container = await IsolatedContainer.launch(rootfs, ['/bin/sleep', '1000'], isolated);
+    await container.started();
+    const id = async (settings: object) =>
+      (await container.exec(sh('id -u; id -G'), settings)).stdout.replaceAll('\r', '');
+    expect(await id({})).toBe('1000\n1000 10 2000\n');
+    expect(await id({ user: '0' })).toBe('0\n0 10\n');
+    expect(await id({ user: '7:8', tty: true })).toBe('7\n8\n');
+  });
+
+  test('who a process is does not reach others: not its parent, nor those made before', async () => {
+    const script = '(sleep 1; id -u) & su -s /bin/sh app -c "id -u"; id -u; wait';
+    expect((await inSingleId(sh(script))).stdout).toBe('1000\n0\n0\n');
+  });
+
+  test('what a profile of the caller’s refuses stays refused', async () => {
+    const profile = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['fchownat', 'chown', 'lchown'], action: 'SCMP_ACT_ERRNO', errnoRet: 13 }],
+    };
+    const { stdout } = await inSingleId(sh('touch /x; chown 5 /x 2>&1'), { settings: { seccomp: profile } });
+    expect(stdout).toContain('Permission denied');
+  });
+
+  test('hundreds of processes with ids of their own', async () => {
+    const script =
+      'i=0; while [ $i -lt 600 ]; do su -s /bin/sh app -c "id -u" || exit 1; i=$((i+1)); done | sort | uniq -c';
+    const { stdout } = await inSingleId([
+      '/bin/busybox',
+      'sh',
+      '-c',
+      script.replaceAll('sort | uniq -c', 'busybox sort | busybox uniq -c'),
+    ]);
+    expect(stdout.trim()).toBe('600 1000');
+  });
+});
