@@ -44,11 +44,21 @@ export { type PathStat, pathStatHeader } from './container/files/path-stat.ts';
 export type { ContainerHealth, HealthCheckResult, HealthStatus } from './container/health/health.ts';
 export type { HealthCall } from './container/health/options.ts';
 export type { HostFigures } from './container/host-figures.ts';
-export type { ContainerInspection, ContainerIsolation, ContainerSummary } from './container/inspection.ts';
+export type {
+  ContainerInspection,
+  ContainerInspection,
+  ContainerIsolation,
+  ContainerSummary,
+  ContainerSummary,
+} from './container/inspection.ts';
+export type { PruneResult } from './container/listing/container-listing.ts';
+export type { ContainerFilters, ListOptions, PruneFilters, PruneOptions } from './container/listing/list-options.ts';
 export type { ContainerSettings, ExecOptions, ExecSettings } from './container/options.ts';
 export type { ProcessPrivileges } from './container/process-privileges.ts';
 export type { ResourceChanges, UpdateOptions } from './container/resources.ts';
 export type { ContainerStats, StatsOptions, StatsReading } from './container/stats.ts';
+export type { ContainerProcess } from './container/top/process-info.ts';
+export type { ContainerProcesses, TopOptions } from './container/top/top.ts';
 export type { WaitCondition, WaitOptions } from './container/waiter.ts';
 export type {
   ContainerEvent,

@@ -35,6 +35,7 @@ const waitOptions = z.strictObject({
 });
 const pauseOptions = z.strictObject(operationOptions);
 const statsOptions = z.strictObject({ ...operationOptions, interval: z.number().min(0.01).max(86_400).optional() });
+const topOptions = z.strictObject({ ...operationOptions, psArgs: z.string().max(1000).optional() });
 const logTime = z.bigint({ error: 'give nanoseconds since the epoch as a bigint, such as parseLogTime makes' });
 const logQuery = z.strictObject({
   ...operationOptions,
@@ -85,6 +86,7 @@ export const given = {
     return options as UpdateOptions;
   },
   wait: (options: unknown) => parseOptions(waitOptions, options, 'wait') as WaitOptions,
+  top: (options: unknown) => parseOptions(topOptions, options, 'top'),
   logs: (query: unknown) => parseOptions(logQuery, query, 'log') as LogQuery & OperationOptions,
   exec: givenExec,
   size: (size: unknown): TerminalSize => parseOptions(terminalSize, size, 'resize'),

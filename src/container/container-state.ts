@@ -1,5 +1,6 @@
+import { HakoError } from '../base/errors.ts';
 import type { ExitResult } from '../contracts/events.ts';
-import type { RecordedState } from './record.ts';
+import type { ContainerRecord, RecordedState } from './record.ts';
 
 /**
  * Where a container is in its life. `creating`, `starting` and `removing` pass; `restarting`: it has ended as
@@ -64,4 +65,10 @@ export function exitOf(state: Extract<RecordedState, { status: 'exited' | 'resta
 
 function dateOrNull(time: string | null): Date | null {
   return time === null ? null : new Date(time);
+}
+
+/** @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */
+export function runningState({ name, state }: ContainerRecord): Extract<RecordedState, { status: 'running' }> {
+  if (state.status === 'running') return state;
+  throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${name}' is not running (${state.status}). Start it first.`);
 }

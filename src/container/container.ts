@@ -16,6 +16,7 @@ import type { ContainerOperations } from './operations.ts';
 import type { ExecOptions } from './options.ts';
 import type { UpdateOptions } from './resources.ts';
 import type { ContainerStats, StatsOptions } from './stats.ts';
+import type { ContainerProcesses, TopOptions } from './top/top.ts';
 import type { WaitOptions } from './waiter.ts';
 
 /** Which of a program's streams to take part in. @public */
@@ -67,7 +68,7 @@ export interface LogCounts {
 export class Container implements AsyncDisposable {
   /** 64 hex digits. */
   readonly id: ContainerId;
-  readonly name: string;
+  #name: string;
   readonly #operations: ContainerOperations;
   readonly #ephemeral: boolean;
   readonly #subscriptions: { readonly event: string; readonly listener: unknown; readonly end: () => void }[] = [];
@@ -79,9 +80,14 @@ export class Container implements AsyncDisposable {
     ephemeral: boolean,
   ) {
     this.id = record.id;
-    this.name = record.name;
+    this.#name = record.name;
     this.#operations = operations;
     this.#ephemeral = ephemeral;
+  }
+
+  /** As it was when the handle was made, or last renamed with it. */
+  get name(): string {
+    return this.#name;
   }
 
   /**
@@ -152,6 +158,24 @@ export class Container implements AsyncDisposable {
   /** Joins the running program's stdio from here on; several may at once. @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */
   attach(options: AttachOptions = {}): Promise<Attachment> {
     return this.#operations.attach(this.id, options);
+  }
+
+  /**
+   * Gives the container another name.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_NAME`, `HAKO_ERR_CONTAINER_NAME_IN_USE`
+   */
+  async rename(name: string): Promise<void> {
+    this.#name = await this.#operations.rename(this.id, name);
+  }
+
+  /**
+   * The processes of the container, those of execs too, read from the host's side.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`, `HAKO_ERR_INVALID_OPTION` for `psArgs` that are not understood.
+   */
+  top(options: TopOptions = {}): Promise<ContainerProcesses> {
+    return this.#operations.top(this.id, options);
   }
 
   /** Sets the size of the container's terminal. */

@@ -11,8 +11,10 @@ import { given, givenName } from './call-options.ts';
 import { Container } from './container.ts';
 import type { ImageFinder } from './container-image.ts';
 import type { HostMounts } from './host-mounts.ts';
-import type { ContainerSummary, Inspector } from './inspection.ts';
+import type { ContainerSummary } from './inspection.ts';
 import type { IsolationPlanner } from './isolation.ts';
+import type { ContainerListing, PruneResult } from './listing/container-listing.ts';
+import { type ListOptions, type PruneOptions, parsePruneOptions } from './listing/list-options.ts';
 import { parseName, randomName } from './name.ts';
 import type { ContainerOperations } from './operations.ts';
 import { type ContainerSettings, type ParsedContainerOptions, parseContainerOptions, recordable } from './options.ts';
@@ -21,6 +23,7 @@ import { rememberOptions } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import { checkImageVolumes, commandOf } from './spec/index.ts';
 import type { StateReader } from './state-reader.ts';
+import { checkStopSignal } from './stopper.ts';
 
 /**
  * How to make a container of an image.
@@ -38,7 +41,7 @@ export interface ContainersParts<Choice> {
   readonly findImage: ImageFinder<Choice>;
   readonly planner: IsolationPlanner;
   readonly operations: ContainerOperations;
-  readonly inspector: Inspector;
+  readonly listing: ContainerListing;
   readonly hostMounts: HostMounts;
   /** Of the runtime. */
   readonly gate: Gate;
@@ -100,6 +103,7 @@ export class Containers<Choice> {
         'INVALID_OPTION',
         'healthcheck.call: give a function that says whether the container is healthy.',
       );
+    checkStopSignal(options, image.defaults);
     checkImageVolumes(image.defaults.volumes);
     this.#parts.checkPlugin('log', draft.log);
     await planner.plan(draft.id, draft.mode, options);
@@ -131,9 +135,23 @@ export class Containers<Choice> {
     return this.#handle(this.#find(givenName(nameOrId, 'A container')));
   }
 
-  /** All containers, the newest first; also those that do not run. */
-  async list(): Promise<readonly ContainerSummary[]> {
-    return this.#parts.repository.list().map((record) => this.#parts.inspector.summary(record));
+  /**
+   * Containers, the newest first; also those that do not run, unless options say otherwise.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_OPTION`, `HAKO_ERR_CONTAINER_NOT_FOUND` for one that `before` or `since` names.
+   */
+  async list(options: ListOptions = {}): Promise<readonly ContainerSummary[]> {
+    return this.#parts.listing.list(options, (nameOrId) => Date.parse(this.#find(nameOrId).createdAt));
+  }
+
+  /**
+   * Removes the containers that do not run.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_OPTION`; `signal.reason` when aborted: those that are removed stay removed.
+   */
+  async prune(options: PruneOptions = {}): Promise<PruneResult> {
+    const parsed = parsePruneOptions(options);
+    return this.#parts.gate.pass(() => this.#parts.listing.prune(parsed));
   }
 
   /** The id of a container by name, id, or a prefix of the id. @internal */

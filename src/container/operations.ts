@@ -7,14 +7,16 @@ import { signalNumber } from '../base/signal-number.ts';
 import type { EventRecorder, ExitResult } from '../contracts/events.ts';
 import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
+import { realHostFiles } from '../host/files.ts';
 import type { LogService } from '../log/log-service.ts';
 import type { SupervisorSession } from '../native/supervisor-session.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
-import { type GivenExec, given } from './call-options.ts';
+import { type GivenExec, given, givenName } from './call-options.ts';
 import { collect } from './collect.ts';
 import type { AttachOptions, LogCounts, RemoveOptions, StartOptions, StopOptions } from './container.ts';
 import { containerEvent } from './container-event.ts';
 import type { ContainerLauncher } from './container-launcher.ts';
+import { runningState } from './container-state.ts';
 import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
 import type { FileOperations } from './files/file-operations.ts';
@@ -22,6 +24,7 @@ import type { ContainerInspection, Inspector } from './inspection.ts';
 import type { Halter } from './keeping/halter.ts';
 import type { Keeper } from './keeping/keeper.ts';
 import { loggedContainer } from './logged-container.ts';
+import { parseName } from './name.ts';
 import type { ExecOptions } from './options.ts';
 import { isPaused, refusePaused } from './pausing.ts';
 import { presentRecord } from './present-record.ts';
@@ -32,6 +35,7 @@ import type { ResourceOperations } from './resource-operations.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Stopper } from './stopper.ts';
 import type { Supervised, Supervision } from './supervision.ts';
+import { type ContainerProcesses, readProcesses, type TopOptions } from './top/top.ts';
 import type { Waiter, WaitOptions } from './waiter.ts';
 
 /** How often a start in another process is looked at, in milliseconds. */
@@ -165,6 +169,19 @@ export class ContainerOperations {
     yield* this.#logs.read(loggedContainer(record, this.#states.directory(id)), query, ended, query);
   }
 
+  async rename(id: ContainerId, name: string): Promise<string> {
+    const parsed = parseName(givenName(name, 'A container'));
+    if (this.#record(id).name !== parsed) this.#repository.rename(id, parsed);
+    return parsed;
+  }
+
+  async top(id: ContainerId, options: TopOptions): Promise<ContainerProcesses> {
+    const { psArgs } = given.top(options);
+    const { record } = await this.#running(id);
+    this.#history.record(containerEvent(record, 'top'));
+    return readProcesses(realHostFiles, runningState(record).supervisor.pid, psArgs ?? '-ef');
+  }
+
   async logCounts(id: ContainerId): Promise<LogCounts> {
     const { logRecordsWritten, logRecordsLost } = await (await this.#control(id)).state();
     return { written: Number(logRecordsWritten), lost: Number(logRecordsLost) };
@@ -177,6 +194,11 @@ export class ContainerOperations {
   async remove(id: ContainerId, removeOptions: RemoveOptions): Promise<void> {
     const options = given.remove(removeOptions);
     await this.#gate.passInTurn(() => this.#remove(id, options));
+  }
+
+  /** Inside the gate. @throws HakoError `HAKO_ERR_CONTAINER_RUNNING` */
+  removeAtRest(id: ContainerId): Promise<void> {
+    return this.#remove(id, {});
   }
 
   /** What closing a handle means for an ephemeral container; the end of the runtime has meant it already. */

@@ -181,6 +181,12 @@ export const ulimits = z.partialRecord(
     ),
 );
 
+/** One value, or a list of them; always a list when parsed. */
+export const oneOrMore = <Value extends z.ZodType>(value: Value) =>
+  z
+    .union([value, z.array(value)])
+    .transform((given): readonly z.output<Value>[] => (Array.isArray(given) ? given : [given]));
+
 /** A plugin by its ID, or with options. */
 export const pluginChoice = z
   .union([

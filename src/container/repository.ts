@@ -18,6 +18,8 @@ export interface ContainerRepository {
    * @throws HakoError `HAKO_ERR_CONTAINER_NAME_IN_USE`
    */
   insert(container: ContainerRecord): ContainerRecord;
+  /** @throws HakoError `HAKO_ERR_CONTAINER_NAME_IN_USE` */
+  rename(id: ContainerId, name: string): void;
   setState(id: ContainerId, state: ContainerRecord['state']): void;
   /**
    * Sets the state only if it still is `from`: how two processes that want the same container agree on one.

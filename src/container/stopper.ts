@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HakoError } from '../base/errors.ts';
 import { raceSignal } from '../base/signal.ts';
 import { signalNumber } from '../base/signal-number.ts';
 import type { EventRecorder, ExitResult } from '../contracts/events.ts';
+import type { ContainerDefaults } from '../oci/image-config.ts';
 import type { StopOptions } from './container.ts';
 import { containerEvent } from './container-event.ts';
 import type { Halter } from './keeping/halter.ts';
+import type { ParsedContainerOptions } from './options.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import type { ResourceOperations } from './resource-operations.ts';
@@ -79,6 +82,23 @@ export class Stopper {
     await (await this.#supervision.control(supervised)).signal(signal);
     if (signal === stopSignal(record)) await this.#resources.release(record);
     this.#history.record(containerEvent(record, 'kill', { signal: String(signal) }));
+  }
+}
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` for an image that names no signal: the container could not be stopped */
+export function checkStopSignal(
+  { stopSignal: chosen }: Pick<ParsedContainerOptions, 'stopSignal'>,
+  { stopSignal: ofImage }: Pick<ContainerDefaults, 'stopSignal'>,
+): void {
+  if (chosen !== undefined || ofImage === undefined) return;
+  try {
+    signalNumber(ofImage);
+  } catch (cause) {
+    throw new HakoError(
+      'INVALID_OPTION',
+      `The image's stop signal '${ofImage}' is not a signal. Choose one with the option stopSignal.`,
+      { cause },
+    );
   }
 }
 

@@ -17,6 +17,7 @@ import { Halter } from '../container/keeping/halter.ts';
 import { Keeper } from '../container/keeping/keeper.ts';
 import { Restarter } from '../container/keeping/restarter.ts';
 import { SupervisorLauncher } from '../container/launcher.ts';
+import { ContainerListing } from '../container/listing/container-listing.ts';
 import { journaledContainer, loggedContainer } from '../container/logged-container.ts';
 import { ContainerOperations } from '../container/operations.ts';
 import type { ContainerRecord } from '../container/record.ts';
@@ -203,7 +204,13 @@ export async function composeContainers(
     states,
     planner,
     operations,
-    inspector,
+    listing: new ContainerListing({
+      repository,
+      inspector,
+      storage,
+      history,
+      remove: (id) => operations.removeAtRest(id),
+    }),
     hostMounts,
     findImage: imageFinder(injector.get(ImageService), storage, around.ownershipOf, (key) =>
       join(paths.containers, key),

@@ -1,6 +1,7 @@
 import { HakoError } from '../../base/errors.ts';
 import type { NativeBinding } from '../../contracts/native-binding.ts';
 import { given } from '../call-options.ts';
+import { runningState } from '../container-state.ts';
 import type { ExecLauncher } from '../exec-launcher.ts';
 import type { Supervised } from '../supervision.ts';
 import { isListening } from './listening.ts';
@@ -38,9 +39,15 @@ export class Prober {
       case 'exec':
         return this.#exec(supervised, probe.command, signal);
       case 'tcp':
-        return found(isListening(pidOf(supervised), probe.port), `Nothing listens on TCP port ${probe.port}.`);
+        return found(
+          isListening(runningState(supervised.record).pid, probe.port),
+          `Nothing listens on TCP port ${probe.port}.`,
+        );
       case 'file':
-        return found(await this.#isFile(pidOf(supervised), probe.path), `There is no file ${probe.path}.`);
+        return found(
+          await this.#isFile(runningState(supervised.record).pid, probe.path),
+          `There is no file ${probe.path}.`,
+        );
       case 'call':
         return found((await call?.(signal)) === true, 'The function said no.');
     }
@@ -73,11 +80,6 @@ export class Prober {
 
 function found(isHealthy: boolean, otherwise: string): Finding {
   return isHealthy ? { exitCode: 0, output: '' } : { exitCode: 1, output: otherwise };
-}
-
-function pidOf({ record }: Supervised): number {
-  if (record.state.status === 'running') return record.state.pid;
-  throw new HakoError('CONTAINER_NOT_RUNNING', `Container '${record.name}' is not running.`);
 }
 
 /** The beginning of what a check writes; the rest is read and left out. */

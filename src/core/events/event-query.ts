@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { hasLabel } from '../../base/label-filter.ts';
 import { operationOptions } from '../../container/call-options.ts';
+import { oneOrMore } from '../../container/option-parts.ts';
 import { parseOptions } from '../../container/options.ts';
 import type { EventAction, HistoryEvent } from '../../contracts/events.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
@@ -28,10 +30,7 @@ export interface EventsOptions extends OperationOptions {
   readonly filters?: EventFilters;
 }
 
-const words = z
-  .union([z.string(), z.array(z.string())])
-  .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value))
-  .optional();
+const words = oneOrMore(z.string()).optional();
 
 const schema = z.strictObject({
   ...operationOptions,
@@ -60,11 +59,4 @@ export function matchesEvent(event: HistoryEvent, filters: ParsedEventsOptions['
 
 function isNamed({ id, name }: HistoryEvent, wanted: string): boolean {
   return wanted !== '' && (name === wanted || id.startsWith(wanted) || id.startsWith(`sha256:${wanted}`));
-}
-
-function hasLabel(labels: HistoryEvent['labels'], wanted: string): boolean {
-  const at = wanted.indexOf('=');
-  if (at < 0) return Object.hasOwn(labels, wanted);
-  const key = wanted.slice(0, at);
-  return Object.hasOwn(labels, key) && labels[key] === wanted.slice(at + 1);
 }

@@ -54,15 +54,26 @@ export class SqliteContainerRepository implements ContainerRepository {
         stateText,
       );
     } catch (cause) {
-      if (!String((cause as Error).message).includes('containers.name')) throw cause;
-      throw new HakoError(
-        'CONTAINER_NAME_IN_USE',
-        `There is a container named '${container.name}' already. Remove it, or choose another name.`,
-        { cause },
-      );
+      throw nameInUse(cause, container.name);
     }
     this.#list.changed(container.id);
     return this.#remember(container.id, text, JSON.parse(text) as SettledRecord, stateText, state);
+  }
+
+  rename(id: ContainerId, name: string): void {
+    try {
+      this.#events.before(() =>
+        this.#db.run(
+          "UPDATE containers SET name = ?, record = json_set(record, '$.name', ?) WHERE id = ?",
+          name,
+          name,
+          id,
+        ),
+      );
+    } catch (cause) {
+      throw nameInUse(cause, name);
+    }
+    this.#list.changed(id);
   }
 
   setState(id: ContainerId, state: ContainerRecord['state']): void {
@@ -195,4 +206,13 @@ export class SqliteContainerRepository implements ContainerRepository {
 /** A field of a column; null where that is no JSON, which is for whoever reads the whole record to deal with. */
 function valid(column: 'record' | 'state', path: string): string {
   return `CASE WHEN json_valid(${column}) THEN ${column} ->> '${path}' END`;
+}
+
+function nameInUse(cause: unknown, name: string): unknown {
+  if (!String((cause as Error).message).includes('containers.name')) return cause;
+  return new HakoError(
+    'CONTAINER_NAME_IN_USE',
+    `There is a container named '${name}' already. Remove it, or choose another name.`,
+    { cause },
+  );
 }
