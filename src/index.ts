@@ -46,9 +46,7 @@ export type { HealthCall } from './container/health/options.ts';
 export type { HostFigures } from './container/host-figures.ts';
 export type {
   ContainerInspection,
-  ContainerInspection,
   ContainerIsolation,
-  ContainerSummary,
   ContainerSummary,
 } from './container/inspection.ts';
 export type { PruneResult } from './container/listing/container-listing.ts';
