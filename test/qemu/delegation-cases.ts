@@ -34,6 +34,10 @@ export const delegationCases: readonly Case[] = [
         parent: `${delegated}/hako`,
         controllers: ['cpu', 'cpuset', 'freezer', 'io', 'memory', 'pids'],
         limits: ['67108864', '4096'],
+        paused: 'paused',
+        changed: ['33554432', '7'],
+        memory: 33_554_432,
+        pressure: 'container',
         oomKilled: true,
       });
     },
@@ -49,16 +53,37 @@ export async function runDelegated(): Promise<void> {
     const { unifiedParent, controllers } = (await runtime.info()).host.cgroup;
     await using container = await runtime.containers.create({
       image: Image.fromHost(),
-      command: ['/bin/sh', '-c', 'sleep 1; dd if=/dev/zero of=/dev/null bs=200M count=1; exit 1'],
+      command: [
+        '/bin/sh',
+        '-c',
+        'trap "dd if=/dev/zero of=/dev/null bs=200M count=1; exit 1" USR1; while :; do sleep 0.1; done',
+      ],
       resources: { memory: '64m', memorySwap: '64m' },
       ephemeral: true,
     });
     await container.start();
     const group = `${unifiedParent}/${container.id}`;
-    const limits = ['memory.max', 'pids.max'].map((file) => readFileSync(`${group}/${file}`, 'utf8').trim());
+    const read = () => ['memory.max', 'pids.max'].map((file) => readFileSync(`${group}/${file}`, 'utf8').trim());
+    const limits = read();
+    await container.pause();
+    const paused = (await container.inspect()).state.status;
+    await container.unpause();
+    await container.update({ resources: { memory: '32m', memorySwap: '32m', pids: 7 } });
+    const changed = read();
+    const { memory, pressure } = await container.stats();
+    await container.kill('SIGUSR1');
     const { oomKilled } = await container.wait();
     console.log(
-      JSON.stringify({ parent: unifiedParent, controllers: Object.keys(controllers).sort(), limits, oomKilled }),
+      JSON.stringify({
+        parent: unifiedParent,
+        controllers: Object.keys(controllers).sort(),
+        limits,
+        paused,
+        changed,
+        memory: memory.limit,
+        pressure: pressure?.scope,
+        oomKilled,
+      }),
     );
   }
   rmSync(root, { recursive: true });

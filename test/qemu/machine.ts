@@ -154,7 +154,7 @@ function boot(kernel: string, image: string, timeout: number): Promise<string> {
   ];
   const child = spawn(
     'qemu-system-x86_64',
-    [...args, '-append', 'console=ttyS0 quiet panic=-1 cgroup_no_v1=all apparmor=1 security=apparmor'],
+    [...args, '-append', 'console=ttyS0 quiet panic=-1 psi=1 cgroup_no_v1=all apparmor=1 security=apparmor'],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';
