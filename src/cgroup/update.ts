@@ -1,6 +1,6 @@
 import { HakoError } from '../base/errors.ts';
 import type { CgroupHost } from '../contracts/host-info.ts';
-import { type CgroupFiles, isAbsent, kernelCgroupFiles } from './files.ts';
+import { type CgroupFiles, hasCode, isAbsent, kernelCgroupFiles } from './files.ts';
 import { inherited, isPerDevice, type LimitWrite, limitChanges, limitKey, limitWrites, unlimited } from './limits.ts';
 import type { CgroupGroup } from './plan.ts';
 import type { Resources } from './resources.ts';
@@ -37,7 +37,7 @@ export async function updateGroups(
   for (const change of await inSafeOrder(changes, files)) {
     try {
       await makeRoom(change, files);
-      await files.write(change.path, change.value);
+      await write(change.path, change.value, files);
     } catch (error) {
       await putBack(done.toReversed(), files);
       throw refused(change, error);
@@ -80,14 +80,29 @@ function directoryOf(groups: readonly CgroupGroup[], { controller, file }: Limit
 /** v1 has no way to say that a cpuset is to be that of the group above. */
 async function meant(value: string, directory: string, file: string, files: CgroupFiles): Promise<string> {
   if (value !== inherited && value !== '') return value;
-  const above = `${directory.slice(0, directory.lastIndexOf('/'))}/${file}`;
   const isUnified = (await files.read(`${directory}/${file}.effective`)) !== null;
-  return isUnified ? inherited : ((await files.read(above))?.trim() ?? inherited);
+  return isUnified ? inherited : ((await files.read(above(`${directory}/${file}`)))?.trim() ?? inherited);
+}
+
+async function write(path: string, value: string, files: CgroupFiles): Promise<void> {
+  try {
+    await files.write(path, value);
+  } catch (error) {
+    // Kernels refuse to leave a group that holds processes without CPUs of its own (validate_change, cpuset.c).
+    if (value !== inherited || !hasCode(error, 'ENOSPC')) throw error;
+    await files.write(path, (await files.read(above(`${path}.effective`)))?.trim() ?? '');
+  }
+}
+
+/** The same file of the group above. */
+function above(path: string): string {
+  const [file, , ...directory] = path.split('/').toReversed();
+  return `${directory.toReversed().join('/')}/${file}`;
 }
 
 /** As well as it can be: the error that led here is the one to tell. */
 async function putBack(changes: readonly Change[], files: CgroupFiles): Promise<void> {
-  for (const { path, undo } of changes) await files.write(path, undo).catch(() => {});
+  for (const { path, undo } of changes) await write(path, undo, files).catch(() => {});
 }
 
 function refused({ path, value }: Change, error: unknown): Error {

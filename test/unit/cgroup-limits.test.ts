@@ -86,6 +86,13 @@ describe('the change from one set of limits to another', () => {
     await updateGroups(v1, groups, { cpusetCpus: '1' }, {}, files);
     await updateGroups(v2, unified, { cpusetCpus: '1' }, {}, files);
     expect(files.writes).toEqual(['/s/x/cpuset.cpus 0-3', '/u/x/cpuset.cpus \n']);
+    // Kernels do not take that back from a group with processes.
+    files.group('/u', { 'cpuset.cpus.effective': '0-7\n' }).onWrite = (_, value) => {
+      if (value === '\n') throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+      return value;
+    };
+    await updateGroups(v2, unified, { cpusetCpus: '1' }, {}, files);
+    expect(files.writes.at(-1)).toBe('/u/x/cpuset.cpus 0-7');
   });
 
   test('on v2 refuses a limit of memory under what stays in use after a try to take it back', async () => {
