@@ -107,6 +107,7 @@ export class Containers<Choice> {
     checkImageVolumes(image.defaults.volumes);
     this.#parts.checkPlugin('log', draft.log);
     await planner.plan(draft.id, draft.mode, options);
+    await planner.check(options);
 
     await using undo = new Disposer();
     const record = repository.insert(draft);

@@ -7,6 +7,7 @@ import type { PluginReference } from '../contracts/plugin-definition.ts';
 import type { IsolationPlan, PrivilegeMode } from '../contracts/privilege-mode.ts';
 import { blockDeviceNumber } from '../host/devices.ts';
 import { compileSeccompProfile, idEmulationFilter } from '../seccomp/index.ts';
+import { checkLimits } from './limit-checks.ts';
 import type { ParsedContainerOptions } from './options.ts';
 import { isolationRequest, type SeccompProgram } from './spec/index.ts';
 
@@ -72,6 +73,11 @@ export class IsolationPlanner {
   /** The filter by which calls that name ids come to the supervisor. */
   idEmulation({ idEmulation }: IsolationPlan): Uint8Array | null {
     return idEmulation === 'none' ? null : idEmulationFilter(this.#host.architecture, this.#native);
+  }
+
+  /** What a start would fail by, besides. @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` */
+  check(options: ParsedContainerOptions): Promise<void> {
+    return checkLimits(options, this.#host);
   }
 
   /** The filter for a process with these capabilities: profiles allow more calls to those who have the right to them. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ContainerId } from '../base/ids.ts';
 import {
+  checkCpuset,
   controllersOfChange,
   limitWrites,
   type ResourceOptions,
@@ -66,6 +67,7 @@ export class ResourceUpdater {
       const after = await this.#limits(parseContainerOptions(options));
       // Also for one that does not run: what cannot be had here is refused now.
       limitWrites(this.#host, after);
+      await checkCpuset(this.#host, after);
       const isRunning = record.state.status === 'running';
       if (isRunning) await this.#apply(record, before, after);
       try {

@@ -4,7 +4,11 @@ import { HakoError } from '../base/errors.ts';
 import type { CgroupHost, HostInfo, Support } from '../contracts/host-info.ts';
 import type { KernelProbe, ProbeAnswer } from '../contracts/native-binding.ts';
 import { type HostFiles, realHostFiles } from './files.ts';
+import { hardLimits } from './hard-limits.ts';
 import { detectIdRanges, type IdOwner } from './id-ranges.ts';
+
+/** getrlimit(2). */
+const RLIMIT_NOFILE = 7;
 
 /** Who this process is. */
 export interface HostIdentity extends IdOwner {
@@ -64,7 +68,7 @@ export function detectHost(
           reason:
             'raising a hard limit needs CAP_SYS_RESOURCE; raise the limits of the service itself instead (systemd: LimitNOFILE= and the like)',
         },
-    openFilesLimit: openFilesLimit(files),
+    openFilesLimit: hardLimits(files)[RLIMIT_NOFILE] ?? null,
     oomScoreAdj: Number(files.read('/proc/self/oom_score_adj') ?? 0),
     idRanges: detectIdRanges(identity, files),
     sideChannels: files
@@ -97,11 +101,6 @@ function loginName(): string | null {
 function effectiveCapabilities(files: HostFiles): readonly string[] {
   const [, digits] = /^CapEff:\s*([0-9a-f]{16})$/m.exec(files.read('/proc/self/status') ?? '') ?? [];
   return digits === undefined ? [] : capabilityNames(BigInt(`0x${digits}`));
-}
-
-function openFilesLimit(files: HostFiles): number | null {
-  const [, , hard] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(files.read('/proc/self/limits') ?? '') ?? [];
-  return hard === undefined || !/^\d+$/.test(hard) ? null : Number(hard);
 }
 
 function detectOverlay(mayMount: boolean, files: HostFiles): Support {
