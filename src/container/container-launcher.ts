@@ -11,7 +11,7 @@ import type { HostInfo } from '../contracts/host-info.ts';
 import type { Mount } from '../contracts/mount.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
-import { identify, isAlive, ownIdentity } from '../host/process-identity.ts';
+import { isAlive, ownIdentity } from '../host/process-identity.ts';
 import type { LogService } from '../log/log-service.ts';
 import { EXIT_RECORD, type StartRequest } from '../native/protocol.ts';
 import type { Attachment } from './attachment.ts';
@@ -82,7 +82,7 @@ export class ContainerLauncher {
         status: 'running',
         startedAt: new Date(Number(supervisor.started.startedAt / 1_000_000n)).toISOString(),
         pid: supervisor.started.pid,
-        supervisor: identify(supervisor.pid),
+        supervisor: supervisor.identity,
         cgroups,
         ...kept,
       };

@@ -1,3 +1,4 @@
+import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { Degradation } from '../contracts/isolation.ts';
 import type { PluginReference } from '../contracts/plugin-definition.ts';
@@ -92,10 +93,20 @@ export class Inspector {
     return health === null ? now : { ...now, health: health.status };
   }
 
+  /** One that is still being made may have no snapshot yet. */
+  async #describe({ id, state }: ContainerRecord): Promise<Readonly<Record<string, string>>> {
+    try {
+      return await this.#storage.driver.describe(id as string as ActiveKey);
+    } catch (error) {
+      if (state.status === 'creating' && hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) return {};
+      throw error;
+    }
+  }
+
   async inspect(record: ContainerRecord): Promise<ContainerInspection> {
     const [{ plan, degraded }, data, logPath] = await Promise.all([
       this.#planner.plan(record.id, record.mode, optionsOf(record)),
-      this.#storage.driver.describe(record.id as string as ActiveKey),
+      this.#describe(record),
       this.#logs.path(loggedContainer(record, this.#states.directory(record.id))),
     ]);
     const summary = this.summary(record);

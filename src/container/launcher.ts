@@ -1,8 +1,10 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { hasErrno } from '../base/errno.ts';
 import { HakoError } from '../base/errors.ts';
 import type { NativeBinding, SpawnedProcess } from '../contracts/native-binding.ts';
+import { identify, type ProcessIdentity } from '../host/process-identity.ts';
 import { CONTROL_SOCKET, type StartedFrame, type StartRequest } from '../native/protocol.ts';
 import { SupervisorSession } from '../native/supervisor-session.ts';
 
@@ -47,9 +49,13 @@ export class SupervisorLauncher {
     signal?.addEventListener('abort', abort, { once: true });
     try {
       // The request is there to be read when the supervisor begins to.
-      const [{ pid }, started] = await Promise.all([child, request.then((made) => session.start(made))]);
+      const [identity, started] = await Promise.all([
+        // Before the program runs: it, and the supervisor after it, may be gone when that is told.
+        child.then(({ pid }) => identify(pid)),
+        request.then((made) => session.start(made)),
+      ]);
       signal?.throwIfAborted();
-      return { session, started, pid, ended };
+      return { session, started, identity, ended };
     } catch (error) {
       await session.close();
       // If there is none to end, that is the very error.
@@ -78,7 +84,13 @@ export class SupervisorLauncher {
   async connect(directory: string): Promise<SupervisorSession | null> {
     const path = join(directory, CONTROL_SOCKET);
     if (Buffer.byteLength(path) <= longestSocketPath) return dial(path);
-    const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    let fd: number;
+    try {
+      fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return null;
+      throw error;
+    }
     try {
       return await dial(`/proc/self/fd/${fd}/${CONTROL_SOCKET}`);
     } finally {
@@ -102,7 +114,7 @@ export interface LaunchedSupervisor {
   readonly session: SupervisorSession;
   readonly started: StartedFrame;
   /** The supervisor's own. */
-  readonly pid: number;
+  readonly identity: ProcessIdentity;
   /** The supervisor's process has ended and is reaped. */
   readonly ended: Promise<unknown>;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasErrno } from '../base/errno.ts';
 import { HakoError, hasHakoCode } from '../base/errors.ts';
 import type { Gate } from '../base/gate.ts';
 import type { ContainerId } from '../base/ids.ts';
@@ -105,7 +106,7 @@ export class ContainerOperations {
 
   async start(id: ContainerId, options: StartOptions): Promise<Attachment> {
     const checked = given.start(options);
-    return this.#gate.passInTurn(async () => this.#start(this.#record(id), checked));
+    return this.#gate.passInTurn(() => this.#present(id, (record) => this.#start(record, checked)));
   }
 
   #start(record: ContainerRecord, options: StartOptions): Promise<Attachment> {
@@ -153,7 +154,7 @@ export class ContainerOperations {
 
   async attach(id: ContainerId, options: AttachOptions): Promise<Attachment> {
     const checked = given.attach(options);
-    return this.#execs.attach(await this.#running(id), checked);
+    return this.#present(id, async (record) => this.#execs.attach(await this.#supervision.require(record), checked));
   }
 
   async resize(id: ContainerId, size: TerminalSize): Promise<void> {
@@ -188,7 +189,7 @@ export class ContainerOperations {
   }
 
   async inspect(id: ContainerId): Promise<ContainerInspection> {
-    return this.#inspector.inspect(this.#record(id));
+    return this.#present(id, (record) => this.#inspector.inspect(record));
   }
 
   async remove(id: ContainerId, removeOptions: RemoveOptions): Promise<void> {
@@ -211,7 +212,22 @@ export class ContainerOperations {
   }
 
   async #remove(id: ContainerId, options: RemoveOptions): Promise<void> {
-    options.signal?.throwIfAborted();
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const record = await this.#ended(id, options);
+      try {
+        // Its supervisor removes the control groups by itself, after it has told of the end: nothing is left when both are done.
+        await Promise.all([this.#remover.remove(record), this.#supervision.departed(id)]);
+        return this.#removed(record);
+      } catch (error) {
+        // Another process has started it anew.
+        if (options.force !== true || !hasHakoCode(error, 'HAKO_ERR_CONTAINER_RUNNING')) throw error;
+      }
+    }
+  }
+
+  /** The record, once the container runs no more; with `force`, it is seen to. */
+  async #ended(id: ContainerId, options: RemoveOptions): Promise<ContainerRecord> {
     const settled = await this.#settled(id, options);
     const record = options.force === true ? await this.#halter.halt(settled, options.signal) : settled;
     if (record.state.status === 'restarting') throw isRunning(record, 'to be restarted');
@@ -219,12 +235,10 @@ export class ContainerOperations {
     if (supervised !== null) {
       if (options.force !== true) throw isRunning(record, isPaused(record) ? 'paused' : 'running');
       (await this.#supervision.control(supervised)).signal(signalNumber('SIGKILL'));
-      // A supervisor that was lost has taken the container along, and its groups are removed below.
+      // A supervisor that was lost has taken the container along, and its groups are removed with it.
       await supervised.ended.catch(noResult);
     }
-    // Its supervisor removes the control groups by itself, after it has told of the end: nothing is left when both are done.
-    await Promise.all([this.#remover.remove(this.#repository.find(id) ?? record), this.#supervision.departed(id)]);
-    this.#removed(record);
+    return this.#states.refresh(this.#repository.find(id) ?? record);
   }
 
   /** The record, once nobody is starting the container any more. */
@@ -263,10 +277,12 @@ export class ContainerOperations {
   }
 
   async #startExec(id: ContainerId, call: GivenExec): Promise<Exec> {
-    return this.#gate.passInTurn(async () => {
-      refusePaused(this.#record(id), 'Unpause it, then run programs in it.');
-      return this.#execs.start(await this.#running(id), call);
-    });
+    return this.#gate.passInTurn(() =>
+      this.#present(id, async (record) => {
+        refusePaused(record, 'Unpause it, then run programs in it.');
+        return this.#execs.start(await this.#supervision.require(record), call);
+      }),
+    );
   }
 
   #running(id: ContainerId): Promise<Supervised> {
@@ -275,6 +291,17 @@ export class ContainerOperations {
 
   async #control(id: ContainerId): Promise<SupervisorSession> {
     return this.#supervision.control(await this.#running(id));
+  }
+
+  /** Does something to a container that is there. What fails because it is removed meanwhile says that. */
+  async #present<T>(id: ContainerId, work: (record: ContainerRecord) => Promise<T>): Promise<T> {
+    const record = this.#record(id);
+    try {
+      return await work(record);
+    } catch (error) {
+      if (error instanceof HakoError || hasErrno(error, 'ENOENT')) this.#record(id);
+      throw error;
+    }
   }
 
   #record(id: ContainerId): ContainerRecord {

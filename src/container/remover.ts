@@ -54,7 +54,8 @@ export class Remover {
   }
 
   #claim({ id, name, state }: ContainerRecord, removing: ContainerRecord['state']): void {
-    if (this.#repository.changeState(id, state.status, removing)) return;
+    const atWork = state.status === 'starting' || state.status === 'running' || state.status === 'restarting';
+    if (!atWork && this.#repository.changeState(id, state.status, removing)) return;
     const current = this.#repository.find(id);
     if (current === null || current.state.status === 'removing')
       throw new HakoError('CONTAINER_NOT_FOUND', `Container '${name}' is being removed already.`);

@@ -30,8 +30,8 @@ export function ownPidNamespace(): string {
   return namespace;
 }
 
-/** The start time of a process in clock ticks, or null when there is none with that pid, or only its zombie. */
-function startTicks(pid: number): string | null {
+/** Whether a process runs, and its start time in clock ticks; null when there is none with that pid. */
+function statOf(pid: number): { readonly isZombie: boolean; readonly startTicks: string } | null {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -40,8 +40,13 @@ function startTicks(pid: number): string | null {
   }
   // The command's name, in parentheses, may hold spaces and parentheses: count from the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, ticks] = [fields[0], fields[19]];
-  return state === 'Z' || state === 'X' || ticks === undefined ? null : ticks;
+  const [state, startTicks] = [fields[0], fields[19]];
+  return startTicks === undefined ? null : { isZombie: state === 'Z' || state === 'X', startTicks };
+}
+
+function runs(pid: number, startTicks: string): boolean {
+  const stat = statOf(pid);
+  return stat !== null && !stat.isZombie && stat.startTicks === startTicks;
 }
 
 /** Those of another pid namespace count as dead: a runtime refuses a root that such a one has open. */
@@ -49,7 +54,7 @@ export function isAlive(process: ProcessIdentity): boolean {
   return (
     process.bootId === currentBootId() &&
     (process.pidNamespace ?? ownPidNamespace()) === ownPidNamespace() &&
-    startTicks(process.pid) === process.startTicks
+    runs(process.pid, process.startTicks)
   );
 }
 
@@ -61,11 +66,15 @@ export function ownIdentity(): ProcessIdentity {
   return self;
 }
 
-/** @throws HakoError `HAKO_ERR_SUPERVISOR_LOST` when there is no such process. */
+/**
+ * A child that has ended is still known until it is reaped.
+ *
+ * @throws HakoError `HAKO_ERR_SUPERVISOR_LOST` when there is no such process.
+ */
 export function identify(pid: number): ProcessIdentity {
-  const ticks = startTicks(pid);
-  if (ticks === null) throw new HakoError('SUPERVISOR_LOST', `Process ${pid} is gone, or /proc is not mounted.`);
-  return { pid, startTicks: ticks, bootId: currentBootId(), pidNamespace: ownPidNamespace() };
+  const stat = statOf(pid);
+  if (stat === null) throw new HakoError('SUPERVISOR_LOST', `Process ${pid} is gone, or /proc is not mounted.`);
+  return { pid, startTicks: stat.startTicks, bootId: currentBootId(), pidNamespace: ownPidNamespace() };
 }
 
 /** The beginning of names of files that are worth nothing once this process has ended. */
@@ -80,5 +89,5 @@ export function makerPrefix(): string {
  */
 export function isMakerAlive(name: string): boolean {
   const [, pid, ticks] = /^(\d+)\.(\d+)\./.exec(name) ?? [];
-  return pid !== undefined && ticks !== undefined && startTicks(Number(pid)) === ticks;
+  return pid !== undefined && ticks !== undefined && runs(Number(pid), ticks);
 }
