@@ -138,8 +138,10 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'what is 
       writeFileSync(record, content);
       const supervisor = { pid: 1, startTicks: '1', bootId: 'x' };
       claim(test.root, container.id, () => ({ status: 'running', startedAt: new Date(), pid: 1, supervisor, cgroups }));
-      const { state } = await container.inspect();
-      expect(state).toMatchObject({ status: 'lost', reason: expect.stringMatching(/exit\.json\) is damaged/) });
+      // Its supervisor may have its hand on the directory for a moment yet.
+      await expect
+        .poll(async () => (await container.inspect()).state)
+        .toMatchObject({ status: 'lost', reason: expect.stringMatching(/exit\.json\) is damaged/) });
       await expect(container.wait()).rejects.toMatchObject({ code: 'HAKO_ERR_SUPERVISOR_LOST' });
       await container.start();
       expect((await container.wait()).exitCode).toBe(0);
