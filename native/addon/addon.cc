@@ -6,6 +6,7 @@
 
 static Napi::Object Init(Napi::Env, Napi::Object exports) {
   hako::RegisterFiles(exports);
+  hako::RegisterKernelFiles(exports);
   hako::RegisterMemfd(exports);
   hako::RegisterMount(exports);
   hako::RegisterProbe(exports);

@@ -1,10 +1,10 @@
-import type { CgroupFiles } from './files.ts';
+import type { CgroupReader } from './files.ts';
 
 /** The files of one group; null for those that are not there, and for all of a group that is not. */
 export async function readAll<const Names extends readonly string[]>(
   directory: string | undefined,
   names: Names,
-  files: CgroupFiles,
+  files: CgroupReader,
 ): Promise<{ [K in keyof Names]: string | null }> {
   const texts = await Promise.all(
     names.map((name) => (directory === undefined ? null : files.read(`${directory}/${name}`))),

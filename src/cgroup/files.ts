@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 
+/** What reading figures takes. */
+export type CgroupReader = Pick<CgroupFiles, 'read'>;
+
 /** What is done to control groups, so that a test can stand in for the kernel. Errors are Node's, with `code`. */
 export interface CgroupFiles {
   /** null: not there, or not to be read. */

@@ -1,8 +1,9 @@
 /** Control groups (cgroups(7)) v1, v2 and both at once: finding them, planning a container's, and what is done to them later. */
 export { checkCpuset } from './cpuset.ts';
 export { type CgroupOptions, openCgroups } from './detect.ts';
-export { type CgroupFiles, kernelCgroupFiles } from './files.ts';
+export { type CgroupFiles, type CgroupReader, kernelCgroupFiles } from './files.ts';
 export { freezeGroups, freezerState, thawGroups } from './freeze.ts';
+export { GatheredReads } from './gathered-reads.ts';
 export type { IoFigures, IoUsage } from './io-usage.ts';
 export { joinController, type LateGroup } from './join.ts';
 export { limitWrites } from './limits.ts';

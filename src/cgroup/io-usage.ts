@@ -1,5 +1,5 @@
 import { readAll } from './figures.ts';
-import type { CgroupFiles } from './files.ts';
+import type { CgroupReader } from './files.ts';
 
 /** Bytes and operations that went to block devices and came from them. @public */
 export interface IoFigures {
@@ -24,7 +24,7 @@ type Device = IoUsage['devices'][number];
 export async function readIo(
   legacy: string | undefined,
   unified: string | undefined,
-  files: CgroupFiles,
+  files: CgroupReader,
 ): Promise<IoUsage> {
   const devices = legacy === undefined ? await unifiedDevices(unified, files) : await legacyDevices(legacy, files);
   if (devices === null) return { readBytes: null, writtenBytes: null, reads: null, writes: null, devices: [] };
@@ -39,7 +39,7 @@ export async function readIo(
 }
 
 /** Lines of io.stat: `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0`. */
-async function unifiedDevices(directory: string | undefined, files: CgroupFiles): Promise<readonly Device[] | null> {
+async function unifiedDevices(directory: string | undefined, files: CgroupReader): Promise<readonly Device[] | null> {
   const [stat] = await readAll(directory, ['io.stat'], files);
   if (stat === null) return null;
   return [...stat.matchAll(/^(\d+):(\d+)((?: \w+=\d+)+)$/gm)].map(([, major, minor, rest = '']) => {
@@ -56,7 +56,7 @@ async function unifiedDevices(directory: string | undefined, files: CgroupFiles)
 }
 
 /** Lines of two files: `8:0 Read 1`. */
-async function legacyDevices(directory: string, files: CgroupFiles): Promise<readonly Device[] | null> {
+async function legacyDevices(directory: string, files: CgroupReader): Promise<readonly Device[] | null> {
   const [bytes, operations] = await readAll(
     directory,
     ['blkio.throttle.io_service_bytes_recursive', 'blkio.throttle.io_serviced_recursive'],

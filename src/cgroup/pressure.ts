@@ -1,4 +1,4 @@
-import { type CgroupFiles, kernelCgroupFiles } from './files.ts';
+import { type CgroupReader, kernelCgroupFiles } from './files.ts';
 import type { CgroupGroup } from './plan.ts';
 
 /** How much of the time processes waited for a resource (Documentation/accounting/psi.rst). @public */
@@ -33,7 +33,7 @@ export interface Pressure {
 /** The pressure in a container's group, else on the machine; null where the kernel keeps none (CONFIG_PSI, psi=1). */
 export async function readPressure(
   groups: readonly CgroupGroup[],
-  files: CgroupFiles = kernelCgroupFiles,
+  files: CgroupReader = kernelCgroupFiles,
 ): Promise<Pressure | null> {
   const own = groups.find(({ version }) => version === 2)?.directory;
   return (
@@ -45,7 +45,7 @@ export async function readPressure(
 async function readFrom(
   scope: Pressure['scope'],
   pathOf: (resource: string) => string,
-  files: CgroupFiles,
+  files: CgroupReader,
 ): Promise<Pressure | null> {
   const [cpu = null, memory = null, io = null] = await Promise.all(
     ['cpu', 'memory', 'io'].map(async (resource) => parse(await files.read(pathOf(resource)))),

@@ -1,5 +1,5 @@
 import { integer, keyed, numbers, readAll, scaled } from './figures.ts';
-import { type CgroupFiles, kernelCgroupFiles } from './files.ts';
+import { type CgroupReader, kernelCgroupFiles } from './files.ts';
 import { type IoUsage, readIo } from './io-usage.ts';
 import type { CgroupGroup } from './plan.ts';
 
@@ -67,7 +67,7 @@ const NS_PER_TICK = 10_000_000;
 /** Reads the usage of a container's groups. Groups that are gone give null figures. */
 export async function readUsage(
   groups: readonly CgroupGroup[],
-  files: CgroupFiles = kernelCgroupFiles,
+  files: CgroupReader = kernelCgroupFiles,
 ): Promise<ResourceUsage> {
   const unified = groups.find(({ version }) => version === 2)?.directory;
   const of = (controller: string): string | undefined =>
@@ -82,7 +82,7 @@ export async function readUsage(
   return { memory, cpu, pids, io };
 }
 
-async function unifiedMemoryUsage(directory: string | undefined, files: CgroupFiles): Promise<MemoryUsage> {
+async function unifiedMemoryUsage(directory: string | undefined, files: CgroupReader): Promise<MemoryUsage> {
   const [current, peak, max, swap, stat, events] = await readAll(
     directory,
     ['memory.current', 'memory.peak', 'memory.max', 'memory.swap.current', 'memory.stat', 'memory.events'],
@@ -103,7 +103,7 @@ async function unifiedMemoryUsage(directory: string | undefined, files: CgroupFi
   };
 }
 
-async function legacyMemoryUsage(directory: string, files: CgroupFiles): Promise<MemoryUsage> {
+async function legacyMemoryUsage(directory: string, files: CgroupReader): Promise<MemoryUsage> {
   const [current, peak, max, stat, control, hits] = await readAll(
     directory,
     [
@@ -132,7 +132,7 @@ async function legacyMemoryUsage(directory: string, files: CgroupFiles): Promise
   };
 }
 
-async function unifiedCpuUsage(directory: string | undefined, files: CgroupFiles): Promise<CpuUsage> {
+async function unifiedCpuUsage(directory: string | undefined, files: CgroupReader): Promise<CpuUsage> {
   const [stat] = await readAll(directory, ['cpu.stat'], files);
   const fields = keyed(stat);
   return {
@@ -148,10 +148,12 @@ async function unifiedCpuUsage(directory: string | undefined, files: CgroupFiles
 async function legacyCpuUsage(
   directory: string,
   cpuDirectory: string | undefined,
-  files: CgroupFiles,
+  files: CgroupReader,
 ): Promise<CpuUsage> {
-  const [usage, split] = await readAll(directory, ['cpuacct.usage', 'cpuacct.stat'], files);
-  const [throttling] = await readAll(cpuDirectory, ['cpu.stat'], files);
+  const [[usage, split], [throttling]] = await Promise.all([
+    readAll(directory, ['cpuacct.usage', 'cpuacct.stat'], files),
+    readAll(cpuDirectory, ['cpu.stat'], files),
+  ]);
   const fields = keyed(split);
   const quota = keyed(throttling);
   return {
@@ -164,7 +166,7 @@ async function legacyCpuUsage(
   };
 }
 
-async function pidsUsage(directory: string | undefined, files: CgroupFiles): Promise<PidsUsage> {
+async function pidsUsage(directory: string | undefined, files: CgroupReader): Promise<PidsUsage> {
   const [current, max] = await readAll(directory, ['pids.current', 'pids.max'], files);
   return { current: integer(current), limit: integer(max) };
 }

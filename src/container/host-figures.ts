@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { type CgroupFiles, kernelCgroupFiles } from '../cgroup/index.ts';
+import type { CgroupReader } from '../cgroup/index.ts';
 
 /** The machine's share in a container's figures. @public */
 export interface HostFigures {
@@ -15,7 +15,7 @@ const nsPerTick = 10_000_000;
 /** user, nice, system, idle, iowait, irq, softirq (proc_stat(5)): those that Docker adds up. */
 const countedFields = 7;
 
-export async function readHostFigures(files: CgroupFiles = kernelCgroupFiles): Promise<HostFigures> {
+export async function readHostFigures(files: CgroupReader): Promise<HostFigures> {
   const stat = (await files.read('/proc/stat')) ?? '';
   const [, fields = ''] = /^cpu +(.*)$/m.exec(stat) ?? [];
   const ticks = fields

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
-import { type Pressure, type ResourceUsage, readPressure, readUsage } from '../cgroup/index.ts';
+import { type CgroupReader, type Pressure, type ResourceUsage, readPressure, readUsage } from '../cgroup/index.ts';
 import type { CgroupHost } from '../contracts/host-info.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import { groupsOf } from './control-groups.ts';
@@ -48,11 +48,13 @@ export class StatsReader {
   readonly #host: CgroupHost;
   readonly #repository: ContainerRepository;
   readonly #supervision: Supervision;
+  readonly #files: CgroupReader;
 
-  constructor(host: CgroupHost, repository: ContainerRepository, supervision: Supervision) {
+  constructor(host: CgroupHost, repository: ContainerRepository, supervision: Supervision, files: CgroupReader) {
     this.#host = host;
     this.#repository = repository;
     this.#supervision = supervision;
+    this.#files = files;
   }
 
   async read(record: ContainerRecord, { interval, signal }: StatsOptions): Promise<ContainerStats> {
@@ -82,7 +84,11 @@ export class StatsReader {
   async #read(record: ContainerRecord, before: ContainerStats | null): Promise<ContainerStats> {
     const groups = groupsOf(this.#repository.find(record.id));
     if (groups.length === 0) throw this.#nothingToRead(record);
-    const [usage, pressure, host] = await Promise.all([readUsage(groups), readPressure(groups), readHostFigures()]);
+    const [usage, pressure, host] = await Promise.all([
+      readUsage(groups, this.#files),
+      readPressure(groups, this.#files),
+      readHostFigures(this.#files),
+    ]);
     const previous: StatsReading | null = before === null ? null : readingOf(before);
     const { total, usage: used, limit } = usage.memory;
     return {

@@ -60,6 +60,12 @@ export interface NativeBinding {
    */
   readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
 
+  /**
+   * Reads small files of procfs and cgroupfs, up to 1 MiB of each, all in one trip to the thread pool. null: one that is
+   * not there, not to be read, or switched off (EOPNOTSUPP).
+   */
+  readKernelFiles(paths: readonly string[]): Promise<readonly (string | null)[]>;
+
   /** Builds a classic BPF program (struct sock_filter[]) from resolved rules; see native/seccomp/compile.h for the input's form. */
   compileSeccomp(rules: Uint8Array): Uint8Array;
 

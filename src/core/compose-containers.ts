@@ -152,6 +152,7 @@ export async function composeContainers(
   });
   const resources = composeResources({
     host,
+    native,
     repository,
     states,
     supervision,

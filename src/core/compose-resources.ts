@@ -1,4 +1,5 @@
 import type { Gate } from '../base/gate.ts';
+import { GatheredReads } from '../cgroup/index.ts';
 import { containerEvent } from '../container/container-event.ts';
 import { ControlGroups } from '../container/control-groups.ts';
 import { Pausing } from '../container/pausing.ts';
@@ -11,10 +12,12 @@ import { StatsReader } from '../container/stats.ts';
 import type { Supervision } from '../container/supervision.ts';
 import type { EventRecorder } from '../contracts/events.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
+import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { RuntimeEventBus } from './runtime-events.ts';
 
 interface ResourceSurroundings {
   readonly host: HostInfo;
+  readonly native: NativeBinding;
   readonly repository: ContainerRepository;
   readonly states: StateReader;
   readonly supervision: Supervision;
@@ -37,7 +40,7 @@ export function composeResources(around: ResourceSurroundings): ResourceOperatio
     repository,
     pausing: new Pausing(repository, groups, tell),
     updater: new ResourceUpdater(host.cgroup, repository, states, groups),
-    stats: new StatsReader(host.cgroup, repository, supervision),
+    stats: new StatsReader(host.cgroup, repository, supervision, new GatheredReads(around.native)),
     gate,
     updated: (record) => tell(record, 'update'),
   });

@@ -37,6 +37,7 @@ interface Addon {
   syncFilesystem(fd: number): Promise<void>;
   removeTree(path: string): Promise<void>;
   readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
+  readKernelFiles(paths: readonly string[]): Promise<Uint8Array>;
   compileSeccomp(rules: Uint8Array): Uint8Array;
   mount(request: HostMountRequest): Promise<void>;
   unmount(target: string): Promise<void>;
@@ -171,6 +172,11 @@ class AddonBinding implements NativeBinding {
     return later(() => this.#addon.readFileInRoot(checkedText(root, 'root'), checkedText(path, 'path'), limit));
   }
 
+  async readKernelFiles(paths: readonly string[]): Promise<readonly (string | null)[]> {
+    for (const path of paths) checkedText(path, 'path');
+    return cutFiles(await later(() => this.#addon.readKernelFiles(paths)));
+  }
+
   compileSeccomp(rules: Uint8Array): Uint8Array {
     return now(() => this.#addon.compileSeccomp(rules));
   }
@@ -255,4 +261,19 @@ async function later<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw toHakoError(error);
   }
+}
+
+const ABSENT = 0xffff_ffff;
+
+/** Each is its length, in the order of all machines that hako runs on, and its text; a length that cannot be stands for none. */
+function cutFiles(bytes: Uint8Array): readonly (string | null)[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const texts: (string | null)[] = [];
+  for (let at = 0; at < buffer.length; ) {
+    const length = buffer.readUInt32LE(at);
+    at += 4;
+    texts.push(length === ABSENT ? null : buffer.toString('latin1', at, at + length));
+    if (length !== ABSENT) at += length;
+  }
+  return texts;
 }

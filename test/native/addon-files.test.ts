@@ -140,3 +140,39 @@ test('syncFilesystem works on a directory and fails on a bad descriptor', async 
   native.close(fd);
   await expect(native.syncFilesystem(fd)).rejects.toMatchObject({ errno: 'EBADF' });
 });
+
+describe('readKernelFiles', () => {
+  test('reads many at once, in order, and gives null for what is not there or not for anybody', async () => {
+    const sizes = [0, 1, 4095, 4096, 4097, 9000];
+    for (const size of sizes) writeFileSync(join(directory, `size-${size}`), 'é'.repeat(size).slice(0, size), 'latin1');
+    const texts = await native.readKernelFiles([
+      '/proc/self/comm',
+      join(directory, 'absent'),
+      ...sizes.map((size) => join(directory, `size-${size}`)),
+      '/proc/self/comm/below',
+      '/proc/stat',
+    ]);
+    expect(texts.length).toBe(sizes.length + 4);
+    expect(texts[0]).toBe(readFileSync('/proc/self/comm', 'utf8'));
+    expect([texts[1], texts[sizes.length + 2]]).toEqual([null, null]);
+    expect(texts.slice(2, 2 + sizes.length).map((text) => text?.length)).toEqual(sizes);
+    expect(texts.at(-1)).toMatch(/^cpu .*\nprocs_blocked \d+\n(.*\n)*$/s);
+    expect(await native.readKernelFiles([])).toEqual([]);
+  });
+
+  test('reads no more of a file than a MiB, and fails for what is none', async () => {
+    const large = join(directory, 'large');
+    writeFileSync(large, Buffer.alloc(2 ** 20 + 10_000, 'x'));
+    const [text] = await native.readKernelFiles([large]);
+    expect(text?.length).toBe(2 ** 20);
+    await expect(native.readKernelFiles(['/proc/self/comm', directory])).rejects.toMatchObject({ errno: 'EISDIR' });
+    await expect(native.readKernelFiles(['a\0b'])).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_OPTION' });
+  });
+
+  test('leaves no descriptor behind', async () => {
+    const before = openDescriptors();
+    for (let round = 0; round < 20; round++)
+      await native.readKernelFiles(['/proc/self/comm', '/absent', '/proc/self/stat', '/proc/self/status']);
+    expect(openDescriptors()).toEqual(before);
+  });
+});

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { freezeGroups, freezerState, joinController, readPressure, thawGroups } from '../../src/cgroup/index.ts';
+import {
+  freezeGroups,
+  freezerState,
+  GatheredReads,
+  joinController,
+  readPressure,
+  thawGroups,
+} from '../../src/cgroup/index.ts';
 import { limitChanges } from '../../src/cgroup/limits.ts';
 import { updateGroups } from '../../src/cgroup/update.ts';
 import type { CgroupHost } from '../../src/contracts/host-info.ts';
@@ -226,5 +233,27 @@ describe('pressure', () => {
       memory: null,
       io: null,
     });
+  });
+});
+
+describe('reads that are gathered', () => {
+  test('make one trip of all that is asked for in one turn, in lots', async () => {
+    const lots: number[] = [];
+    const reads = new GatheredReads({
+      readKernelFiles: async (paths) => {
+        lots.push(paths.length);
+        return paths.map((path) => (path.endsWith('7') ? null : path.toUpperCase()));
+      },
+    });
+    const texts = await Promise.all(Array.from({ length: 600 }, (_, index) => reads.read(`f${index}`)));
+    expect(lots).toEqual([256, 256, 88]);
+    expect([texts[0], texts[7], texts[599]]).toEqual(['F0', null, 'F599']);
+    expect(await reads.read('later')).toBe('LATER');
+  });
+
+  test('fail together', async () => {
+    const reads = new GatheredReads({ readKernelFiles: () => Promise.reject(new Error('no')) });
+    const results = await Promise.allSettled([reads.read('a'), reads.read('b')]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 });
