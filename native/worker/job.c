@@ -176,7 +176,8 @@ static int read_particulars(struct wire_reader *r, struct job *job, struct failu
     return read_mountpoints(r, job, f);
   case HAKO_WORKER_PACK:
     job->path = read_path(r, true);
-    job->name = read_path(r, true);
+    job->name = wire_str(r);
+    require(r, !strchr(job->name, '/') && strcmp(job->name, "..") != 0);
     job->pack_flags = read_choice(r, HAKO_PACK_WHITEOUTS | HAKO_PACK_OWNERS | HAKO_PACK_ADOPT);
     return 0;
   case HAKO_WORKER_STAT:

@@ -64,7 +64,7 @@ enum hako_worker_frame {
 // MOUNTPOINTS: tree · list<u8 HAKO_MOUNTPOINT_* · str path · u32 mode · str symlink target>
 //   makes what is not there, and parents; a path is resolved inside the tree, symlinks and all. DONE: u32 made
 // PACK: tree · str path of what to pack ("": all), its last component not followed · str name that it has in the
-//   archive ("": that of the root, "./") · u8 HAKO_PACK_* flags. DONE: u64 entries · u64 bytes of the archive
+//   archive, one component ("": "./", and what is in it without a directory) · u8 HAKO_PACK_* flags. DONE: u64 entries · u64 bytes of the archive
 // STAT: tree · str path · u8 follow its last component. DONE: u32 st_mode · u64 size · i64 and u32 mtime
 //   · str path with every symlink resolved inside the tree · str for a symlink: where it leads, resolved in the same way
 //   FAILED with operation "path": it is not there, or leads nowhere

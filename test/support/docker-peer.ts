@@ -60,6 +60,11 @@ export class DockerPeer implements AsyncDisposable {
     return new DockerPeer(directory, await Dockerd.start(workbench as unknown as Workbench));
   }
 
+  /** For `DOCKER_HOST`. */
+  get socket(): string {
+    return `unix://${join(this.directory, 'dockerd/docker.sock')}`;
+  }
+
   /** Runs a container to its end, and gives its id and the path of its log. */
   async run(
     argv: readonly string[],

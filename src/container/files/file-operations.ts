@@ -86,7 +86,7 @@ export class FileOperations {
     return {
       stat: source.stat,
       header: pathStatHeader(source.stat),
-      stream: this.#stream(source.pack(source.written.isContents ? '' : nameOf(source), options)),
+      stream: this.#stream(source.pack(source.written.isContents ? '.' : nameOf(source), options), options),
     };
   }
 
@@ -117,13 +117,12 @@ export class FileOperations {
     const record = this.#record(id);
     const options = this.#while(givenFiles.waiting(given, 'export'));
     const { trees, worker } = this.#parts;
-    return this.#stream(
-      produced((output) =>
-        trees.lend(record, 'image', false, ({ tree, idMappings, ownership }) =>
-          worker.pack({ tree, idMappings, whiteouts: false, owners: ownership.kind === 'single' }, output, options),
-        ),
+    const archive = produced((output) =>
+      trees.lend(record, 'image', false, ({ tree, idMappings, ownership }) =>
+        worker.pack({ tree, idMappings, whiteouts: false, owners: ownership.kind === 'single' }, output, options),
       ),
     );
+    return this.#stream(archive, options);
   }
 
   async commit(id: ContainerId, given: CommitOptions): Promise<Image> {
@@ -171,10 +170,14 @@ export class FileOperations {
     );
   }
 
-  /** Ends with the runtime, if its reader does not end it before. */
-  #stream(content: AsyncGenerator<Uint8Array>): Readable {
+  /** Ends with the runtime, and by the signal, also when nobody reads it. */
+  #stream(content: AsyncGenerator<Uint8Array>, { signal }: OperationOptions): Readable {
     const stream = Readable.from(content, { objectMode: false, highWaterMark: 1 << 16 });
-    this.#parts.gate.pass(() => finished(stream)).catch(() => {});
+    const abort = () => void stream.destroy(signal?.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    const ended = finished(stream).finally(() => signal?.removeEventListener('abort', abort));
+    this.#parts.gate.pass(() => ended).catch(() => {});
     return stream;
   }
 
