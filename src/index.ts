@@ -5,6 +5,8 @@ export type { Branded } from './base/brand.ts';
 export type { Digest } from './base/digest.ts';
 export { type ErrorCode, type ErrorKind, HakoError, type HakoErrorDetails } from './base/errors.ts';
 export type { ContainerId } from './base/ids.ts';
+export { type OperationContext, type OperationSubject, operationChannel } from './base/observation.ts';
+export { type OperationName, operationNames } from './base/operation-names.ts';
 export type {
   CpuUsage,
   IoFigures,

@@ -46,6 +46,7 @@ import { composeFiles } from './compose-files.ts';
 import { composeResources } from './compose-resources.ts';
 import { imageFinder } from './image-finder.ts';
 import type { Injector } from './injector.ts';
+import { observedContainer } from './observed-operations.ts';
 import { recover } from './recovery.ts';
 import type { RuntimePaths } from './root.ts';
 import type { ImageChoice } from './runtime.ts';
@@ -204,7 +205,7 @@ export async function composeContainers(
     repository,
     states,
     planner,
-    operations,
+    operations: observedContainer(operations, repository, paths.root),
     listing: new ContainerListing({
       repository,
       inspector,

@@ -37,6 +37,7 @@ import { builtinPlugins, defaultLog, preferredModes } from './defaults.ts';
 import { EventStream } from './events/event-stream.ts';
 import { Images } from './images.ts';
 import { Injector } from './injector.ts';
+import { observedContainers, observedImages } from './observed-operations.ts';
 import type { ParsedRuntimeOptions } from './options.ts';
 import { publicError } from './public-error.ts';
 import { defaultRoot, prepareRoot } from './root.ts';
@@ -141,8 +142,9 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
 
   const held = opened.move();
   return {
-    images,
-    containers,
+    images: observedImages(images, paths.root),
+    containers: observedContainers(containers, paths.root),
+    root: paths.root,
     events,
     history: new EventStream(history, paths.database, gate.signal),
     register: (plugin) => plugins.register(plugin),

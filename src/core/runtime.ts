@@ -1,3 +1,5 @@
+import { type OperationSubject, observe, observeUntilEnd } from '../base/observation.ts';
+import type { OperationName } from '../base/operation-names.ts';
 import type { ProgramResult } from '../container/attachment.ts';
 import { collect } from '../container/collect.ts';
 import type { Container } from '../container/container.ts';
@@ -11,6 +13,7 @@ import type { EventsOptions } from './events/event-query.ts';
 import type { EventStream } from './events/event-stream.ts';
 import type { Images } from './images.ts';
 import type { RuntimeInfo } from './info.ts';
+import { imageNamed } from './observed-operations.ts';
 import { parsePlugin, parseRunOptions, parseRuntimeOptions, type RuntimeOptions } from './options.ts';
 import { publicError } from './public-error.ts';
 import type { RuntimeEventBus } from './runtime-events.ts';
@@ -28,6 +31,7 @@ export type RunOptions = CreateOptions<ImageChoice> & {
 
 /** What {@link Runtime} is made of; put together by `compose`. @internal */
 export interface RuntimeParts {
+  readonly root: string;
   readonly images: Images;
   readonly containers: Containers<ImageChoice>;
   readonly events: RuntimeEventBus;
@@ -63,7 +67,18 @@ export class Runtime implements AsyncDisposable {
    * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED`, `HAKO_ERR_NATIVE_NOT_FOUND`, `HAKO_ERR_PERMISSION_DENIED`,
    * `HAKO_ERR_STATE_TOO_NEW`, `HAKO_ERR_INVALID_OPTION`
    */
-  static async open(options: RuntimeOptions = {}): Promise<Runtime> {
+  static open(options: RuntimeOptions = {}): Promise<Runtime> {
+    return observe(
+      {
+        operation: 'runtime.open',
+        subject: () => ({}),
+        learn: (runtime) => ({ root: runtime.#parts.root }),
+      },
+      () => Runtime.#opened(options),
+    );
+  }
+
+  static async #opened(options: RuntimeOptions): Promise<Runtime> {
     const parsed = parseRuntimeOptions(options);
     parsed.signal?.throwIfAborted();
     try {
@@ -91,8 +106,8 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** What this runtime and its host can do, and why not. */
-  async info(): Promise<RuntimeInfo> {
-    return this.#open().info();
+  info(): Promise<RuntimeInfo> {
+    return this.#observe('runtime.info', async () => this.#open().info());
   }
 
   /**
@@ -102,7 +117,11 @@ export class Runtime implements AsyncDisposable {
    * @throws HakoError when the program could not be started; `HAKO_ERR_OUTPUT_TOO_LARGE`; `signal.reason` when aborted.
    * The container is gone in every case.
    */
-  async run(runOptions: RunOptions): Promise<ProgramResult> {
+  run(options: RunOptions): Promise<ProgramResult> {
+    return this.#observe('runtime.run', () => this.#run(options), imageNamed(options?.image));
+  }
+
+  async #run(runOptions: RunOptions): Promise<ProgramResult> {
     const { input, maxOutput, ...options } = parseRunOptions(runOptions);
     const container = await this.containers.create({
       // Its output goes to the caller, and its handle to nobody: there is no one to read a log.
@@ -147,7 +166,8 @@ export class Runtime implements AsyncDisposable {
    * @throws HakoError `HAKO_ERR_INVALID_OPTION`; `signal.reason` when aborted.
    */
   events(options: EventsOptions = {}): AsyncIterable<HistoryEvent> {
-    return this.#open().history.read(options);
+    const subject = () => ({ root: this.#parts.root });
+    return observeUntilEnd({ operation: 'runtime.events', subject }, () => this.#open().history.read(options));
   }
 
   /**
@@ -155,12 +175,16 @@ export class Runtime implements AsyncDisposable {
    * everything. An import that is under way is given up; starts and removals are waited for. Again: nothing.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#parts.close();
+    this.#closing ??= this.#observe('runtime.close', () => this.#parts.close());
     return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #observe<Result>(operation: OperationName, work: () => Promise<Result>, more?: OperationSubject): Promise<Result> {
+    return observe({ operation, subject: () => ({ root: this.#parts.root, ...more }) }, work);
   }
 
   #open(): RuntimeParts {
