@@ -21,10 +21,13 @@ const ofContainer: OperationsOf<ContainerOperations> = {
   resize: 'container.resize',
   logs: { untilEnd: 'container.logs' },
   logCounts: 'container.logCounts',
+  rename: 'container.rename',
+  top: 'container.top',
   inspect: 'container.inspect',
   remove: 'container.remove',
   discard: 'container.remove',
   removeIfPresent: null,
+  removeAtRest: null,
   subscribe: null,
   files: {
     diff: 'container.diff',
@@ -33,6 +36,8 @@ const ofContainer: OperationsOf<ContainerOperations> = {
     copyToHost: 'container.copyOut',
     copyIn: 'container.copyIn',
     export: { untilEnd: 'container.export' },
+    commit: 'container.commit',
+    release: null,
   },
   resources: {
     update: 'container.update',
@@ -48,6 +53,7 @@ const ofContainers: OperationsOf<Containers<ImageChoice>> = {
   create: 'containers.create',
   get: 'containers.get',
   list: 'containers.list',
+  prune: 'containers.prune',
   resolve: null,
 };
 

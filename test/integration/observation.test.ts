@@ -75,6 +75,8 @@ describeWith({ root: true, tools: ['busybox'] }, 'what is told of operations', (
     await box.resize({ rows: 24, columns: 80 });
     await box.logCounts();
     await box.inspect();
+    await box.top();
+    await box.rename('crate');
     await box.stats();
     for await (const _ of box.watchStats({ interval: 0.05 })) break;
     await box.update({ resources: { pids: 100 } });
@@ -86,12 +88,14 @@ describeWith({ root: true, tools: ['busybox'] }, 'what is told of operations', (
     await box.copyOut('/root/note', join(files, 'note'));
     await box.diff();
     for await (const _ of box.export()) break;
+    await box.commit();
     for await (const _ of box.logs({ follow: true })) break;
     await box.restart({ timeout: 0 });
     await box.kill();
     await box.wait();
     await box.stop();
     await box.remove();
+    await containers.prune();
     const ended = new AbortController();
     const watch = runtime.events({ signal: ended.signal, since: new Date(0) });
     for await (const _ of watch) break;
