@@ -29,6 +29,9 @@ if (unknown.length > 0) {
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
+/** Fields of package.json that mean something in a clone only. */
+const ofTheClone = ['scripts', 'devDependencies', 'allowScripts', 'overrides'];
+
 function writeManifest(directory, content) {
   writeFileSync(join(directory, 'package.json'), `${JSON.stringify(content, null, 2)}\n`);
 }
@@ -61,7 +64,7 @@ function layOutMain() {
     cpSync(join(root, file), join(directory, file), { recursive: true });
   }
   // What only a clone needs stays here: a package that has no script runs none when it is installed.
-  const { scripts: _scripts, devDependencies: _devDependencies, allowScripts: _allowScripts, ...published } = manifest;
+  const published = Object.fromEntries(Object.entries(manifest).filter(([field]) => !ofTheClone.includes(field)));
   const optionalDependencies = Object.fromEntries(
     targets.map((target) => [`@libhako/linux-${target}`, manifest.version]),
   );
