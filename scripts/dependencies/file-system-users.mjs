@@ -16,6 +16,7 @@ const users = {
     'src/core/root.ts',
     'src/core/root-claim.ts',
     'src/core/state/database.ts',
+    'src/core/state/reserve.ts',
     'src/core/compose.ts',
     'src/plugins/registry.ts',
     'src/native/native-services.ts',

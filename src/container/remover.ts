@@ -57,6 +57,9 @@ export class Remover {
     const atWork = state.status === 'starting' || state.status === 'running' || state.status === 'restarting';
     if (!atWork && this.#repository.changeState(id, state.status, removing)) return;
     const current = this.#repository.find(id);
+    // Its end could not be written: the disk was full, and is about to be less so.
+    if (current?.state.status === 'running' && this.#states.refresh(current).state.status !== 'running')
+      if (this.#repository.changeState(id, 'running', removing)) return;
     if (current === null || current.state.status === 'removing')
       throw new HakoError('CONTAINER_NOT_FOUND', `Container '${name}' is being removed already.`);
     throw new HakoError(

@@ -83,9 +83,9 @@ export class SqliteContainerRepository implements ContainerRepository {
 
   changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean {
     const stateText = JSON.stringify(to);
-    const changed = this.#events.before(() =>
-      this.#db.run("UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?", stateText, id, from),
-    );
+    const write = () =>
+      this.#db.run("UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?", stateText, id, from);
+    const changed = to.status === 'removing' ? this.#vital(write) : this.#events.before(write);
     if (changed !== 1) return false;
     this.#list.changed(id);
     const known = this.#parsed.get(id);
@@ -166,9 +166,14 @@ export class SqliteContainerRepository implements ContainerRepository {
   }
 
   delete(id: ContainerId): void {
-    this.#events.before(() => this.#db.run('DELETE FROM containers WHERE id = ?', id));
+    this.#vital(() => this.#db.run('DELETE FROM containers WHERE id = ?', id));
+    this.#db.madeRoom();
     this.#parsed.delete(id);
     this.#list.changed(id);
+  }
+
+  #vital<T>(write: () => T): T {
+    return this.#db.vital(() => this.#events.before(write));
   }
 
   #read(row: Record<string, unknown> | undefined): ContainerRecord | null {

@@ -1,8 +1,9 @@
 import { chmodSync, closeSync, constants, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { HakoError } from '../../base/errors.ts';
+import { HakoError, hasHakoCode } from '../../base/errors.ts';
 import { runtimeClosed } from '../closed.ts';
 import { migrations } from './migrations.ts';
+import { Reserve } from './reserve.ts';
 
 // Primary result codes (sqlite.org/rescode.html).
 const SQLITE_BUSY = 5;
@@ -23,6 +24,8 @@ const busyTimeout = 1_000;
 export class Database implements Disposable {
   readonly #db: DatabaseSync;
   readonly #path: string;
+  readonly #reserve: Reserve;
+  #isReserveGiven = false;
   readonly #statements = new Map<string, StatementSync>();
 
   /** @throws HakoError `HAKO_ERR_STATE_CORRUPT`, `HAKO_ERR_STATE_TOO_NEW` */
@@ -36,6 +39,8 @@ export class Database implements Disposable {
       throw unusable(path, cause);
     }
     this.#path = path;
+    this.#reserve = new Reserve(`${path}.reserve`);
+    this.#reserve.fill();
     try {
       this.#db.exec(
         `PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON`,
@@ -85,6 +90,23 @@ export class Database implements Disposable {
       if (code !== 'ERR_SQLITE_ERROR' || primary(errcode) === SQLITE_CONSTRAINT) throw cause;
       throw unusable(this.#path, cause);
     }
+  }
+
+  /** A write that has to be possible on a full disk, because it is what room is made by: see {@link Reserve}. */
+  vital<T>(write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      if (this.#db.isTransaction || !hasHakoCode(error, 'HAKO_ERR_STATE_UNAVAILABLE')) throw error;
+      this.#reserve.give();
+      this.#isReserveGiven = true;
+      return write();
+    }
+  }
+
+  /** Something was removed from the disk: what {@link vital} has taken of the reserve is put back. */
+  madeRoom(): void {
+    if (this.#isReserveGiven) this.#isReserveGiven = !this.#reserve.fill();
   }
 
   /** Runs `body` as one write transaction, or as part of the one that is open; it must not wait for anything. */
