@@ -149,6 +149,7 @@ enum hako_setup_op {
   HAKO_OP_SYSCTL = 10,     // str name ("net.ipv4.ip_forward" or with slashes) · str value
   HAKO_OP_CONSOLE = 11,    // a pty of the container's own devpts, its slave on /dev/console; only with HAKO_PROCESS_TTY
   HAKO_OP_LOOPBACK = 12,   // bring lo up
+  HAKO_OP_LAYERS = 14,     // str host path; opened and shifted as by HAKO_BIND_HOST and HAKO_BIND_IDMAP. The next MOUNT is the overlay whose paths lead from there
   HAKO_OP_ROOT_ATTR = 13,  // u64 MOUNT_ATTR_* to set on "/" itself (read-only root), after all else
 };
 
@@ -158,6 +159,8 @@ enum hako_setup_op {
 #define HAKO_BIND_RECURSIVE 0x10u
 #define HAKO_BIND_OPTIONAL 0x20u    // a source that is absent is passed over
 #define HAKO_BIND_DEVICE 0x40u      // the source must be a device node
+#define HAKO_BIND_HOST 0x80u        // the source is opened with the supervisor's rights, not with those of the user namespace's root
+#define HAKO_BIND_IDMAP 0x100u      // with HAKO_BIND_HOST: ids are shifted by the container's idmap (MOUNT_ATTR_IDMAP)
 
 enum hako_sink {
   HAKO_SINK_NONE = 0,

@@ -69,7 +69,7 @@ static int make_process(struct process *out, struct failure *failure, bool feeds
   return 0;
 }
 
-int container_start(const struct start_request *request, start_hook *meanwhile, struct container *out,
+int container_start(struct start_request *request, start_hook *meanwhile, struct container *out,
                     struct failure *failure) {
   *out = (struct container){.oom_fd = -1, .entry = -1};
   return meanwhile(request, failure) < 0 ? -1 : make_process(&out->init, failure, request->flags & HAKO_START_STDIN);

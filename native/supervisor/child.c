@@ -112,6 +112,9 @@ void child_keep_start(struct spawn *how, const struct start_request *request, co
   keep(how, host->proc);
   for (uint32_t i = 0; i < request->join_count; i++)
     keep(how, request->joins[i].fd);
+  for (uint32_t i = 0; i < request->op_count; i++)
+    if (request->ops[i].tree >= 0)
+      keep(how, request->ops[i].tree);
   // To be born in. It is closed first of all: with CAP_SYS_PTRACE, a container that is joined could take it (docs/isolation.md).
   if (how->cgroup >= 0)
     keep(how, how->cgroup);

@@ -15,6 +15,7 @@
 #include "child.h"
 #include "confinement.h"
 #include "handshake.h"
+#include "host_trees.h"
 #include "spawn.h"
 
 // An image on a slow disk may take its time.
@@ -77,7 +78,8 @@ static int see_off(const struct start_request *request, start_hook *meanwhile, s
                    struct handshake *handshake, const struct host *host, struct failure *failure) {
   pid_t pid = out->init.pid;
   if (request->unshare & CLONE_NEWUSER) {
-    if (idmap_write(&request->idmap, host->proc, pid, failure) < 0 || handshake_release(handshake, -1, failure) < 0)
+    if (idmap_write(&request->idmap, host->proc, pid, failure) < 0 ||
+        host_trees_shift(request, host->proc, pid, failure) < 0 || handshake_release(handshake, -1, failure) < 0)
       return -1;
   }
   // Meanwhile the child builds its mounts.
@@ -116,7 +118,7 @@ static int launch(const struct start_request *request, start_hook *meanwhile, st
   return -1;
 }
 
-int container_start(const struct start_request *request, start_hook *meanwhile, struct container *out,
+int container_start(struct start_request *request, start_hook *meanwhile, struct container *out,
                     struct failure *failure) {
   *out = (struct container){.init = no_process, .namespaces = request->unshare, .entry = -1, .null = -1, .oom_fd = -1};
   for (uint32_t i = 0; i < request->join_count; i++)
@@ -129,10 +131,11 @@ int container_start(const struct start_request *request, start_hook *meanwhile, 
   int result = -1;
   if (host_open(&host, failure) == 0) {
     cgroup_open_step_doors(request, &host.doors);
-    if (handshake_open(&handshake, failure) == 0) {
+    if (host_trees_open(request, failure) == 0 && handshake_open(&handshake, failure) == 0) {
       result = launch(request, meanwhile, out, into, &handshake, &host, failure);
       handshake_close(&handshake);
     }
+    host_trees_close(request);
     host_close(&host);
   }
   if (result < 0)

@@ -51,7 +51,7 @@ typedef int start_hook(const struct start_request *request, struct failure *fail
 // that the request joins stay open: they are the caller's. `meanwhile` does what
 // has to be done before the program runs, beside the building of its root; it
 // gives 0, or -1 with the failure.
-int container_start(const struct start_request *request, start_hook *meanwhile, struct container *out,
+int container_start(struct start_request *request, start_hook *meanwhile, struct container *out,
                     struct failure *failure);
 
 // The process through which the namespaces are entered. Not an init of ours: its

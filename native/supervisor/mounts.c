@@ -9,6 +9,7 @@
 
 #include "../common/fd.h"
 #include "../common/syscalls.h"
+#include "host_trees.h"
 #include "legacy_overlay.h"
 #include "root.h"
 #include "setup.h"
@@ -142,31 +143,50 @@ static int make_mount(struct setup *setup, const struct setup_op *op) {
   return made < 0 ? fail_mount(setup, op, fs, NULL) : made;
 }
 
+// An overlay keeps its layers to itself. Had the root come to lie over this mount, the
+// pivot's unmount would take this one away and leave the host's root where it is.
+static int leave_layers(struct setup *setup) {
+  if (setup->in_layers && (umount2(".", MNT_DETACH) < 0 || fchdir(setup->root) < 0))
+    return fail(setup->failure, "mount", errno, "cannot leave the layers");
+  setup->in_layers = false;
+  return 0;
+}
+
 int setup_mount(struct setup *setup, const struct setup_op *op) {
   if (path_is_cgroup(op->mount.type) && setup_join_cgroups(setup) < 0)
     return -1;
   cleanup_fd int made = make_mount(setup, op);
+  if (made == OVERLAY_LEGACY && setup->in_layers)
+    return fail(setup->failure, "idmapped-mount", ENOSYS, "overlay takes no layers one by one");
   if (made == OVERLAY_LEGACY)
     return legacy_overlay(setup, op);
-  return made < 0 ? -1 : attach(setup, &made, op, S_IFDIR, "mount");
+  return made < 0 || leave_layers(setup) < 0 ? -1 : attach(setup, &made, op, S_IFDIR, "mount");
 }
 
 int setup_bind(struct setup *setup, const struct setup_op *op) {
-  unsigned recursive = op->flags & HAKO_BIND_RECURSIVE ? AT_RECURSIVE : 0;
-  cleanup_fd int tree = sys_open_tree(AT_FDCWD, op->source, OPEN_TREE_CLONE | recursive);
-  if (tree < 0 && (op->flags & HAKO_BIND_OPTIONAL) && (errno == ENOENT || errno == ENOTDIR))
-    return 0;
   struct stat status;
-  if (tree < 0 || fstat(tree, &status) < 0)
-    return fail(setup->failure, "bind", errno, "source ", op->source);
-  if ((op->flags & HAKO_BIND_DEVICE) && !S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode))
-    return fail(setup->failure, "bind", ENODEV, "source ", op->source, " is not a device node");
-  struct mount_attributes attributes = {
-      .set = op->bind.set, .clear = op->bind.clear, .propagation = op->bind.propagation & ~(uint64_t)MS_REC};
-  bool changes = attributes.set || attributes.clear || attributes.propagation;
-  if (changes && sys_mount_setattr(tree, recursive, &attributes) < 0)
-    return fail(setup->failure, "bind", errno, "cannot set the mount attributes of ", op->source);
+  cleanup_fd int tree = -1;
+  if (op->flags & HAKO_BIND_HOST) {
+    if (op->tree < 0)
+      return 0;
+    tree = fcntl(op->tree, F_DUPFD_CLOEXEC, 0);
+    if (tree < 0 || fstat(tree, &status) < 0)
+      return fail(setup->failure, "bind", errno, "source ", op->source);
+  } else {
+    tree = host_tree_copy(op, &status, setup->failure);
+    if (tree < 0)
+      return tree == HOST_TREE_ABSENT ? 0 : -1;
+  }
   return attach(setup, &tree, op, status.st_mode, "bind");
+}
+
+// Over "/", where no directory is needed for it: overlayfs takes layers from mounts of
+// this namespace only.
+int setup_layers(struct setup *setup, const struct setup_op *op) {
+  if (sys_move_mount(op->tree, setup->root) < 0 || fchdir(op->tree) < 0)
+    return fail(setup->failure, "mount", errno, "cannot enter ", op->source);
+  setup->in_layers = true;
+  return 0;
 }
 
 int setup_pivot(struct setup *setup) {

@@ -123,6 +123,7 @@ static void read_bind(struct wire_reader *r, struct setup_op *op) {
   op->bind.clear = wire_u64(r);
   op->bind.propagation = wire_u64(r);
   op->flags = wire_u32(r);
+  require(r, (op->flags & HAKO_BIND_HOST) || !(op->flags & HAKO_BIND_IDMAP));
 }
 
 static void read_node(struct wire_reader *r, struct setup_op *op) {
@@ -136,7 +137,7 @@ static void read_node(struct wire_reader *r, struct setup_op *op) {
 
 static void read_op(struct arena *arena, struct wire_reader *r, struct setup_op *op) {
   static char none[1];
-  *op = (struct setup_op){.kind = wire_u8(r), .path = none, .source = none};
+  *op = (struct setup_op){.kind = wire_u8(r), .path = none, .source = none, .tree = -1};
   switch (op->kind) {
   case HAKO_OP_PROPAGATION:
   case HAKO_OP_ROOT_ATTR:
@@ -165,6 +166,9 @@ static void read_op(struct arena *arena, struct wire_reader *r, struct setup_op 
     break;
   case HAKO_OP_SYSCTL:
     op->path = wire_str(r);
+    op->source = wire_str(r);
+    break;
+  case HAKO_OP_LAYERS:
     op->source = wire_str(r);
     break;
   case HAKO_OP_PIVOT:

@@ -48,7 +48,8 @@ struct setup_op {
   uint32_t flags;     // HAKO_TARGET_* | HAKO_BIND_*
   uint32_t mode;      // MKDIR, MKNOD
   const char *path;   // the target inside the root; SYSCTL: the name
-  const char *source; // MOUNT, BIND; SYMLINK: the target text; SYSCTL: the value
+  const char *source; // MOUNT, BIND, LAYERS; SYMLINK: the target text; SYSCTL: the value
+  int tree;           // what of the host host_trees_open has opened for it; else negative
   union {
     struct {
       const char *type;

@@ -34,6 +34,8 @@ static int run(struct setup *setup, const struct setup_op *op) {
     return setup_symlink(setup, op);
   case HAKO_OP_MKNOD:
     return setup_mknod(setup, op);
+  case HAKO_OP_LAYERS:
+    return setup_layers(setup, op);
   case HAKO_OP_PIVOT:
     return setup_pivot(setup);
   case HAKO_OP_MASK:

@@ -19,6 +19,7 @@ struct setup {
   int null;       // a read-only mount of the host's /dev/null, taken while it can be reached
   int empty;      // a mount of an empty read-only tmpfs
   bool null_attached, empty_attached; // somewhere in the root already
+  bool in_layers; // the directory of HAKO_OP_LAYERS lies over "/", and is the working directory
   bool joined;    // is in its cgroups, and in a cgroup namespace of its own if asked for
   struct pty pty; // of HAKO_OP_CONSOLE
 };
@@ -33,6 +34,7 @@ int setup_join_cgroups(struct setup *setup);
 int setup_propagation(struct setup *setup, uint64_t bits);
 int setup_mount(struct setup *setup, const struct setup_op *op);
 int setup_bind(struct setup *setup, const struct setup_op *op);
+int setup_layers(struct setup *setup, const struct setup_op *op);
 int setup_pivot(struct setup *setup);
 int setup_root_attributes(struct setup *setup, const struct setup_op *op);
 int setup_mkdir(struct setup *setup, const struct setup_op *op);

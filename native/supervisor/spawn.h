@@ -7,8 +7,9 @@
 
 #include "cgroup.h"
 #include "container.h"
+#include "host_trees.h"
 
-#define MOST_KEPT (4 + MOST_JOINS + MOST_DOORS)
+#define MOST_KEPT (4 + MOST_JOINS + MOST_DOORS + MOST_TREES)
 
 struct spawn {
   uint32_t unshare; // CLONE_NEW* to make

@@ -83,7 +83,7 @@ int supervisor_emulate_ids(struct process *process) {
   return id_emulation_serve(steal_fd(&process->listener), &initial);
 }
 
-static int begin(const struct start_request *request, struct failure *failure) {
+static int begin(struct start_request *request, struct failure *failure) {
   if (claim(failure) < 0 || container_start(request, prepare_state, &supervisor.container, failure) < 0)
     return -1;
   if (supervisor_emulate_ids(&supervisor.container.init) < 0 ||

@@ -57,6 +57,7 @@ export const errorKinds = {
   PLUGIN_API_MISMATCH: 'failed_precondition',
   PLUGIN_UNSUPPORTED: 'not_supported',
   LOG_NOT_READABLE: 'not_supported',
+  IDS_EXHAUSTED: 'resource_exhausted',
   HOST_UNSUPPORTED: 'not_supported',
   NATIVE_NOT_FOUND: 'failed_precondition',
   PERMISSION_DENIED: 'permission_denied',

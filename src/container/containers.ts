@@ -106,13 +106,13 @@ export class Containers<Choice> {
     checkStopSignal(options, image.defaults);
     checkImageVolumes(image.defaults.volumes);
     this.#parts.checkPlugin('log', draft.log);
-    await planner.plan(draft.id, draft.mode, options);
-    await planner.check(options);
+    await planner.check(draft.id, draft.mode, options);
 
     await using undo = new Disposer();
     const record = repository.insert(draft);
     rememberOptions(record, options);
     undo.defer(() => repository.delete(record.id));
+    await planner.reserve(record.id, record.mode);
     const directory = states.directory(record.id);
     mkdirSync(directory, { mode: 0o700 });
     const key = record.id as string as ActiveKey;

@@ -125,6 +125,8 @@ const bind = z.strictObject({
   source: hostPath,
   target: containerPath,
   readonly: z.boolean().default(false),
+  /** Owners are shifted by the container's id map, in a container with ids of its own: what root owns is its root's. */
+  idmap: z.boolean().default(false),
   /** Mounts below the source come along. */
   recursive: z.boolean().default(true),
   /** Whether what is mounted below the source on the host later shows up inside (mount_namespaces(7)). */

@@ -28,11 +28,6 @@ export interface IdRange {
   /** The first uid, and the first gid. */
   readonly start: number;
   readonly size: number;
-  /**
-   * How the files of its root come to be owned by these ids: shifted by the mount (mount_setattr(2), MOUNT_ATTR_IDMAP), or,
-   * on a filesystem that cannot, written so.
-   */
-  readonly files: 'idmapped' | 'copied';
 }
 
 /** The five sets of capabilities(7), by name (`CAP_CHOWN`). @public */

@@ -14,6 +14,7 @@ export const EventBusToken = Symbol('EventBus');
 export const EventRecorderToken = Symbol('EventRecorder');
 export const ContainerRepositoryToken = Symbol('ContainerRepository');
 export const HealthRepositoryToken = Symbol('HealthRepository');
+export const IdRangeRepositoryToken = Symbol('IdRangeRepository');
 export const ImageRepositoryToken = Symbol('ImageRepository');
 export const LeaseRepositoryToken = Symbol('LeaseRepository');
 export const TreeWorkerToken = Symbol('TreeWorker');

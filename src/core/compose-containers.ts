@@ -11,6 +11,7 @@ import type { HealthRepository } from '../container/health/health-repository.ts'
 import { HealthService } from '../container/health/health-service.ts';
 import { Prober } from '../container/health/prober.ts';
 import { HostMounts } from '../container/host-mounts.ts';
+import type { IdRangeRepository } from '../container/id-ranges.ts';
 import { Inspector } from '../container/inspection.ts';
 import { IsolationPlanner } from '../container/isolation.ts';
 import { Halter } from '../container/keeping/halter.ts';
@@ -34,7 +35,12 @@ import type { IdMappings } from '../contracts/isolation.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
-import { ContainerRepositoryToken, EventRecorderToken, HealthRepositoryToken } from '../contracts/tokens.ts';
+import {
+  ContainerRepositoryToken,
+  EventRecorderToken,
+  HealthRepositoryToken,
+  IdRangeRepositoryToken,
+} from '../contracts/tokens.ts';
 import type { HostRootStorage } from '../image/host/host-root-storage.ts';
 import { ImageService } from '../image/image-service.ts';
 import { FileWatch } from '../log/file-watch.ts';
@@ -116,6 +122,7 @@ export async function composeContainers(
     host,
     native,
     { mode: (reference) => plugins.instance('privilege', reference) },
+    injector.get<IdRangeRepository>(IdRangeRepositoryToken),
     (name) => containers.resolve(name),
   );
   const hostMounts = new HostMounts(storage, services, host.uid === 0);
@@ -214,8 +221,11 @@ export async function composeContainers(
       remove: (id) => operations.removeAtRest(id),
     }),
     hostMounts,
-    findImage: imageFinder(injector.get(ImageService), storage, around.ownershipOf, (key) =>
-      join(paths.containers, key),
+    findImage: imageFinder(
+      injector.get(ImageService),
+      storage,
+      (mode) => plugins.instance('privilege', mode),
+      (key) => join(paths.containers, key),
     ),
     defaults,
     checkPlugin: (kind, reference) => plugins.check(kind, reference),

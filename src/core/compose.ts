@@ -10,6 +10,7 @@ import {
   EventRecorderToken,
   HealthRepositoryToken,
   HostInfoToken,
+  IdRangeRepositoryToken,
   ImageRepositoryToken,
   LeaseRepositoryToken,
   NativeBindingToken,
@@ -49,6 +50,7 @@ import { SqliteContainerRepository } from './state/container-repository.ts';
 import { Database } from './state/database.ts';
 import { EventLog } from './state/event-log.ts';
 import { SqliteHealthRepository } from './state/health-repository.ts';
+import { SqliteIdRangeRepository } from './state/id-range-repository.ts';
 import { SqliteImageRepository } from './state/image-repository.ts';
 import { SqliteLeaseRepository } from './state/lease-repository.ts';
 import { Properties } from './state/properties.ts';
@@ -177,6 +179,7 @@ async function collectInBackground(
 
 function composeState(injector: Injector, database: Database, history: EventLog, quarantine: Quarantine): void {
   injector.value(EventRecorderToken, history);
+  injector.value(IdRangeRepositoryToken, new SqliteIdRangeRepository(database));
   injector.value(ContainerRepositoryToken, new SqliteContainerRepository(database, quarantine, history));
   injector.value(HealthRepositoryToken, new SqliteHealthRepository(database));
   injector.value(ImageRepositoryToken, new SqliteImageRepository(database, quarantine));

@@ -1,7 +1,7 @@
 import { HakoError, hasHakoCode } from '../base/errors.ts';
 import type { ContainerImage, ImageFinder } from '../container/container-image.ts';
 import type { PluginReference } from '../contracts/plugin-definition.ts';
-import type { FileOwnership } from '../contracts/privilege-mode.ts';
+import type { FileOwnership, PrivilegeMode } from '../contracts/privilege-mode.ts';
 import type { ActiveKey } from '../contracts/storage-driver.ts';
 import type { HostRootStorage } from '../image/host/host-root-storage.ts';
 import type { Image } from '../image/image.ts';
@@ -19,7 +19,7 @@ type Mode = Omit<PluginReference<'privilege'>, 'kind'>;
 export function imageFinder(
   images: ImageService,
   storage: HostRootStorage,
-  ownershipOf: (mode: Mode) => Promise<FileOwnership>,
+  modeOf: (mode: Mode) => Promise<Pick<PrivilegeMode, 'ownership' | 'idRange'>>,
   directoryOf: (key: ActiveKey) => string,
 ): ImageFinder<ImageChoice> {
   return async (choice) => {
@@ -29,7 +29,13 @@ export function imageFinder(
       name: typeof choice === 'string' ? choice : (image.references[0] ?? image.id),
       defaults: image.config.defaults,
       prepare: async (key, mode, options) => {
-        const ownership = await ownershipOf(mode);
+        const { ownership, idRange } = await modeOf(mode);
+        // Shifted, the host's own files would be owned, and so be readable, by the container's root.
+        if (image.host !== null && idRange !== undefined)
+          throw new HakoError(
+            'INVALID_OPTION',
+            "Image.fromHost() cannot be used in a container with ids of its own: the host's files would become its own. Use the mode 'rootless', or userns 'host'.",
+          );
         if (image.host === null) await prepare(image, ownership, key, options);
         else await storage.prepareHostRoot(ownership, key, image.host, options);
         storage.openWay(ownership, directoryOf(key));

@@ -96,6 +96,21 @@ function rangesOf(text: string | null, user: IdOwner, own: number): readonly Sub
   return ranges.slice(0, MOST_RANGES);
 }
 
+/** Ids that /etc/subuid and /etc/subgid grant to anybody. */
+export function grantedToAnyone(files: HostFiles): readonly SubordinateRange[] {
+  return ['/etc/subuid', '/etc/subgid'].flatMap((path) =>
+    [...(files.read(path) ?? '').matchAll(/^[^:#\n]+:(\d{1,10}):(\d{1,10})\s*$/gm)].map(([, start, size]) => ({
+      start: Number(start),
+      size: Number(size),
+    })),
+  );
+}
+
+/** Whether this process's own user namespace has all of the ids. */
+export function hasIds(range: SubordinateRange, files: HostFiles): boolean {
+  return isMapped([range], files.read('/proc/self/uid_map')) && isMapped([range], files.read('/proc/self/gid_map'));
+}
+
 /** An id may be mapped once, and the user's own is root inside already. */
 function isUsable(range: SubordinateRange, own: number): boolean {
   return (

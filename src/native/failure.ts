@@ -107,6 +107,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
       ENODEV: { code: 'INVALID_OPTION', remedy: () => 'Name a device node.' },
     },
   },
+  'idmapped-mount': {
+    words: "The ids of files cannot be shifted to the container's",
+    code: 'HOST_UNSUPPORTED',
+    remedy: () =>
+      "The kernel, or the filesystem that it lies on, has no idmapped mounts. Put the runtime's root on ext4, xfs, btrfs or tmpfs under Linux 6.8 or later, or use userns 'host' or the mode 'rootless'.",
+  },
   mkdir: { words: 'The directory cannot be made in the root filesystem', errors: { ENOSPC: noRoom } },
   symlink: { words: 'The symbolic link cannot be made in the root filesystem', errors: { ENOSPC: noRoom } },
   mknod: { words: 'The device cannot be made', errors: { EPERM: { code: 'HOST_UNSUPPORTED', ...needsPrivilege } } },

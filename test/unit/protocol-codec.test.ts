@@ -87,7 +87,9 @@ const start: StartRequest = {
       recursive: true,
       optional: true,
       device: true,
+      opened: 'idmapped',
     },
+    { kind: 'layers', hostPath: '/layers' },
     { kind: 'mkdir', path: 'd', mode: 0o755 },
     { kind: 'symlink', target: 't', path: 'l' },
     { kind: 'mknod', path: 'dev/null', mode: 0o20666, major: 1, minor: 3, uid: 0, gid: 5 },
@@ -198,7 +200,7 @@ test('START has every field of protocol.h in its order', () => {
     Array(8).fill(0),
   ]);
   expect(fields.all('str str str str')).toEqual(['/c/events', 'oom_kill', 'h', '']);
-  expect(fields.next('u32')).toBe(13);
+  expect(fields.next('u32')).toBe(14);
   expect(fields.all('u8 u64')).toEqual([1, 0x44000n]);
   expect(fields.all('u8 str str str u64 u32 str str str str u32')).toEqual([
     2,
@@ -213,7 +215,16 @@ test('START has every field of protocol.h in its order', () => {
     '',
     0x2 | 0x4,
   ]);
-  expect(fields.all('u8 str str u64 u64 u64 u32')).toEqual([3, '/h', 'c', 1n, 2n, 0x40000n, 0x1 | 0x10 | 0x20 | 0x40]);
+  expect(fields.all('u8 str str u64 u64 u64 u32')).toEqual([
+    3,
+    '/h',
+    'c',
+    1n,
+    2n,
+    0x40000n,
+    0x1 | 0x10 | 0x20 | 0x40 | 0x80 | 0x100,
+  ]);
+  expect(fields.all('u8 str')).toEqual([14, '/layers']);
   expect(fields.all('u8 str u32 u8 str str')).toEqual([4, 'd', 0o755, 5, 't', 'l']);
   expect(fields.all('u8 str u32 u32 u32 u32 u32')).toEqual([6, 'dev/null', 0o20666, 1, 3, 0, 5]);
   expect(fields.all('u8 u8 str u8 str u8 str str u8 u8 u8 u64')).toEqual([

@@ -38,7 +38,7 @@ export const normal = definePlugin({
   create: async (_context, options) => {
     const idRange = idPoolOf(options);
     return {
-      // Those of a container with ids of its own are shifted, or copied for it alone.
+      // Also those of containers with ids of their own: the mount shifts them.
       ownership: { kind: 'same' as const },
       ...(idRange === undefined ? { plan } : { idRange, plan: planRemapped }),
       [Symbol.asyncDispose]: async () => {},
@@ -91,7 +91,7 @@ function planRemapped(request: IsolationRequest): IsolationPlan {
       },
       degraded,
     ),
-    idmappedRoot: idRange.files === 'idmapped',
+    idmappedRoot: true,
   };
 }
 

@@ -36,11 +36,16 @@ export function writeEtcFiles({ directory, hostname, domainname, plan }: EtcFile
 }
 
 /** Binds of those files, for each that no mount of the caller's takes the place of. */
-export function etcOperations(directory: string, userTargets: ReadonlySet<string>): readonly SetupOperation[] {
+export function etcOperations(
+  directory: string,
+  userTargets: ReadonlySet<string>,
+  { idmappedRoot }: Pick<IsolationPlan, 'idmappedRoot'>,
+): readonly SetupOperation[] {
+  const opened = idmappedRoot ? 'host' : 'inside';
   return names.flatMap((name) =>
     userTargets.has(`/etc/${name}`)
       ? []
-      : [bindOf(join(directory, name), `/etc/${name}`, { target: { create: 'file', noFollow: false } })],
+      : [bindOf(join(directory, name), `/etc/${name}`, { target: { create: 'file', noFollow: false }, opened })],
   );
 }
 

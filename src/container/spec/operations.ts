@@ -36,6 +36,7 @@ export function bindOf(
     recursive: false,
     optional: false,
     device: false,
+    opened: 'inside',
     ...more,
   };
 }

@@ -1,18 +1,24 @@
+import { dirname, relative } from 'node:path';
 import { HakoError } from '../../base/errors.ts';
 import type { Mount } from '../../contracts/mount.ts';
+import type { IsolationPlan } from '../../contracts/privilege-mode.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
 import { NODEV, parseMountOptions, propagationOf } from './mount-options.ts';
 import { bindOf, mountOf } from './operations.ts';
 
 /** The mounts of a storage driver, the root first. */
-export function rootOperations(mounts: readonly Mount[], nodev: boolean): readonly SetupOperation[] {
+export function rootOperations(
+  mounts: readonly Mount[],
+  { nodev, idmappedRoot }: Pick<IsolationPlan, 'nodev' | 'idmappedRoot'>,
+): readonly SetupOperation[] {
   if (mounts.length === 0 || (mounts[0]?.target ?? '') !== '') {
     throw new HakoError(
       'CONTAINER_START_FAILED',
       "The storage driver returned no mount for the container's root; its first mount must be the one without a target.",
     );
   }
-  return mounts.map(({ type, source, target = '', options }) => {
+  const { base, layered } = idmappedRoot ? layersBelow(mounts) : { base: null, layered: mounts };
+  const operations = layered.map(({ type, source, target = '', options }): SetupOperation => {
     const { attributes: wanted, propagation, recursive, data } = parseMountOptions(options);
     const attributes = nodev ? wanted | NODEV : wanted;
     if (type !== 'bind')
@@ -23,6 +29,27 @@ export function rootOperations(mounts: readonly Mount[], nodev: boolean): readon
       propagation: propagation === 0n ? propagationOf('rprivate') : propagation,
       recursive,
       target: { create: target === '' ? 'directory' : 'like-source', noFollow: true },
+      opened: idmappedRoot ? 'idmapped' : 'inside',
     });
   });
+  return base === null ? operations : [{ kind: 'layers', hostPath: base }, ...operations];
+}
+
+const layerOption = /^(lowerdir\+|upperdir|workdir)=(.*)$/s;
+
+/**
+ * The directories of overlays as paths below the one that holds them all: that one is shifted, and with it every layer. What is
+ * shifted can be reached by the container's root, whom the directories above are closed to.
+ */
+function layersBelow(mounts: readonly Mount[]): { base: string | null; layered: readonly Mount[] } {
+  const directories = mounts.flatMap(({ type, options }) =>
+    type === 'overlay' ? options.flatMap((option) => layerOption.exec(option)?.[2] ?? []) : [],
+  );
+  const [first] = directories;
+  if (first === undefined) return { base: null, layered: mounts };
+  let base = dirname(first);
+  while (base !== '/' && !directories.every((path) => path.startsWith(`${base}/`))) base = dirname(base);
+  const below = (option: string): string =>
+    option.replace(layerOption, (_, key: string, path: string) => `${key}=${relative(base, path)}`);
+  return { base, layered: mounts.map((mount) => ({ ...mount, options: mount.options.map(below) })) };
 }

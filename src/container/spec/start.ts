@@ -79,15 +79,15 @@ function setupOperations(context: StartContext): readonly SetupOperation[] {
   const userTargets = new Set(options.mounts.map(({ target }) => target));
   return [
     { kind: 'propagation', propagation: rootPropagation(options) },
-    ...rootOperations(context.rootMounts, plan.nodev),
+    ...rootOperations(context.rootMounts, plan),
     ...procOperations(plan),
     ...sysOperations(plan),
     ...cgroupOperations(plan, cgroup.groups),
     ...deviceOperations(plan),
     ...ipcOperations(plan, options.shmSize, userTargets),
-    ...etcOperations(context.directory, userTargets),
+    ...etcOperations(context.directory, userTargets, plan),
     // After hako's own, so that /dev/shm or a file of /etc can be another's; before the pivot, while the host is in sight.
-    ...userMountOperations(options.mounts, plan.nodev),
+    ...userMountOperations(options.mounts, plan),
     { kind: 'pivot' },
     ...(options.tty ? [{ kind: 'console' } as const] : []),
     ...(plan.namespaces.network === 'private' ? [{ kind: 'loopback' } as const] : []),

@@ -1,4 +1,5 @@
 import { HakoError } from '../../base/errors.ts';
+import type { IsolationPlan } from '../../contracts/privilege-mode.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
 import type { UserMount } from '../option-parts.ts';
 import { ownDevicePaths } from './devices.ts';
@@ -10,7 +11,10 @@ import { bindOf, mountOf } from './operations.ts';
  *
  * @throws HakoError `HAKO_ERR_INVALID_OPTION` for a target that hako's own mounts lie on, or that is given twice.
  */
-export function userMountOperations(mounts: readonly UserMount[], nodev: boolean): readonly SetupOperation[] {
+export function userMountOperations(
+  mounts: readonly UserMount[],
+  plan: Pick<IsolationPlan, 'nodev' | 'idmappedRoot'>,
+): readonly SetupOperation[] {
   const targets = new Set<string>();
   for (const { target } of mounts) {
     const problem = targetProblem(target);
@@ -24,7 +28,7 @@ export function userMountOperations(mounts: readonly UserMount[], nodev: boolean
   }
   return [...mounts]
     .sort((one, other) => depth(one.target) - depth(other.target))
-    .map((mount) => operationOf(mount, nodev ? NODEV : 0n));
+    .map((mount) => operationOf(mount, plan));
 }
 
 /**
@@ -67,14 +71,24 @@ function depth(path: string): number {
   return path.split('/').length;
 }
 
-function operationOf(mount: UserMount, always: bigint): SetupOperation {
-  const readonly = always | (mount.readonly ? RDONLY : 0n);
+function operationOf(
+  mount: UserMount,
+  { nodev, idmappedRoot }: Pick<IsolationPlan, 'nodev' | 'idmappedRoot'>,
+): SetupOperation {
+  const readonly = (nodev ? NODEV : 0n) | (mount.readonly ? RDONLY : 0n);
   if (mount.type === 'bind') {
+    if (mount.idmap && !idmappedRoot)
+      throw new HakoError(
+        'INVALID_OPTION',
+        `The mount on ${mount.target} cannot be idmapped: the container has no ids of its own that root has given it. Use the mode normal with userns 'auto', or leave idmap out.`,
+        { path: mount.target },
+      );
     const { attributes } = parseMountOptions(mount.options);
     return bindOf(mount.source, mount.target, {
       set: attributes | readonly,
       propagation: propagationOf(mount.propagation),
       recursive: mount.recursive,
+      opened: mount.idmap ? 'idmapped' : idmappedRoot ? 'host' : 'inside',
     });
   }
   const lifted = new Set<string>(mount.options);

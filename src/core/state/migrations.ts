@@ -1,4 +1,5 @@
 import { eventSchema } from './event-schema.ts';
+import { idRangeSchema } from './id-range-repository.ts';
 
 /**
  * The schema, one step a version. A step that has been released never changes; a new one is added at the end.
@@ -79,4 +80,5 @@ export const migrations: readonly string[] = [
     health TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  idRangeSchema,
 ];

@@ -62,10 +62,11 @@ export const SetupOperationType = {
   CONSOLE: 11,
   LOOPBACK: 12,
   ROOT_ATTR: 13,
+  LAYERS: 14,
 } as const;
 
 export const TargetFlag = { FILE: 0x1, DIR: 0x2, NO_FOLLOW: 0x4 } as const;
 
-export const BindFlag = { RECURSIVE: 0x10, OPTIONAL: 0x20, DEVICE: 0x40 } as const;
+export const BindFlag = { RECURSIVE: 0x10, OPTIONAL: 0x20, DEVICE: 0x40, HOST: 0x80, IDMAP: 0x100 } as const;
 
 export const SinkType = { NONE: 0, JSON_FILE: 1, JOURNAL: 2 } as const;

@@ -30,9 +30,13 @@ export function writeSetupOperation(writer: FrameWriter, operation: SetupOperati
         targetFlags(operation.target) |
           (operation.recursive ? BindFlag.RECURSIVE : 0) |
           (operation.optional ? BindFlag.OPTIONAL : 0) |
-          (operation.device ? BindFlag.DEVICE : 0),
+          (operation.device ? BindFlag.DEVICE : 0) |
+          openedFlags[operation.opened],
         'flags',
       );
+      return;
+    case 'layers':
+      writer.str(operation.hostPath, 'directory of the layers');
       return;
     case 'mkdir':
       writer.str(operation.path, 'directory').u32(operation.mode, 'mode');
@@ -67,10 +71,13 @@ export function writeSetupOperation(writer: FrameWriter, operation: SetupOperati
   }
 }
 
+const openedFlags = { inside: 0, host: BindFlag.HOST, idmapped: BindFlag.HOST | BindFlag.IDMAP } as const;
+
 const numbers: Readonly<Record<SetupOperation['kind'], number>> = {
   propagation: SetupOperationType.PROPAGATION,
   mount: SetupOperationType.MOUNT,
   bind: SetupOperationType.BIND,
+  layers: SetupOperationType.LAYERS,
   mkdir: SetupOperationType.MKDIR,
   symlink: SetupOperationType.SYMLINK,
   mknod: SetupOperationType.MKNOD,

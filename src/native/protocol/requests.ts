@@ -122,7 +122,14 @@ export type SetupOperation =
       readonly optional: boolean;
       /** The source must be a device node. */
       readonly device: boolean;
+      /**
+       * `host`: the source is opened with the supervisor's rights, not with those of the user namespace's root; `idmapped`:
+       * and its ids are shifted by the container's id map.
+       */
+      readonly opened: 'inside' | 'host' | 'idmapped';
     }
+  /** The directory of the host from which relative paths of the layers lead; opened and shifted as an `idmapped` bind is. */
+  | { readonly kind: 'layers'; readonly hostPath: string }
   | { readonly kind: 'mkdir'; readonly path: string; readonly mode: number }
   | { readonly kind: 'symlink'; readonly target: string; readonly path: string }
   /** `mode` has the file's type (S_IF*) and permission bits. */

@@ -107,7 +107,7 @@ async function plannable(subject: PrivilegeModeSubject, host: HostInfo): Promise
 function withIds(mode: PrivilegeMode): PrivilegeMode {
   const { idRange: pool, ownership } = mode;
   if (pool === undefined) return mode;
-  const idRange = { start: pool.start, size: pool.perContainer, files: 'idmapped' } as const;
+  const idRange = { start: pool.start, size: pool.perContainer };
   return {
     ownership,
     plan: (asked) => mode.plan({ ...asked, idRange }),

@@ -68,6 +68,7 @@ export const bind = (
   recursive: true,
   optional: false,
   device: false,
+  opened: 'inside',
   ...more,
 });
 
