@@ -37,6 +37,7 @@ export {
   toDockerStats,
 } from './container/docker-stats.ts';
 export type { ContainerEvents } from './container/event-hub.ts';
+export type { ExecInspection } from './container/execs/exec-inspection.ts';
 export type { CommitOptions } from './container/files/commit.ts';
 export type { CopyInOptions, CopyOutOptions, CopyOutToHostOptions } from './container/files/copy-options.ts';
 export type { FileChange } from './container/files/diff.ts';

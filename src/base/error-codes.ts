@@ -48,6 +48,8 @@ export const errorKinds = {
   COMMAND_NOT_FOUND: 'not_found',
   COMMAND_NOT_EXECUTABLE: 'permission_denied',
   EXEC_FAILED: 'internal',
+  EXEC_NOT_FOUND: 'not_found',
+  DETACHED: 'failed_precondition',
   OUTPUT_TOO_LARGE: 'resource_exhausted',
   SNAPSHOT_NOT_FOUND: 'not_found',
   SNAPSHOT_EXISTS: 'already_exists',

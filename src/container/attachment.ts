@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ExitResult } from '../contracts/events.ts';
+import type { ExecInspection } from './execs/exec-inspection.ts';
 
 /** Rows and columns of a terminal. @public */
 export interface TerminalSize {
@@ -19,20 +20,27 @@ export interface Attachment extends AsyncDisposable {
   /** Ends with the program. With a tty all output is here. */
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Resolves when the program has ended and all its output has been handed over. */
+  /**
+   * Resolves when the program has ended and all its output has been handed over; rejects with `HAKO_ERR_DETACHED` when the
+   * detach keys were typed.
+   */
   readonly exited: Promise<ExitResult>;
   /** Tells the program's terminal its size (SIGWINCH follows). Without a tty: nothing. */
   resize(size: TerminalSize): void;
-  /** Leaves the program running; what it writes from then on is not seen here. */
+  /** Leaves the program running; what it writes from then on is not seen here. A `detached` exec goes on, any other is killed. */
   close(): Promise<void>;
 }
 
 /** A further program in a running container. @public */
 export interface Exec extends Attachment {
+  /** 64 hex digits. */
+  readonly id: string;
   /** On the host. */
   readonly pid: number;
   /** Sends a signal to the program, by default SIGKILL; after what was written to its stdin. @throws HakoError `HAKO_ERR_INVALID_OPTION` */
   kill(signal?: NodeJS.Signals | number): Promise<void>;
+  /** What is known of it now. */
+  inspect(): ExecInspection;
 }
 
 /** What a program that ran to its end has left. @public */

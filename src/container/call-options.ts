@@ -21,6 +21,7 @@ const attachOptions = z.strictObject({
   stdin: z.boolean().optional(),
   stdout: z.boolean().optional(),
   stderr: z.boolean().optional(),
+  detachKeys: z.string().max(100).optional(),
 });
 const startOptions = z.strictObject({ ...operationOptions, attach: attachOptions.optional() });
 const stopOptions = z.strictObject({

@@ -6,6 +6,7 @@ import type { OperationOptions } from '../contracts/operation.ts';
 import type { Image } from '../image/image.ts';
 import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
 import type { ContainerEvents } from './event-hub.ts';
+import type { ExecInspection } from './execs/exec-inspection.ts';
 import type { CommitOptions } from './files/commit.ts';
 import type { CopyInOptions, CopyOutOptions, CopyOutToHostOptions } from './files/copy-options.ts';
 import type { FileChange } from './files/diff.ts';
@@ -27,6 +28,8 @@ export interface AttachOptions extends OperationOptions {
   readonly stdout?: boolean;
   /** Default true. */
   readonly stderr?: boolean;
+  /** What lets go of it when it is typed into `stdin`; default: `ctrl-p,ctrl-q` for a container with a tty. The empty text: nothing. */
+  readonly detachKeys?: string;
 }
 
 /** @public */
@@ -153,6 +156,19 @@ export class Container implements AsyncDisposable {
   /** Runs a further program and gives its streams. Aborting `options.signal` kills it. */
   startExec(command: readonly string[], options: ExecOptions = {}): Promise<Exec> {
     return this.#operations.startExec(this.id, command, options);
+  }
+
+  /**
+   * The further programs that this runtime has started in the container, the newest last: those that run, and of those
+   * that have ended as many as make a hundred.
+   */
+  execs(): Promise<readonly ExecInspection[]> {
+    return this.#operations.execs(this.id);
+  }
+
+  /** @throws HakoError `HAKO_ERR_EXEC_NOT_FOUND` */
+  inspectExec(execId: string): Promise<ExecInspection> {
+    return this.#operations.inspectExec(this.id, execId);
   }
 
   /** Joins the running program's stdio from here on; several may at once. @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */

@@ -22,17 +22,26 @@ export interface ExecLauncherParts {
   readonly host: HostInfo;
 }
 
+/** An exec, before it has a name. */
+export interface StartedExec extends Omit<Exec, 'id' | 'inspect'> {
+  /** Leaves it running with nobody who feeds it or reads it. */
+  letGo(): void;
+}
+
 /** Opens further sessions with the supervisors of running containers: to run programs, and to attach. */
 export class ExecLauncher {
   readonly #parts: ExecLauncherParts;
   /** A container's isolation is settled for as long as it runs. */
   readonly #isolations = new WeakMap<Supervised, Promise<Isolation>>();
 
+  /** Sessions of execs that outlive them. */
+  readonly #detached = new Set<SupervisorSession>();
+
   constructor(parts: ExecLauncherParts) {
     this.#parts = parts;
   }
 
-  async start(supervised: Supervised, { command, exec, signal }: GivenExec): Promise<Exec> {
+  async start(supervised: Supervised, { command, exec, signal }: GivenExec): Promise<StartedExec> {
     signal?.throwIfAborted();
     const { record } = supervised;
     const { planner, host } = this.#parts;
@@ -69,10 +78,17 @@ export class ExecLauncher {
         throw error;
       });
       exited.catch(() => {});
+      const letGo = () => session.endStreams();
+      if (exec.detached) {
+        this.#detached.add(session);
+        session.closed.then(() => this.#detached.delete(session));
+      }
       return {
-        ...sessionAttachment(session, exited, () => session.close()),
+        // What goes on without us is listened to, for its exit code.
+        ...sessionAttachment(session, exited, exec.detached ? async () => letGo() : () => session.close()),
         pid: started.pid,
         kill: async (number = 'SIGKILL') => session.signal(signalNumber(number)),
+        letGo,
       };
     } catch (error) {
       await session.close();
@@ -86,6 +102,11 @@ export class ExecLauncher {
     session.attach({ stdin: options.stdin ?? false, stdout: options.stdout ?? true, stderr: options.stderr ?? true });
     await this.#joined(session);
     return sessionAttachment(session, session.exited, () => session.close());
+  }
+
+  /** Lets go of execs that go on by themselves: they must not keep this process from ending. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#detached].map((session) => session.close()));
   }
 
   /** What the program does from here on is seen: the supervisor has answered, or its output is coming already. */

@@ -20,6 +20,8 @@ import type { ContainerLauncher } from './container-launcher.ts';
 import { runningState } from './container-state.ts';
 import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
+import type { ExecInspection } from './execs/exec-inspection.ts';
+import type { ExecRegister } from './execs/exec-register.ts';
 import type { FileOperations } from './files/file-operations.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
 import type { Halter } from './keeping/halter.ts';
@@ -30,9 +32,11 @@ import type { ExecOptions } from './options.ts';
 import { isPaused, refusePaused } from './pausing.ts';
 import { presentRecord } from './present-record.ts';
 import type { ContainerRecord } from './record.ts';
+import { optionsOf } from './record-options.ts';
 import { isLeftHalfRemoved, type Remover } from './remover.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { ResourceOperations } from './resource-operations.ts';
+import { detachable, detachKeysFor } from './session-attachment.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Stopper } from './stopper.ts';
 import type { Supervised, Supervision } from './supervision.ts';
@@ -51,6 +55,7 @@ export class ContainerOperations {
   readonly #supervision: Supervision;
   readonly #launcher: ContainerLauncher;
   readonly #execs: ExecLauncher;
+  readonly #register: ExecRegister;
   readonly #logs: LogService;
   readonly #inspector: Inspector;
   readonly #remover: Remover;
@@ -70,6 +75,7 @@ export class ContainerOperations {
     supervision: Supervision;
     launcher: ContainerLauncher;
     execs: ExecLauncher;
+    register: ExecRegister;
     logs: LogService;
     inspector: Inspector;
     remover: Remover;
@@ -90,6 +96,7 @@ export class ContainerOperations {
     this.#supervision = parts.supervision;
     this.#launcher = parts.launcher;
     this.#execs = parts.execs;
+    this.#register = parts.register;
     this.#logs = parts.logs;
     this.#inspector = parts.inspector;
     this.#remover = parts.remover;
@@ -110,7 +117,18 @@ export class ContainerOperations {
   }
 
   #start(record: ContainerRecord, options: StartOptions): Promise<Attachment> {
-    return this.#launcher.start(record, options, this.#keeper.begin(record));
+    const started = this.#launcher.start(record, options, this.#keeper.begin(record));
+    const { attach } = options;
+    return attach?.stdin === true ? started.then((one) => this.#detachable(record, one, attach)) : started;
+  }
+
+  #detachable(record: ContainerRecord, attachment: Attachment, attach: AttachOptions): Attachment {
+    const keys = detachKeysFor(attach.detachKeys, { tty: optionsOf(record).tty, stdin: attach.stdin === true });
+    if (keys === null) return attachment;
+    return detachable(attachment, keys, async () => {
+      this.#history.record(containerEvent(record, 'detach'));
+      await attachment.close();
+    });
   }
 
   async stop(id: ContainerId, options: StopOptions): Promise<ExitResult> {
@@ -152,14 +170,28 @@ export class ContainerOperations {
     return this.#startExec(id, given.exec(command, options));
   }
 
+  async execs(id: ContainerId): Promise<readonly ExecInspection[]> {
+    return this.#register.list(this.#record(id).id);
+  }
+
+  async inspectExec(id: ContainerId, execId: string): Promise<ExecInspection> {
+    return this.#register.find(this.#record(id).id, givenName(execId, 'An exec'));
+  }
+
   async attach(id: ContainerId, options: AttachOptions): Promise<Attachment> {
     const checked = given.attach(options);
-    return this.#present(id, async (record) => this.#execs.attach(await this.#supervision.require(record), checked));
+    return this.#present(id, async (record) => {
+      const attachment = await this.#execs.attach(await this.#supervision.require(record), checked);
+      this.#history.record(containerEvent(record, 'attach'));
+      return this.#detachable(record, attachment, checked);
+    });
   }
 
   async resize(id: ContainerId, size: TerminalSize): Promise<void> {
     const { rows, columns } = given.size(size);
-    (await this.#control(id)).resize(rows, columns);
+    const supervised = await this.#running(id);
+    (await this.#supervision.control(supervised)).resize(rows, columns);
+    this.#history.record(containerEvent(supervised.record, 'resize', { height: String(rows), width: String(columns) }));
   }
 
   async *logs(id: ContainerId, logQuery: LogQuery & OperationOptions): AsyncIterable<LogEntry> {
@@ -280,7 +312,8 @@ export class ContainerOperations {
     return this.#gate.passInTurn(() =>
       this.#present(id, async (record) => {
         refusePaused(record, 'Unpause it, then run programs in it.');
-        return this.#execs.start(await this.#supervision.require(record), call);
+        const started = await this.#execs.start(await this.#supervision.require(record), call);
+        return this.#register.add(record, call, started);
       }),
     );
   }

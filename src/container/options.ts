@@ -173,9 +173,11 @@ const execOptions = z.strictObject({
   tty: z.boolean().default(false),
   terminalSize: terminalSize.optional(),
   stdin: z.boolean().default(false),
+  /** With a tty that is fed: what lets go of it, such as `ctrl-p,ctrl-q` (default); the empty text: nothing. */
+  detachKeys: z.string().max(100).optional(),
   /** All capabilities that the host, or the container's user namespace, can give. */
   privileged: z.boolean().default(false),
-  /** Goes on when the session that started it has ended. */
+  /** Goes on with nobody who reads it, also when the process that started it has ended. */
   detached: z.boolean().default(false),
 });
 

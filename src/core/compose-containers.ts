@@ -7,6 +7,7 @@ import { ContainerLauncher } from '../container/container-launcher.ts';
 import { Containers } from '../container/containers.ts';
 import { EventHub } from '../container/event-hub.ts';
 import { ExecLauncher } from '../container/exec-launcher.ts';
+import { ExecRegister } from '../container/execs/exec-register.ts';
 import type { HealthRepository } from '../container/health/health-repository.ts';
 import { HealthService } from '../container/health/health-service.ts';
 import { Prober } from '../container/health/prober.ts';
@@ -133,6 +134,7 @@ export async function composeContainers(
     deliveries.finish(journaled(record)),
   );
   const execs = new ExecLauncher({ states, planner, launcher, host });
+  const register = new ExecRegister(history);
   const health = new HealthService(injector.get<HealthRepository>(HealthRepositoryToken), new Prober(execs, native), {
     changed: (supervised, status) => {
       const { record } = supervised;
@@ -200,10 +202,12 @@ export async function composeContainers(
     waiter: new Waiter(repository, states, supervision, () => new FileWatch(`${paths.database}-wal`, () => {})),
     history,
     execs,
+    register,
     gate,
     removed: (record) => {
       ephemeral.delete(record.id);
       keeper.forget(record.id);
+      register.forget(record.id);
       hub.forget(record.id);
       events.emit('container:remove', event(record));
     },
@@ -263,6 +267,7 @@ export async function composeContainers(
   const close = async () => {
     await gate.close();
     keeper.close();
+    await execs[Symbol.asyncDispose]();
     await endContainers(supervision, operations, warn);
     await Promise.all([...ephemeral].map((id) => operations.removeIfPresent(id)));
     await deliveries[Symbol.asyncDispose]();

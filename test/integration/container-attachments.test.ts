@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from 'libhako';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -125,5 +127,118 @@ describeWith({ root: true, tools: ['busybox'] }, 'a program that does not read i
     await expect(container.exec(['sleep', '62'], { signal: AbortSignal.timeout(100) })).rejects.toMatchObject({
       name: 'TimeoutError',
     });
+  });
+});
+
+describeWith({ root: true, tools: ['busybox'] }, 'attachments and execs', () => {
+  let test: TestRuntime;
+  beforeAll(async () => {
+    test = await openRuntime();
+  });
+  afterAll(() => test[Symbol.asyncDispose]());
+  const create = (options: Omit<Parameters<Runtime['containers']['create']>[0], 'image'>) =>
+    test.runtime.containers.create({ image, ephemeral: true, ...options });
+  const textOf = async (stream: Readable) => Buffer.concat(await stream.toArray()).toString();
+
+  it('give several readers all of the output, and end stdin for all with the first that ends it', async () => {
+    await using container = await create({ command: ['sh', '-c', 'cat; echo end'], stdin: true });
+    const owner = await container.start({ attach: { stdin: true } });
+    const others = [await container.attach({ stdin: true }), await container.attach()];
+    const texts = [owner, ...others].map(({ stdout }) => textOf(stdout));
+    owner.stdin.write('one\n');
+    await expect.poll(async () => (await container.exec(['true'])).exitCode).toBe(0);
+    others[0]?.stdin.end('two\n');
+    for (const text of await Promise.all(texts)) {
+      expect(text.split('\n').toSorted()).toEqual(['', 'end', 'one', 'two']);
+      expect(text.endsWith('end\n')).toBe(true);
+    }
+    for (const { exited } of [owner, ...others]) expect(await exited).toMatchObject({ exitCode: 0 });
+  });
+
+  it('half-close: an exec reads to the end of its stdin and answers', async () => {
+    await using container = await create({ command: ['sleep', '60'] });
+    await container.start();
+    const exec = await container.startExec(['sh', '-c', 'wc -c; exit 3'], { stdin: true });
+    exec.stdin.end('x'.repeat(100_000));
+    expect((await textOf(exec.stdout)).trim()).toBe('100000');
+    expect(await exec.exited).toMatchObject({ exitCode: 3 });
+  });
+
+  it('let go at the detach keys, and the program goes on', async () => {
+    await using container = await create({ command: ['cat'], stdin: true, tty: true });
+    await container.start();
+    const first = await container.attach({ stdin: true });
+    first.stdout.resume();
+    // Held back until it is known what they are, and then passed on.
+    first.stdin.write('a\x10');
+    first.stdin.write('b\x10\x10');
+    first.stdin.write('\x11never');
+    await expect(first.exited).rejects.toMatchObject({ code: 'HAKO_ERR_DETACHED' });
+    expect((await container.inspect()).state.status).toBe('running');
+    const second = await container.attach({ stdin: true, detachKeys: 'ctrl-x,x' });
+    const echoed = once(second.stdout, 'data');
+    second.stdin.write('\n');
+    expect(String((await echoed)[0])).not.toContain('never');
+    second.stdin.write('\x10\x11\n\x18x');
+    await expect(second.exited).rejects.toMatchObject({ code: 'HAKO_ERR_DETACHED' });
+    const actions: string[] = [];
+    for await (const { action } of test.runtime.events({
+      since: new Date(Date.now() - 60_000),
+      until: new Date(Date.now() + 50),
+      filters: { container: container.id, action: ['attach', 'detach'] },
+    }))
+      actions.push(action);
+    expect(actions).toEqual(['attach', 'detach', 'attach', 'detach']);
+    const third = await container.attach({ stdin: true, detachKeys: '' });
+    third.stdin.write('\x10\x11');
+    third.stdin.end('\x04\x04');
+    expect(await third.exited).toMatchObject({ exitCode: 0 });
+    await expect(container.attach({ detachKeys: 'ctrl-ä', stdin: true })).rejects.toThrow();
+  });
+
+  it('let go of an exec and of the start at the keys', async () => {
+    await using container = await create({ command: ['cat'], stdin: true, tty: true });
+    const owner = await container.start({ attach: { stdin: true } });
+    owner.stdin.write('\x10\x11');
+    await expect(owner.exited).rejects.toMatchObject({ code: 'HAKO_ERR_DETACHED' });
+    expect((await container.inspect()).state.status).toBe('running');
+    const exec = await container.startExec(['sh', '-c', 'read line; sleep 0.3; exit 9'], { stdin: true, tty: true });
+    exec.stdin.write('go\n\x10\x11');
+    await expect(exec.exited).rejects.toMatchObject({ code: 'HAKO_ERR_DETACHED' });
+    expect(exec.inspect()).toMatchObject({ running: true, exitCode: null });
+    await expect.poll(() => exec.inspect()).toMatchObject({ running: false, exitCode: 9 });
+  });
+
+  it('run an exec with nobody who reads it, over the end of the runtime', async () => {
+    const first = await Runtime.open({ root: test.root });
+    const container = await first.containers.create({ image, command: ['sleep', '60'], detached: true });
+    await container.start();
+    const command = ['sh', '-c', 'yes | head -c 1000000; sleep 0.2; exit 5'];
+    const exec = await container.startExec(command, { detached: true });
+    expect(await container.execs()).toEqual([exec.inspect()]);
+    expect(exec.inspect()).toMatchObject({ id: exec.id, command, running: true, detached: true, exitCode: null });
+    await exec.close();
+    await expect.poll(() => exec.inspect(), { timeout: 5_000 }).toMatchObject({ running: false, exitCode: 5 });
+    expect(await container.inspectExec(exec.id)).toEqual(exec.inspect());
+    await expect(container.inspectExec('none')).rejects.toMatchObject({ code: 'HAKO_ERR_EXEC_NOT_FOUND' });
+    for (let count = 0; count < 12; count++)
+      await container.startExec(['sh', '-c', 'sleep 0.5; echo >> /done'], { detached: true });
+    await first.close();
+    const left = await test.runtime.containers.get(container.id);
+    await expect
+      .poll(async () => (await left.exec(['sh', '-c', 'wc -l < /done'])).stdout.toString().trim(), { timeout: 10_000 })
+      .toBe('12');
+    await left.remove({ force: true });
+  });
+
+  it('remember a hundred execs, and all that run', async () => {
+    await using container = await create({ command: ['sleep', '60'] });
+    await container.start();
+    const running = await container.startExec(['sleep', '60']);
+    for (let count = 0; count < 105; count++) await container.exec(['true']);
+    const execs = await container.execs();
+    expect(execs).toHaveLength(100);
+    expect(execs[0]).toMatchObject({ id: running.id, running: true });
+    await running.close();
   });
 });
