@@ -17,6 +17,8 @@ const ofContainer: OperationsOf<ContainerOperations> = {
   wait: 'container.wait',
   exec: 'container.exec',
   startExec: 'container.startExec',
+  execs: 'container.execs',
+  inspectExec: 'container.inspectExec',
   attach: 'container.attach',
   resize: 'container.resize',
   logs: { untilEnd: 'container.logs' },
