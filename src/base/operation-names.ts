@@ -22,6 +22,8 @@ export const operationNames = [
   'container.wait',
   'container.exec',
   'container.startExec',
+  'container.execs',
+  'container.inspectExec',
   'container.attach',
   'container.resize',
   'container.logs',
