@@ -111,8 +111,12 @@ int unpack_file(struct unpack *u, const struct place *place, const struct tar_en
   cleanup_fd int fd = MAKE_IN_PLACE(u, place, openat(place->parent, place->base, flags, 0600));
   if (fd < 0)
     return make_failed(u, "create", place);
-  if (write_content(u, fd, place, entry->size) < 0 ||
-      set_owner(fd, &meta, u->options->ownership, place->path, u->f) < 0 || set_xattrs(u, fd, entry) < 0)
+  if (write_content(u, fd, place, entry->size) < 0) {
+    // Half a file is worse than none, to whoever finds it.
+    unlinkat(place->parent, place->base, 0);
+    return -1;
+  }
+  if (set_owner(fd, &meta, u->options->ownership, place->path, u->f) < 0 || set_xattrs(u, fd, entry) < 0)
     return -1;
   if (fchmod(fd, meta.mode) < 0)
     return fail(u->f, "chmod", errno, place->path);

@@ -59,6 +59,9 @@ export type {
   UnpackResult,
 } from './worker/requests.ts';
 
+/** Milliseconds in which a worker takes away the file that it is writing when its input ends. */
+const clearingUp = 1000;
+
 /** The two that are needed of a {@link NativeBinding} to feed a worker. */
 type Pipes = Pick<NativeBinding, 'pipe' | 'close'>;
 
@@ -109,7 +112,10 @@ export class Worker implements Disposable {
       const worker = await this.#launch({ ...filesOf(request.tree), input: readEnd, output: null }).finally(() =>
         this.#pipes.close(readEnd),
       );
-      const [fed, answered] = await Promise.allSettled([feed(archive, input), callWorker(worker, message, options)]);
+      const [fed, answered] = await Promise.allSettled([
+        feed(archive, input, options),
+        callWorker(worker, message, options, clearingUp),
+      ]);
       options.signal?.throwIfAborted();
       if (fed.status === 'rejected') throw fed.reason;
       if (answered.status === 'rejected') throw answered.reason;
@@ -258,9 +264,13 @@ function isSymlink(mode: number): boolean {
 }
 
 // A worker that has given up reads no further: its answer says why, a broken pipe does not.
-async function feed(archive: Readable | AsyncIterable<Uint8Array>, input: Socket): Promise<void> {
+async function feed(
+  archive: Readable | AsyncIterable<Uint8Array>,
+  input: Socket,
+  { signal }: OperationOptions,
+): Promise<void> {
   try {
-    await pipeline(archive, input);
+    await pipeline(archive, input, signal === undefined ? {} : { signal });
   } catch (error) {
     if (!isBrokenPipe(error)) throw error;
   }

@@ -97,9 +97,17 @@ function readable(mounts: readonly Mount[]): readonly Mount[] {
   return mounts.map((mount) => {
     const upper = mount.options.find((option) => option.startsWith('upperdir='))?.slice('upperdir='.length);
     if (mount.type !== 'overlay' || upper === undefined) return mount;
+    // On the host's own root it lies in what it is laid over, which overlayfs allows of an upper directory alone.
+    const around = (option: string) =>
+      option.startsWith('lowerdir+=') && isWithin(upper, option.slice('lowerdir+='.length));
+    if (mount.options.some(around)) return mount;
     const others = mount.options.filter((option) => !/^(?:upperdir|workdir)=/.test(option));
     return { ...mount, options: [`lowerdir+=${upper}`, ...others] };
   });
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return directory === '/' || path === directory || path.startsWith(`${directory}/`);
 }
 
 /** An ephemeral container that has run has left a mark by which overlayfs refuses to write there again. */

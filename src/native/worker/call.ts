@@ -11,6 +11,7 @@ const HEADER = 5;
 /**
  * One request and its answer. However it ends, the worker has ended too.
  *
+ * @param grace - milliseconds from the signal to the kill, in which a worker whose input has ended can clear up
  * @throws HakoError for what the worker answers, or `HAKO_ERR_SYSCALL_FAILED` when it ended without an answer; the
  * signal's reason when that is aborted.
  */
@@ -18,13 +19,19 @@ export async function callWorker(
   worker: LaunchedWorker,
   request: Buffer,
   options: OperationOptions = {},
+  grace = 0,
 ): Promise<PayloadReader> {
   const { signal } = options;
-  const abort = (): void => worker.kill();
+  let patience: NodeJS.Timeout | undefined;
+  const abort = (): void => {
+    if (grace === 0) worker.kill();
+    else patience = setTimeout(() => worker.kill(), grace);
+  };
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted) abort();
   const answer = await converse(worker, request);
   signal?.removeEventListener('abort', abort);
+  clearTimeout(patience);
   const ended = await worker.reap();
   signal?.throwIfAborted();
   if (answer.length < HEADER) throw lost(ended.signal);
