@@ -80,10 +80,11 @@ export type {
   ProbeResult,
 } from './contracts/plugin-definition.ts';
 export type { IsolationPlan, RequestedDevice, SeccompProfileText } from './contracts/privilege-mode.ts';
+export { type CloseOnExitOptions, closeOnExit } from './core/close-on-exit.ts';
 export type { EventFilters, EventsOptions } from './core/events/event-query.ts';
 export { Images } from './core/images.ts';
 export type { QuarantinedRecord, RuntimeInfo } from './core/info.ts';
-export type { RuntimeOptions } from './core/options.ts';
+export type { CloseOptions, RuntimeOptions } from './core/options.ts';
 export { type ImageChoice, type RunOptions, Runtime } from './core/runtime.ts';
 export { defaultHidden, type HostImageOptions } from './image/host/host-image.ts';
 export { Image, type ImageLayer } from './image/image.ts';

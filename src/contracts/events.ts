@@ -39,6 +39,8 @@ export interface RuntimeEvents {
   'container:remove': [ContainerEvent];
   'image:import': [{ readonly id: string; readonly name: string; readonly time: Date }];
   'image:remove': [{ readonly id: string; readonly time: Date }];
+  /** The runtime has begun to close. */
+  close: [];
   /** Something went wrong in the background that no promise could tell of. */
   warning: [{ readonly message: string; readonly cause?: unknown }];
 }

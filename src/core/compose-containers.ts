@@ -85,7 +85,7 @@ interface ContainerSurroundings {
 /** Puts together what containers need, and puts right what others have left. */
 export async function composeContainers(
   around: ContainerSurroundings,
-): Promise<{ containers: Containers<ImageChoice>; close(): Promise<void> }> {
+): Promise<{ containers: Containers<ImageChoice>; close(timeout: number): Promise<void> }> {
   const { injector, plugins, storage, paths, native, services, host, defaults, events, gate, warn } = around;
   const repository = injector.get<ContainerRepository>(ContainerRepositoryToken);
   const states = new StateReader(repository, paths.containers, native);
@@ -264,11 +264,11 @@ export async function composeContainers(
     warn,
   });
 
-  const close = async () => {
+  const close = async (timeout: number) => {
     await gate.close();
     keeper.close();
     await execs[Symbol.asyncDispose]();
-    await endContainers(supervision, operations, warn);
+    await endContainers(supervision, operations, timeout, warn);
     await Promise.all([...ephemeral].map((id) => operations.removeIfPresent(id)));
     await deliveries[Symbol.asyncDispose]();
     await supervision.allGone();
@@ -279,19 +279,24 @@ export async function composeContainers(
   return { containers, close };
 }
 
-/** Kills what would end with this process anyway, so that its end is recorded; lets go of the rest. */
+/**
+ * Ends what would end with this process anyway, so that its end is recorded, after so many seconds by force; lets go of
+ * the rest.
+ */
 async function endContainers(
   supervision: Supervision,
   operations: ContainerOperations,
+  timeout: number,
   warn: ContainerSurroundings['warn'],
 ): Promise<void> {
   await Promise.all(
     supervision.live().map(async ({ record, session, owned }) => {
       const { detached, ephemeral, autoRemove } = optionsOf(record);
       try {
-        if (!owned || detached) await session.close();
-        else if (ephemeral || autoRemove) await operations.removeIfPresent(record.id);
-        else await operations.stop(record.id, { timeout: 0 });
+        if (!owned || detached) return await session.close();
+        const goes = ephemeral || autoRemove;
+        if (timeout > 0 || !goes) await operations.stop(record.id, { timeout });
+        if (goes) await operations.removeIfPresent(record.id);
       } catch (error) {
         // The others are to be ended all the same.
         warn(`Container '${record.name}' could not be ended: ${(error as Error).message}`, error);

@@ -55,10 +55,12 @@ import { SqliteImageRepository } from './state/image-repository.ts';
 import { SqliteLeaseRepository } from './state/lease-repository.ts';
 import { Properties } from './state/properties.ts';
 import { Quarantine } from './state/quarantine.ts';
+import { loadSqlite } from './state/sqlite.ts';
 import { StoreAccess } from './state/store-access.ts';
 
 /** Puts a runtime together. What was opened before a failure is closed again. */
 export async function compose(options: ParsedRuntimeOptions): Promise<RuntimeParts> {
+  loadSqlite();
   await using opened = new Disposer();
   const injector = new Injector();
   const events = new RuntimeEventBus();
@@ -138,7 +140,8 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     events,
     warn,
   });
-  opened.defer(close);
+  let timeout = 0;
+  opened.defer(() => close(timeout));
   const collector = injector.get(GarbageCollector);
   if (collector.isNeeded) collected = collectInBackground(collector, gate.signal, warn);
 
@@ -159,7 +162,10 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
       defaults: { storage: defaults.storage.driver, mode: defaults.mode.driver, log: defaults.log.driver },
       quarantined: quarantine.list(),
     }),
-    close: () => held[Symbol.asyncDispose](),
+    close: (patience) => {
+      timeout = patience;
+      return held[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { operationOptions } from '../container/call-options.ts';
 import { defaultMaxOutput } from '../container/collect.ts';
+import { stopTimeout } from '../container/option-parts.ts';
 import { parseOptions } from '../container/options.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { Plugin, PluginReference } from '../contracts/plugin-definition.ts';
@@ -75,6 +76,19 @@ const runSchema = z.looseObject({
     .optional(),
   maxOutput: z.int().min(0).default(defaultMaxOutput),
 });
+
+/** How a runtime is closed. @public */
+export interface CloseOptions {
+  /** Seconds that containers have to end by themselves, from their stop signal on; then they are killed. Default 0. */
+  readonly timeout?: number;
+}
+
+const closeSchema = z.strictObject({ timeout: stopTimeout.default(0) });
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
+export function parseCloseOptions(options: CloseOptions): Required<CloseOptions> {
+  return parseOptions(closeSchema, options, 'close');
+}
 
 /** What `run` needs itself; the rest is for the container. @throws HakoError `HAKO_ERR_INVALID_OPTION` */
 export function parseRunOptions(options: RunOptions): RunOptions & { readonly maxOutput: number } {

@@ -14,7 +14,14 @@ import type { EventStream } from './events/event-stream.ts';
 import type { Images } from './images.ts';
 import type { RuntimeInfo } from './info.ts';
 import { imageNamed } from './observed-operations.ts';
-import { parsePlugin, parseRunOptions, parseRuntimeOptions, type RuntimeOptions } from './options.ts';
+import {
+  type CloseOptions,
+  parseCloseOptions,
+  parsePlugin,
+  parseRunOptions,
+  parseRuntimeOptions,
+  type RuntimeOptions,
+} from './options.ts';
 import { publicError } from './public-error.ts';
 import type { RuntimeEventBus } from './runtime-events.ts';
 
@@ -39,7 +46,7 @@ export interface RuntimeParts {
   register(plugin: Plugin): void;
   info(): RuntimeInfo;
   /** Ends what was started here and is not detached, and gives back all that is held. */
-  close(): Promise<void>;
+  close(timeout: number): Promise<void>;
 }
 
 /**
@@ -173,9 +180,15 @@ export class Runtime implements AsyncDisposable {
   /**
    * Kills the containers that were started here and are not `detached`, removes those that are `ephemeral`, and closes
    * everything. An import that is under way is given up; starts and removals are waited for. Again: nothing.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_OPTION`
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#observe('runtime.close', () => this.#parts.close());
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { timeout } = parseCloseOptions(options);
+    if (this.#closing === undefined) {
+      this.#closing = this.#observe('runtime.close', () => this.#parts.close(timeout));
+      this.#parts.events.emit('close');
+    }
     return this.#closing;
   }
 

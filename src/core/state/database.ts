@@ -1,9 +1,10 @@
 import { chmodSync, closeSync, constants, openSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { HakoError, hasHakoCode } from '../../base/errors.ts';
 import { runtimeClosed } from '../closed.ts';
 import { migrations } from './migrations.ts';
 import { Reserve } from './reserve.ts';
+import { loadSqlite } from './sqlite.ts';
 
 // Primary result codes (sqlite.org/rescode.html).
 const SQLITE_BUSY = 5;
@@ -30,6 +31,7 @@ export class Database implements Disposable {
 
   /** @throws HakoError `HAKO_ERR_STATE_CORRUPT`, `HAKO_ERR_STATE_TOO_NEW` */
   constructor(path: string) {
+    const { DatabaseSync } = loadSqlite();
     try {
       // Records hold environments, and so secrets. SQLite gives its other files the mode of this one.
       closeSync(openSync(path, constants.O_CREAT | constants.O_RDWR, 0o600));

@@ -1,6 +1,7 @@
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HakoError } from '../../base/errors.ts';
+import { loadSqlite } from './sqlite.ts';
 
 /** Milliseconds. */
 const patience = 10_000;
@@ -16,6 +17,7 @@ export class StoreAccess implements Disposable {
 
   constructor(path: string) {
     this.#path = path;
+    const { DatabaseSync } = loadSqlite();
     // A connection that does not wait at all.
     this.#db = new DatabaseSync(path, { timeout: 0 });
   }
