@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -13,9 +14,11 @@ import {
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { Dockerd } from '../../bench/peers/dockerd.ts';
 import type { Workbench } from '../../bench/workbench.ts';
 
+const image = 'hako-bench:busybox';
 const cgroupParent = 'peer-of-logs';
 const programs = [
   join(process.env['HOME'] ?? '/root', 'go/bin'),
@@ -42,7 +45,11 @@ export class DockerPeer implements AsyncDisposable {
     this.#dockerd = dockerd;
   }
 
-  static async start(files: Readonly<Record<string, Uint8Array>>): Promise<DockerPeer> {
+  /** @param more - adds to the image's files */
+  static async start(
+    files: Readonly<Record<string, Uint8Array>>,
+    more: (rootfs: string) => void = () => {},
+  ): Promise<DockerPeer> {
     const directory = mkdtempSync(join(tmpdir(), 'hako-peer-'));
     const rootfs = join(directory, 'rootfs');
     for (const name of ['bin', 'in', 'proc', 'dev', 'sys', 'tmp', 'etc'])
@@ -50,6 +57,7 @@ export class DockerPeer implements AsyncDisposable {
     copyFileSync(find('busybox') ?? '', join(rootfs, 'bin/busybox'));
     for (const applet of ['sh', 'cat', 'sleep', 'seq']) symlinkSync('busybox', join(rootfs, 'bin', applet));
     for (const [name, content] of Object.entries(files)) writeFileSync(join(rootfs, 'in', name), content);
+    more(rootfs);
     const wrapper = join(directory, 'dockerd.sh');
     writeFileSync(
       wrapper,
@@ -60,9 +68,21 @@ export class DockerPeer implements AsyncDisposable {
     return new DockerPeer(directory, await Dockerd.start(workbench as unknown as Workbench));
   }
 
+  readonly image = image;
+
   /** For `DOCKER_HOST`. */
   get socket(): string {
     return `unix://${join(this.directory, 'dockerd/docker.sock')}`;
+  }
+
+  /** The image's files. */
+  get rootfs(): string {
+    return join(this.directory, 'rootfs');
+  }
+
+  /** What the real `docker` command prints. */
+  async docker(...argv: readonly string[]): Promise<string> {
+    return (await promisify(execFile)('docker', ['--host', this.socket, ...argv], { maxBuffer: 2 ** 26 })).stdout;
   }
 
   /** Runs a container to its end, and gives its id and the path of its log. */
@@ -76,7 +96,7 @@ export class DockerPeer implements AsyncDisposable {
     },
   ): Promise<{ id: string; logPath: string }> {
     const answer = await this.#dockerd.call('POST', `/containers/create?name=${more.name}`, {
-      Image: 'hako-bench:busybox',
+      Image: image,
       Cmd: argv,
       Env: ['PATH=/bin', ...(more.env ?? [])],
       Labels: more.labels ?? {},

@@ -1,0 +1,3 @@
+import type { KnownDifference } from './differences.ts';
+
+export const knownDifferences: readonly KnownDifference[] = [];
