@@ -103,7 +103,7 @@ const out: readonly (readonly [from: string, to: string, ...flags: string[]])[] 
 ];
 
 describeWith(
-  { root: true, tools: ['docker', 'busybox', 'tar'], other: withoutDockerd },
+  { root: true, tools: ['docker', 'busybox', 'tar'], peer: withoutDockerd },
   'files, as docker has them',
   () => {
     let peer: DockerPeer;

@@ -46,7 +46,7 @@ const attributes = {
 const withoutTimes = (records: string): string =>
   records.replaceAll(/"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,8}[1-9])?Z"\}\n/g, '"time":"…"}\n');
 
-describeWith({ root: true, other: withoutDockerd }, 'json-file, beside dockerd', () => {
+describeWith({ root: true, peer: withoutDockerd }, 'json-file, beside dockerd', () => {
   let docker: DockerPeer;
   beforeAll(async () => {
     docker = await DockerPeer.start(inputs);

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -35,6 +35,15 @@ export function withoutDockerd(): string | undefined {
   );
 }
 
+/** Docker changes what containers see from one release to the next; these tests know the newest. */
+export function withoutRecentDockerd(): string | undefined {
+  const missing = withoutDockerd();
+  if (missing !== undefined) return missing;
+  const [, major] =
+    /version (\d+)/.exec(execFileSync(find('dockerd') ?? '', ['--version'], { encoding: 'utf8' })) ?? [];
+  return Number(major) >= 29 || major === undefined ? undefined : 'dockerd 29 or newer';
+}
+
 /** A dockerd whose mounts are its own, with one image: busybox and the files that are given. */
 export class DockerPeer implements AsyncDisposable {
   readonly directory: string;
@@ -58,10 +67,11 @@ export class DockerPeer implements AsyncDisposable {
     for (const applet of ['sh', 'cat', 'sleep', 'seq']) symlinkSync('busybox', join(rootfs, 'bin', applet));
     for (const [name, content] of Object.entries(files)) writeFileSync(join(rootfs, 'in', name), content);
     more(rootfs);
+    const init = find('docker-init') ?? find('tini-static');
     const wrapper = join(directory, 'dockerd.sh');
     writeFileSync(
       wrapper,
-      `#!/bin/sh\nexec unshare -m --propagation private ${find('dockerd')} --cgroup-parent ${cgroupParent} "$@"\n`,
+      `#!/bin/sh\nexec unshare -m --propagation private ${find('dockerd')} --cgroup-parent ${cgroupParent}${init === undefined ? '' : ` --init-path ${init}`} "$@"\n`,
     );
     chmodSync(wrapper, 0o755);
     const workbench = { directory, rootfs, program: (name: string) => (name === 'dockerd' ? wrapper : find(name)) };

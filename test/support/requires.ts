@@ -11,6 +11,8 @@ export interface Requirements {
   readonly paths?: readonly string[];
   /** Anything else: what is missing, or undefined. */
   readonly other?: () => string | undefined;
+  /** What only bench/peers.sh installs: what is missing, or undefined. Also with HAKO_TEST_STRICT the tests are skipped then. */
+  readonly peer?: () => string | undefined;
 }
 
 const searchPath = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
@@ -46,7 +48,8 @@ export function unmet(requirements: Requirements): string | undefined {
  * instead, so that a test never vanishes for want of an installation step.
  */
 export function describeWith(requirements: Requirements, name: string, body: () => void): void {
-  const missing = unmet(requirements);
-  if (missing === undefined || process.env['HAKO_TEST_STRICT'] === '1') describe(name, body);
+  const peer = requirements.peer?.();
+  const missing = unmet(requirements) ?? peer;
+  if (missing === undefined || (peer === undefined && process.env['HAKO_TEST_STRICT'] === '1')) describe(name, body);
   else describe.skip(`${name} [skipped: needs ${missing}]`, body);
 }

@@ -2,6 +2,7 @@ import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IsolationPlan } from '../../contracts/privilege-mode.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
+import { RDONLY } from './mount-options.ts';
 import { bindOf } from './operations.ts';
 
 const names = ['hostname', 'hosts', 'resolv.conf'] as const;
@@ -35,23 +36,27 @@ export function writeEtcFiles({ directory, hostname, domainname, plan }: EtcFile
   }
 }
 
-/** Binds of those files, for each that no mount of the caller's takes the place of. */
+/** Binds of those files, for each that no mount of the caller's takes the place of; read-only as the root that they seem to be part of. */
 export function etcOperations(
   directory: string,
   userTargets: ReadonlySet<string>,
-  { idmappedRoot }: Pick<IsolationPlan, 'idmappedRoot'>,
+  { idmappedRoot, readonlyRoot }: Pick<IsolationPlan, 'idmappedRoot' | 'readonlyRoot'>,
 ): readonly SetupOperation[] {
-  const opened = idmappedRoot ? 'host' : 'inside';
+  const how = {
+    set: readonlyRoot ? RDONLY : 0n,
+    opened: idmappedRoot ? ('host' as const) : ('inside' as const),
+    target: { create: 'file', noFollow: false } as const,
+  };
   return names.flatMap((name) =>
-    userTargets.has(`/etc/${name}`)
-      ? []
-      : [bindOf(join(directory, name), `/etc/${name}`, { target: { create: 'file', noFollow: false }, opened })],
+    userTargets.has(`/etc/${name}`) ? [] : [bindOf(join(directory, name), `/etc/${name}`, how)],
   );
 }
 
+const ipv6Hosts = 'fe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n';
+
 function hosts(hostname: string, domainname: string): string {
   const own = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
-  return `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${own}\n`;
+  return `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${ipv6Hosts}127.0.1.1\t${own}\n`;
 }
 
 function hostsOwn(path: string, absent: () => string): string {

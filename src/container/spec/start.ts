@@ -69,9 +69,12 @@ export function compileStart(context: StartContext): StartRequest {
   };
 }
 
-/** Docker's default: the beginning of the ID, or the host's name with the host's UTS namespace. */
+/** Docker's default: the beginning of the ID, or the host's name with the host's UTS namespace or network. */
 export function hostnameOf(id: ContainerId, options: ParsedContainerOptions): string {
-  return options.hostname ?? (options.namespaces.uts === 'host' ? hostname() : id.slice(0, 12));
+  return (
+    options.hostname ??
+    (options.namespaces.uts === 'host' || options.namespaces.network === 'host' ? hostname() : id.slice(0, 12))
+  );
 }
 
 function setupOperations(context: StartContext): readonly SetupOperation[] {
@@ -91,7 +94,7 @@ function setupOperations(context: StartContext): readonly SetupOperation[] {
     { kind: 'pivot' },
     ...(options.tty ? [{ kind: 'console' } as const] : []),
     ...(plan.namespaces.network === 'private' ? [{ kind: 'loopback' } as const] : []),
-    ...sysctlOperations(options.sysctls, plan.namespaces),
+    ...sysctlOperations(options.sysctls, plan),
     ...plan.readonlyPaths.map((path) => ({ kind: 'readonly', path }) as const),
     ...plan.maskedPaths.map((path) => ({ kind: 'mask', path }) as const),
     ...(plan.readonlyRoot ? [{ kind: 'root-attributes', attributes: RDONLY } as const] : []),

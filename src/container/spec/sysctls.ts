@@ -14,6 +14,19 @@ const ipc = new Set([
   'kernel.shm_rmid_forced',
 ]);
 
+/** Any user of the container may serve port 80, and ping: there is nobody in its network whom that could harm. Docker does so too. */
+function networkDefaults({
+  namespaces,
+  idMappings,
+}: Pick<IsolationPlan, 'namespaces' | 'idMappings'>): Readonly<Record<string, string>> {
+  if (namespaces.network !== 'private') return {};
+  return {
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    // The kernel takes only groups that the user namespace has.
+    ...(idMappings === null ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {}),
+  };
+}
+
 /**
  * Only those that belong to a namespace of the container's own: any other would change the whole machine.
  *
@@ -21,10 +34,10 @@ const ipc = new Set([
  */
 export function sysctlOperations(
   sysctls: Readonly<Record<string, string>>,
-  namespaces: IsolationPlan['namespaces'],
+  plan: Pick<IsolationPlan, 'namespaces' | 'idMappings'>,
 ): readonly SetupOperation[] {
-  return Object.entries(sysctls).map(([name, value]) => {
-    const reason = refusal(name, namespaces);
+  return Object.entries({ ...networkDefaults(plan), ...sysctls }).map(([name, value]) => {
+    const reason = refusal(name, plan.namespaces);
     if (reason !== null)
       throw new HakoError(
         'INVALID_OPTION',

@@ -67,6 +67,7 @@ export function settings({ directory, seccomp }: HostFiles): readonly Setting[] 
     { flags: ['--tty'], options: { tty: true } },
     { flags: ['--tty', '--user', 'app'], options: { tty: true, user: 'app' } },
     { flags: ['--init'], options: { init: true } },
+    { flags: ['--init', '--user', 'app'], options: { init: true, user: 'app' } },
     { flags: ['--read-only'], options: { readonlyRoot: true } },
     {
       flags: ['--read-only', '--tmpfs', '/tmp'],
@@ -91,10 +92,6 @@ export function settings({ directory, seccomp }: HostFiles): readonly Setting[] 
     {
       flags: ['--volume', `${directory}/file:/etc/given:ro`],
       options: { mounts: [{ type: 'bind', source: `${directory}/file`, target: '/etc/given', readonly: true }] },
-    },
-    {
-      flags: ['--volume', `${directory}:/data:rslave`],
-      options: { mounts: [{ type: 'bind', source: directory, target: '/data', propagation: 'rslave' }] },
     },
     { flags: ['--shm-size', '1m'], options: { shmSize: '1m' } },
     { flags: ['--ulimit', 'nofile=512:1024'], options: { ulimits: { nofile: { soft: 512, hard: 1024 } } } },
