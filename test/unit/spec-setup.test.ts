@@ -52,6 +52,8 @@ describe('the order of a start', () => {
       'console',
       'loopback',
       'sysctl',
+      'sysctl',
+      'sysctl',
       'readonly /proc/bus',
       'readonly /proc/fs',
       'readonly /proc/irq',
@@ -291,6 +293,24 @@ describe('sysctls', () => {
     const request = await start({
       sysctls: { 'kernel.shmmax': '1', 'fs.mqueue.msg_max': '2', 'net/ipv4/conf/eth0.1/forwarding': '3' },
     });
-    expect(request.setup.filter(({ kind }) => kind === 'sysctl')).toHaveLength(3);
+    const set = request.setup.flatMap((operation) =>
+      operation.kind === 'sysctl' ? [[operation.name, operation.value]] : [],
+    );
+    expect(set).toEqual([
+      ['net.ipv4.ip_unprivileged_port_start', '0'],
+      ['net.ipv4.ping_group_range', '0 2147483647'],
+      ['kernel.shmmax', '1'],
+      ['fs.mqueue.msg_max', '2'],
+      ['net/ipv4/conf/eth0.1/forwarding', '3'],
+    ]);
+  });
+
+  it("any user may serve low ports in a network of the container's own, unless that is said otherwise; nothing is set in the host's", async () => {
+    const names = async (options: object) =>
+      (await start(options)).setup.flatMap((each) => (each.kind === 'sysctl' ? [`${each.name}=${each.value}`] : []));
+    expect(await names({ sysctls: { 'net.ipv4.ip_unprivileged_port_start': '80' } })).toContain(
+      'net.ipv4.ip_unprivileged_port_start=80',
+    );
+    expect(await names({ namespaces: { network: 'host' } })).toEqual([]);
   });
 });
