@@ -305,7 +305,7 @@ describe('sysctls', () => {
     ]);
   });
 
-  it("any user may serve low ports in a network of the container's own, unless that is said otherwise; nothing is set in the host's", async () => {
+  test("any user may serve low ports in a network of the container's own, unless that is said otherwise; nothing is set in the host's", async () => {
     const names = async (options: object) =>
       (await start(options)).setup.flatMap((each) => (each.kind === 'sysctl' ? [`${each.name}=${each.value}`] : []));
     expect(await names({ sysctls: { 'net.ipv4.ip_unprivileged_port_start': '80' } })).toContain(
