@@ -41,6 +41,12 @@ export class IsolationPlanner {
   readonly #modes: PrivilegeModeSource;
   readonly #ranges: IdRangeRepository;
   readonly #resolve: (nameOrId: string) => ContainerId;
+  /** Of the container that was made last: most are started at once, and nothing of it is another by then. */
+  #latest: {
+    readonly id: ContainerId;
+    readonly options: ParsedContainerOptions;
+    readonly isolation: Isolation;
+  } | null = null;
 
   constructor(
     host: HostInfo,
@@ -70,12 +76,13 @@ export class IsolationPlanner {
         'INVALID_OPTION',
         'hostMount cannot show the root of a container with ids of its own: its files belong to them inside only. Leave out one of the two.',
       );
-    await this.#planWith(
+    const isolation = await this.#planWith(
       privilege,
       id,
       options,
       pool === undefined ? null : { start: pool.start, size: pool.perContainer },
     );
+    this.#latest = pool === undefined ? { id, options, isolation } : null;
     await checkLimits(options, this.#host);
   }
 
@@ -97,6 +104,7 @@ export class IsolationPlanner {
 
   /** @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED`, `HAKO_ERR_INVALID_OPTION`, `HAKO_ERR_INVALID_SECCOMP_PROFILE` */
   async plan(id: ContainerId, mode: Mode, options: ParsedContainerOptions): Promise<Isolation> {
+    if (this.#latest?.id === id && this.#latest.options === options) return this.#latest.isolation;
     const privilege = await this.#modes.mode(mode);
     const idRange = privilege.idRange === undefined ? null : this.#ranges.find(id);
     return this.#planWith(privilege, id, options, idRange);
