@@ -11,6 +11,7 @@ static Napi::Object Init(Napi::Env, Napi::Object exports) {
   hako::RegisterMount(exports);
   hako::RegisterProbe(exports);
   hako::RegisterProcess(exports);
+  hako::RegisterQuota(exports);
   hako::RegisterSeccomp(exports);
   hako::RegisterSpawn(exports);
   return exports;

@@ -119,6 +119,7 @@ void RegisterMemfd(Napi::Object exports);
 void RegisterMount(Napi::Object exports);
 void RegisterProbe(Napi::Object exports);
 void RegisterProcess(Napi::Object exports);
+void RegisterQuota(Napi::Object exports);
 void RegisterSeccomp(Napi::Object exports);
 void RegisterSpawn(Napi::Object exports);
 

@@ -1,5 +1,5 @@
 import type { OperationOptions } from '../contracts/operation.ts';
-import type { ActiveKey } from '../contracts/storage-driver.ts';
+import type { ActiveKey, PrepareOptions } from '../contracts/storage-driver.ts';
 import type { ContainerDefaults } from '../oci/image-config.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -10,7 +10,7 @@ export interface ContainerImage {
   readonly name: string;
   readonly defaults: ContainerDefaults;
   /** Makes the writable snapshot of a container of it, owned as the container's privilege mode wants. */
-  prepare(key: ActiveKey, mode: ContainerRecord['mode'], options?: OperationOptions): Promise<void>;
+  prepare(key: ActiveKey, mode: ContainerRecord['mode'], options?: PrepareOptions): Promise<void>;
 }
 
 /**

@@ -117,7 +117,8 @@ export class Containers<Choice> {
     mkdirSync(directory, { mode: 0o700 });
     const key = record.id as string as ActiveKey;
     undo.defer(() => this.#parts.removeFiles(record));
-    await image.prepare(key, record.mode, waiting);
+    const { storageQuota: quota } = options;
+    await image.prepare(key, record.mode, quota === undefined ? waiting : { ...waiting, quota });
     if (options.hostMount) await this.#parts.hostMounts.check(key);
     signal?.throwIfAborted();
     if (record.state.status === 'creating' && !repository.changeState(record.id, 'creating', { status: 'created' }))

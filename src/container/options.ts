@@ -109,13 +109,8 @@ export const containerOptions = z.strictObject({
   stopTimeout: stopTimeout.default(10),
   /** `'json-file'`, or `{ driver, options }`. */
   log: pluginChoice.optional(),
-  /** Refused: no storage driver of hako's limits what a container writes. */
-  storageQuota: z
-    .never({
-      error:
-        'what a container writes to its own root cannot be limited, because no storage driver here has quotas. Give the root of the runtime a file system of its own, or use readonlyRoot with tmpfs mounts that have a size',
-    })
-    .optional(),
+  /** Bytes that the container may write to its own root, where the storage driver can hold it to them. */
+  storageQuota: sizeOption.refine((bytes) => bytes >= 2 ** 20, 'at least 1m').optional(),
   labels: z.record(z.string().min(1), z.string()).default({}),
   /**
    * When it is started again after its end: `'no'`, `'always'`, `'unless-stopped'`, `'on-failure'`, `'on-failure:3'`. The

@@ -66,6 +66,16 @@ export interface NativeBinding {
    */
   readKernelFiles(paths: readonly string[]): Promise<readonly (string | null)[]>;
 
+  /**
+   * Makes a project of directories of one filesystem (quotactl(2)) that may hold so many bytes together, with all that is
+   * made in them from now on.
+   *
+   * @returns the project's number
+   */
+  setProjectQuota(directories: readonly string[], bytes: bigint): Promise<number>;
+  /** Takes the limit of a project away, on the filesystem that the directory lies on. */
+  endProjectQuota(directory: string, project: number): Promise<void>;
+
   /** Builds a classic BPF program (struct sock_filter[]) from resolved rules; see native/seccomp/compile.h for the input's form. */
   compileSeccomp(rules: Uint8Array): Uint8Array;
 

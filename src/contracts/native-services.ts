@@ -31,6 +31,17 @@ export interface NativeServices {
   spreadDirectories(directory: string): void;
   /** syncfs(2) of the filesystem that the directory lies on. */
   syncFilesystem(directory: string): Promise<void>;
+  /**
+   * Limits what these directories of one filesystem, and all that is made in them from now on, hold together: a project
+   * quota, which ext4 and xfs have when they are mounted so.
+   *
+   * @param bytes - at least 1
+   * @returns the project's number, for {@link NativeServices.endQuota}
+   * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` with the reason
+   */
+  setQuota(directories: readonly string[], bytes: number): Promise<number>;
+  /** Takes such a limit away; `directory` is any on that filesystem. */
+  endQuota(directory: string, project: number): Promise<void>;
   /** Mounts on the host (needs the right to); for callers who ask for a host mount. */
   mount(request: HostMountRequest): Promise<void>;
   unmount(target: string): Promise<void>;

@@ -23,6 +23,12 @@ export interface SnapshotUsage {
   readonly inodes: number;
 }
 
+/** @public */
+export interface PrepareOptions extends OperationOptions {
+  /** Bytes that the snapshot alone may hold; only for drivers with the capability `quota`. */
+  readonly quota?: number;
+}
+
 /**
  * A storage driver keeps the layers of images and the writable layers of containers: what containerd calls a
  * snapshotter.
@@ -52,8 +58,11 @@ export interface SnapshotUsage {
 export interface StorageDriver extends AsyncDisposable {
   /** Powers that callers may ask for; none is assumed. */
   readonly capabilities: ReadonlySet<'remap-ids' | 'quota' | 'reflink' | 'external-parent'>;
-  /** Makes an active snapshot on `parent` (null: empty) and returns how to mount it. */
-  prepare(key: ActiveKey, parent: CommittedName | null, options?: OperationOptions): Promise<readonly Mount[]>;
+  /**
+   * Makes an active snapshot on `parent` (null: empty) and returns how to mount it. A quota that cannot be held here is
+   * `HAKO_ERR_HOST_UNSUPPORTED` with the reason.
+   */
+  prepare(key: ActiveKey, parent: CommittedName | null, options?: PrepareOptions): Promise<readonly Mount[]>;
   /** Makes a read-only look at `parent` and returns how to mount it. */
   view(key: ActiveKey, parent: CommittedName, options?: OperationOptions): Promise<readonly Mount[]>;
   /** The mounts of a key again, as after a restart. */

@@ -38,6 +38,8 @@ interface Addon {
   removeTree(path: string): Promise<void>;
   readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
   readKernelFiles(paths: readonly string[]): Promise<Uint8Array>;
+  setProjectQuota(directories: readonly string[], bytes: bigint): Promise<number>;
+  endProjectQuota(directory: string, project: number): Promise<void>;
   compileSeccomp(rules: Uint8Array): Uint8Array;
   mount(request: HostMountRequest): Promise<void>;
   unmount(target: string): Promise<void>;
@@ -175,6 +177,15 @@ class AddonBinding implements NativeBinding {
   async readKernelFiles(paths: readonly string[]): Promise<readonly (string | null)[]> {
     for (const path of paths) checkedText(path, 'path');
     return cutFiles(await later(() => this.#addon.readKernelFiles(paths)));
+  }
+
+  async setProjectQuota(directories: readonly string[], bytes: bigint): Promise<number> {
+    for (const directory of directories) checkedText(directory, 'directory');
+    return later(() => this.#addon.setProjectQuota(directories, bytes));
+  }
+
+  endProjectQuota(directory: string, project: number): Promise<void> {
+    return later(() => this.#addon.endProjectQuota(checkedText(directory, 'directory'), project));
   }
 
   compileSeccomp(rules: Uint8Array): Uint8Array {

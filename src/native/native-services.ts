@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hasHakoCode } from '../base/errors.ts';
+import { HakoError, hasHakoCode } from '../base/errors.ts';
 import type { IdMappings } from '../contracts/isolation.ts';
 import type { HostMountRequest, NativeBinding } from '../contracts/native-binding.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
@@ -95,6 +95,18 @@ export class HostFileServices implements NativeServices {
     }
   }
 
+  async setQuota(directories: readonly string[], bytes: number): Promise<number> {
+    try {
+      return await this.#binding.setProjectQuota(directories, BigInt(bytes));
+    } catch (error) {
+      throw noQuota(directories[0] ?? '', error);
+    }
+  }
+
+  endQuota(directory: string, project: number): Promise<void> {
+    return this.#binding.endProjectQuota(directory, project);
+  }
+
   mount(request: HostMountRequest): Promise<void> {
     return this.#binding.mount(request);
   }
@@ -102,4 +114,21 @@ export class HostFileServices implements NativeServices {
   unmount(target: string): Promise<void> {
     return this.#binding.unmount(target);
   }
+}
+
+/** What quotactl(2) and the ioctl say where there are no project quotas, or not for this process. */
+const quotaReasons: Readonly<Record<string, string>> = {
+  ESRCH: "its filesystem is not mounted with project quotas; mount xfs with 'pquota', ext4 with 'prjquota'",
+  ENOSYS: 'its filesystem, or the kernel, has no quotas (CONFIG_QUOTACTL, CONFIG_XFS_QUOTA or CONFIG_QFMT_V2)',
+  ENOTTY: 'its filesystem has no projects; xfs has, and ext4 that was made with -O quota,project',
+  EOPNOTSUPP: 'its filesystem has no projects; xfs has, and ext4 that was made with -O quota,project',
+  EINVAL: 'its filesystem has no project quotas; xfs has, and ext4 that was made with -O quota,project',
+  EPERM: 'limiting needs CAP_SYS_ADMIN in the first user namespace',
+  EACCES: 'limiting needs CAP_SYS_ADMIN in the first user namespace',
+};
+
+function noQuota(directory: string, error: unknown): unknown {
+  const reason = error instanceof HakoError && error.errno !== undefined ? quotaReasons[error.errno] : undefined;
+  if (reason === undefined) return error;
+  return new HakoError('HOST_UNSUPPORTED', `What ${directory} holds cannot be limited: ${reason}.`, { cause: error });
 }

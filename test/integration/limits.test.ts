@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HakoError, type RunOptions } from 'libhako';
@@ -133,7 +133,23 @@ describeWith({ root: true, tools: ['busybox'] }, 'limits, as the program inside 
   it('what no control group can limit is refused with a way round', async () => {
     expect(await refusal({ resources: { cpuRealtimeRuntime: 95_000 } })).toMatch(/INVALID_OPTION.*real-time.*rtprio/);
     expect(await refusal({ resources: { cpuRealtimePeriod: 100_000 } })).toMatch(/INVALID_OPTION.*real-time/);
-    expect(await refusal({ storageQuota: '1g' })).toMatch(/INVALID_OPTION.*storageQuota.*file system of its own/);
+  });
+
+  it('storageQuota: refused where the file system has no project quotas, with the reason, and nothing is left', async () => {
+    expect(await refusal({ storageQuota: '1k' })).toMatch(/INVALID_OPTION.*storageQuota.*1m/);
+    const name = 'limited';
+    const made = await test.runtime.containers.create({ image, name, storageQuota: '16m' }).catch((error) => error);
+    if (made instanceof HakoError) {
+      expect(made.code).toBe('HAKO_ERR_HOST_UNSUPPORTED');
+      expect(made.message).toMatch(/cannot be limited: its filesystem .*(xfs|ext4|CONFIG)/);
+      expect((await test.runtime.containers.list()).map((each) => each.name)).not.toContain(name);
+      expect(readdirSync(join(test.root, 'overlay2', '.tmp'), { withFileTypes: true })).toEqual([]);
+    } else await made.remove();
+    await using other = await openRuntime({ storage: 'vfs' });
+    await expect(other.runtime.containers.create({ image, storageQuota: '16m' })).rejects.toMatchObject({
+      code: 'HAKO_ERR_HOST_UNSUPPORTED',
+      message: expect.stringMatching(/storage driver has no quotas/),
+    });
   });
 
   it('block I/O: reads of a device are held to their rate', async (context) => {

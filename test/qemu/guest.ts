@@ -10,6 +10,7 @@ import { thisHost } from '../support/isolated-run.ts';
 import { isolationCases } from '../support/isolation-cases.ts';
 import { appArmorCases } from './apparmor-cases.ts';
 import { delegationCases, runDelegated } from './delegation-cases.ts';
+import { quotaCases } from './quota-cases.ts';
 import { resourceCases } from './resource-cases.ts';
 
 /** The whole of hako, on a kernel whose fsconfig(2) cannot name overlay's layers one by one (before 6.8). */
@@ -41,6 +42,7 @@ async function runAll(): Promise<void> {
   for (const { name, missing, run } of [
     ...runtimeCases,
     ...resourceCases,
+    ...quotaCases,
     ...cgroupCases(host),
     ...isolationCases({ probe: '/probe', host }),
     ...appArmorCases(host),

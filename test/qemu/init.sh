@@ -20,6 +20,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t securityfs securityfs /sys/kernel/security
 for module in /modules/*.ko; do insmod "$module"; done
 [ -e /dev/loop0 ] && dd if=/dev/zero of=/tmp/disk bs=1M count=1 2>/dev/null && losetup /dev/loop0 /tmp/disk
+mkdir /quota && losetup /dev/loop1 /quota.img && mount -t ext4 -o prjquota /dev/loop1 /quota
 ip link set lo up
 echo "MACHINE $(uname -r)"
 cd / && node --no-warnings --test-reporter=tap /guest.mjs

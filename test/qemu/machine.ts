@@ -9,6 +9,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,9 +24,19 @@ const run = promisify(execFile);
 /** What was fetched, once for this clone: Debian's kernel, and its AppArmor parser. */
 const cache = resolve('build/qemu-cache');
 const kernelPackage = 'linux-image-cloud-amd64';
-const modules = ['fs/overlayfs/overlay.ko', 'drivers/block/loop.ko'];
+const modules = ['fs/overlayfs/overlay.ko', 'drivers/block/loop.ko', 'fs/quota/quota_tree.ko', 'fs/quota/quota_v2.ko'];
 
-export const machineTools = ['qemu-system-x86_64', 'apt-get', 'apt-cache', 'dpkg-deb', 'cpio', 'busybox', 'ldd', 'cc'];
+export const machineTools = [
+  'qemu-system-x86_64',
+  'mkfs.ext4',
+  'apt-get',
+  'apt-cache',
+  'dpkg-deb',
+  'cpio',
+  'busybox',
+  'ldd',
+  'cc',
+];
 
 /** A kernel that this machine does not run, with control groups v2 only and AppArmor. */
 export class Machine implements Disposable {
@@ -80,6 +91,7 @@ export class Machine implements Disposable {
         .filter((path) => existsSync(path)),
     );
     execFileSync('cc', ['-std=gnu11', '-O1', '-static', '-o', join(root, 'probe'), 'test/native/probe.c']);
+    makeQuotaDisk(join(root, 'quota.img'));
     copyFileSync('test/qemu/init.sh', join(root, 'init'));
     chmodSync(join(root, 'init'), 0o755);
     writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
@@ -105,6 +117,13 @@ async function bundleGuest(file: string): Promise<void> {
   });
   await bundle.write({ file, format: 'esm', codeSplitting: false });
   await bundle.close();
+}
+
+/** A file system with project quotas, which few test machines have. */
+function makeQuotaDisk(path: string): void {
+  writeFileSync(path, '');
+  truncateSync(path, 32 * 2 ** 20);
+  execFileSync('mkfs.ext4', ['-q', '-O', 'quota,project', '-E', 'quotatype=prjquota', path]);
 }
 
 /** The libraries that programs are linked with, at the paths where their loader looks. */

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ActiveKey,
@@ -7,6 +7,7 @@ import {
   type Mount,
   type OperationOptions,
   type PluginContext,
+  type PrepareOptions,
   type SnapshotChanges,
   type SnapshotInfo,
   type SnapshotRecord,
@@ -23,6 +24,9 @@ const maxLowerLayers = 500;
 
 const movesContent = /^(?:metacopy|redirect_dir)=on$/;
 
+/** Holds the number of the project that a snapshot with a quota is. */
+const projectFile = 'project';
+
 const activeDirectories = [
   { name: 'diff', mode: 0o755 },
   { name: 'work', mode: 0o700 },
@@ -33,7 +37,7 @@ const activeDirectories = [
  * (where a host mount goes, if anybody asks for one).
  */
 export class Overlay2Driver implements StorageDriver {
-  readonly capabilities = new Set<never>();
+  readonly capabilities = new Set(['quota'] as const);
   readonly #context: PluginContext;
   readonly #store: SnapshotStore;
   readonly #options: Overlay2Options;
@@ -46,15 +50,13 @@ export class Overlay2Driver implements StorageDriver {
     this.#userxattr = choosesUserXattr(options);
   }
 
-  async prepare(
-    key: ActiveKey,
-    parent: CommittedName | null,
-    options: OperationOptions = {},
-  ): Promise<readonly Mount[]> {
+  async prepare(key: ActiveKey, parent: CommittedName | null, options: PrepareOptions = {}): Promise<readonly Mount[]> {
     options.signal?.throwIfAborted();
+    const { quota } = options;
     const record = await this.#store.create(key, 'active', parent, (directory, chain) => {
       checkDepth(chain);
       if (chain[0] !== undefined) copyRootAttributes(join(chain[0].directory, 'diff'), join(directory, 'diff'));
+      return quota === undefined ? undefined : this.#limit(directory, quota);
     });
     return this.#mountsOf(record);
   }
@@ -98,7 +100,9 @@ export class Overlay2Driver implements StorageDriver {
   }
 
   async remove(name: ActiveKey | CommittedName): Promise<void> {
+    const project = readProject(join(this.#store.pathOf(name), projectFile));
     this.#store.remove(name);
+    if (project !== null) await this.#context.native.endQuota(this.#context.directory, project);
   }
 
   async stat(name: ActiveKey | CommittedName): Promise<SnapshotInfo> {
@@ -133,6 +137,12 @@ export class Overlay2Driver implements StorageDriver {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store[Symbol.asyncDispose]();
+  }
+
+  /** overlayfs moves files between the two directories, which the kernel refuses across projects. */
+  async #limit(directory: string, quota: number): Promise<void> {
+    const project = await this.#context.native.setQuota([join(directory, 'diff'), join(directory, 'work')], quota);
+    writeFileSync(join(directory, projectFile), String(project), { mode: 0o600 });
   }
 
   #active(key: ActiveKey): SnapshotRecord {
@@ -180,6 +190,16 @@ function copyRootAttributes(from: string, to: string): void {
   const made = statSync(to);
   if (wanted.uid !== made.uid || wanted.gid !== made.gid) chownSync(to, wanted.uid, wanted.gid);
   if (wanted.mode !== made.mode) chmodSync(to, wanted.mode & 0o7777);
+}
+
+/** null: this snapshot has no quota, or there is none of it. */
+function readProject(path: string): number | null {
+  try {
+    return Number(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
+    return null;
+  }
 }
 
 function makeIfAbsent(directory: string): void {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { hasHakoCode } from '../../base/errors.ts';
+import { HakoError, hasHakoCode } from '../../base/errors.ts';
 import type { HostInfo } from '../../contracts/host-info.ts';
 import type { Mount } from '../../contracts/mount.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
@@ -8,6 +8,7 @@ import type { FileOwnership } from '../../contracts/privilege-mode.ts';
 import type {
   ActiveKey,
   CommittedName,
+  PrepareOptions,
   SnapshotChanges,
   SnapshotInfo,
   SnapshotUsage,
@@ -59,8 +60,9 @@ export class HostRootStorage implements StorageDriver {
     ownership: FileOwnership,
     key: ActiveKey,
     parent: CommittedName,
-    options: OperationOptions = {},
+    options: PrepareOptions = {},
   ): Promise<void> {
+    this.#checkQuota(options);
     const mounts = await this.#driver.prepare(key, parent, options);
     const owner = mappedRootOf(ownership);
     this.#remember(key, mounts);
@@ -79,8 +81,9 @@ export class HostRootStorage implements StorageDriver {
     ownership: FileOwnership,
     key: ActiveKey,
     image: HostImageOptions,
-    options: OperationOptions = {},
+    options: PrepareOptions = {},
   ): Promise<readonly Mount[]> {
+    this.#checkQuota(options);
     await this.#ensureParent();
     await this.#driver.prepare(key, hostRootName, options);
     return this.#undoing(key, async () => {
@@ -97,7 +100,7 @@ export class HostRootStorage implements StorageDriver {
     });
   }
 
-  prepare(key: ActiveKey, parent: CommittedName | null, options?: OperationOptions): Promise<readonly Mount[]> {
+  prepare(key: ActiveKey, parent: CommittedName | null, options?: PrepareOptions): Promise<readonly Mount[]> {
     return this.#driver.prepare(key, parent, options);
   }
 
@@ -156,6 +159,14 @@ export class HostRootStorage implements StorageDriver {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#driver[Symbol.asyncDispose]();
+  }
+
+  #checkQuota({ quota }: PrepareOptions): void {
+    if (quota !== undefined && !this.capabilities.has('quota'))
+      throw new HakoError(
+        'HOST_UNSUPPORTED',
+        "storageQuota cannot be held: the runtime's storage driver has no quotas. The driver 'overlay2' has, on xfs and ext4.",
+      );
   }
 
   async #isHostRoot(key: ActiveKey): Promise<boolean> {

@@ -105,6 +105,8 @@ const commandLineServices: NativeServices = {
   // A wish for speed only.
   spreadDirectories: () => {},
   syncFilesystem: async (directory) => void (await run('sync', ['-f', directory])),
+  setQuota: () => Promise.reject(new Error('the conformance kit sets no quotas')),
+  endQuota: () => Promise.reject(new Error('the conformance kit sets no quotas')),
   mount: () => Promise.reject(new Error('the conformance kit makes no host mounts')),
   unmount: () => Promise.reject(new Error('the conformance kit makes no host mounts')),
 };

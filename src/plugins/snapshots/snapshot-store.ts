@@ -202,6 +202,11 @@ export class SnapshotStore implements AsyncDisposable {
     return record;
   }
 
+  /** Where a snapshot of that name lies, if there is one. */
+  pathOf(name: ActiveKey | CommittedName): string {
+    return join(this.#directory, directoryName(name));
+  }
+
   /** A committed snapshot and all below it, the highest first. */
   chain(name: CommittedName | null): readonly SnapshotRecord[] {
     const records: SnapshotRecord[] = [];
