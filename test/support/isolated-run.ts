@@ -179,7 +179,9 @@ export class IsolatedContainer implements AsyncDisposable {
       { directory, host, native: noServices, signal: new AbortController().signal, warn: () => {} },
       isolated.modeOptions,
     );
-    const plan = mode.plan(await isolationRequest(options, host, () => isolated.other?.id ?? id));
+    const { idRange: pool } = mode;
+    const idRange = pool === undefined ? null : { start: pool.start, size: pool.perContainer };
+    const plan = mode.plan(await isolationRequest(options, host, () => isolated.other?.id ?? id, idRange));
     const cgroup = planCgroup(host.cgroup, {
       id,
       resources: await resolveResources(options.resources, blockDeviceNumber),
