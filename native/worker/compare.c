@@ -56,6 +56,11 @@ static bool has_old_here(const struct comparison *c) {
   return c->depth > 0 && c->old_depth == c->depth;
 }
 
+// In a layer such a name deletes another, and can't be that of a file.
+static bool is_unspeakable(const struct comparison *c, const char *name) {
+  return is_layer(c) && strncmp(name, ".wh.", 4) == 0;
+}
+
 // ── what is told ──
 
 static int put_line(struct comparison *c, enum change change, size_t path_length, struct failure *f) {
@@ -159,6 +164,8 @@ static int compare_leaf(struct comparison *c, int parent, const char *name, stru
 
 static int visit_leaf(void *context, int parent, const char *name, struct failure *f) {
   struct comparison *c = context;
+  if (is_unspeakable(c, name))
+    return 0;
   if (!walk_path_push(&c->path, name))
     return no_memory(f);
   int result = compare_leaf(c, parent, name, f);
@@ -179,7 +186,7 @@ static int tell_deleted(struct comparison *c, int current, struct failure *f) {
   int result = 0;
   for (const struct dirent *entry; result == 0 && (entry = readdir(directory));) {
     const char *name = entry->d_name;
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || is_unspeakable(c, name) ||
         fstatat(current, name, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
       continue;
     if (!walk_path_push(&c->path, name))
@@ -238,6 +245,8 @@ static int enter_directory(void *context, int parent, const char *name, int fd, 
   struct level *level = add_level(c, fd);
   if (!level)
     return no_memory(f);
+  if (is_unspeakable(c, name))
+    return 1;
   enum change change = enter_old(c, level, name, fd);
   if (c->depth > 1 && change != SAME) {
     level->told = true; // in its turn, below

@@ -2,8 +2,6 @@
  * Somebody on the host changes the tree while it is unpacked (CVE-2025-47290): between a check and a use, a directory
  * becomes a symlink that leads out.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,39 +9,25 @@ import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { plainRequest, workerThrough } from '../native/support/worker-process.ts';
 import { Canary } from '../support/canary.ts';
+import { exchanging } from '../support/exchange.ts';
 import { describeWith } from '../support/requires.ts';
 import { directory, file, tar } from '../support/tar.ts';
-
-/** Exchanges `d` and `link` as fast as it can, and says once that it has begun. */
-const racer = `
-import ctypes, sys
-libc = ctypes.CDLL(None)
-first = True
-while True:
-    for _ in range(1000): libc.renameat2(-100, b"d", -100, b"link", 2)
-    if first: print("racing", flush=True)
-    first = False
-`;
 
 class Race implements AsyncDisposable {
   readonly #scratch = mkdtempSync(join(tmpdir(), 'hako-race-'));
   readonly root = join(this.#scratch, 'root');
   readonly canary = new Canary(join(this.#scratch, 'outside'));
-  #racer: ChildProcess | undefined;
+  #racer: AsyncDisposable | undefined;
 
   async begin(): Promise<this> {
     mkdirSync(join(this.root, 'd'), { recursive: true });
     symlinkSync('../outside', join(this.root, 'link'));
-    this.#racer = spawn('python3', ['-c', racer], { cwd: this.root, stdio: ['ignore', 'pipe', 'inherit'] });
-    const { stdout } = this.#racer;
-    if (stdout !== null) await once(stdout, 'data');
+    this.#racer = await exchanging(this.root);
     return this;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#racer === undefined ? undefined : once(this.#racer, 'exit');
-    this.#racer?.kill('SIGKILL');
-    await ended;
+    await this.#racer?.[Symbol.asyncDispose]();
     rmSync(this.#scratch, { recursive: true, force: true });
   }
 }
