@@ -322,8 +322,7 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Calls the listener for every such event until the handle is closed: of what this runtime starts, and of a container
-   * that another process has started by now. To hear of one that another process will start, `wait()` when it has.
+   * Calls the listener for every such event until the handle is closed, whichever process starts the container.
    */
   on<Event extends keyof ContainerEvents>(event: Event, listener: (...values: ContainerEvents[Event]) => void): this {
     this.#subscriptions.push({ event, listener, end: this.#operations.subscribe(this.id, event, listener) });

@@ -23,6 +23,7 @@ import type { ExecLauncher } from './exec-launcher.ts';
 import type { ExecInspection } from './execs/exec-inspection.ts';
 import type { ExecRegister } from './execs/exec-register.ts';
 import type { FileOperations } from './files/file-operations.ts';
+import type { ForeignEvents } from './foreign-events.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
 import type { Halter } from './keeping/halter.ts';
 import type { Keeper } from './keeping/keeper.ts';
@@ -65,6 +66,7 @@ export class ContainerOperations {
   readonly #waiter: Waiter;
   readonly #history: EventRecorder;
   readonly #events: EventHub;
+  readonly #foreign: ForeignEvents;
   readonly #gate: Gate;
   readonly #removed: (record: ContainerRecord) => void;
 
@@ -85,6 +87,7 @@ export class ContainerOperations {
     waiter: Waiter;
     history: EventRecorder;
     events: EventHub;
+    foreign: ForeignEvents;
     files: FileOperations;
     /** Of the runtime. */
     gate: Gate;
@@ -106,6 +109,7 @@ export class ContainerOperations {
     this.#waiter = parts.waiter;
     this.#history = parts.history;
     this.#events = parts.events;
+    this.#foreign = parts.foreign;
     this.files = parts.files;
     this.#gate = parts.gate;
     this.#removed = parts.removed;
@@ -302,10 +306,14 @@ export class ContainerOperations {
     listener: (...values: ContainerEvents[Event]) => void,
   ): () => void {
     const unsubscribe = this.#events.subscribe(id, event, listener);
+    const unfollow = this.#foreign.follow(id);
     // One that another process started is heard of only through a session of this one's.
     const record = this.#repository.find(id);
     if (record?.state.status === 'running') this.#supervision.find(record).catch(noResult);
-    return unsubscribe;
+    return () => {
+      unsubscribe();
+      unfollow();
+    };
   }
 
   async #startExec(id: ContainerId, call: GivenExec): Promise<Exec> {

@@ -121,6 +121,12 @@ export class Supervision {
     return supervised;
   }
 
+  /** Whether the run that began then has not ended yet, as far as this process has heard. */
+  isLive(id: ContainerId, startedAt: string): boolean {
+    const state = this.#live.get(id)?.record.state;
+    return state?.status === 'running' && state.startedAt === startedAt;
+  }
+
   async find(record: ContainerRecord): Promise<Supervised | null> {
     const live = this.#live.get(record.id);
     if (live !== undefined) return live;

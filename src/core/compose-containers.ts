@@ -8,6 +8,7 @@ import { Containers } from '../container/containers.ts';
 import { EventHub } from '../container/event-hub.ts';
 import { ExecLauncher } from '../container/exec-launcher.ts';
 import { ExecRegister } from '../container/execs/exec-register.ts';
+import { ForeignEvents } from '../container/foreign-events.ts';
 import type { HealthRepository } from '../container/health/health-repository.ts';
 import { HealthService } from '../container/health/health-service.ts';
 import { Prober } from '../container/health/prober.ts';
@@ -51,6 +52,7 @@ import type { Worker } from '../native/worker.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import { composeFiles } from './compose-files.ts';
 import { composeResources } from './compose-resources.ts';
+import type { EventStream } from './events/event-stream.ts';
 import { imageFinder } from './image-finder.ts';
 import type { Injector } from './injector.ts';
 import { observedContainer } from './observed-operations.ts';
@@ -71,6 +73,7 @@ interface ContainerSurroundings {
   readonly host: HostInfo;
   readonly defaults: { readonly storage: Reference; readonly mode: Reference; readonly log: Reference };
   readonly events: RuntimeEventBus;
+  readonly stream: EventStream;
   ownershipOf(mode: Reference): Promise<FileOwnership>;
   readonly worker: Worker;
   /** The ids that this user may map, for an ordinary user; null for root. */
@@ -106,6 +109,7 @@ export async function composeContainers(
       keeper.adopted(supervised);
     },
     exited: (record, exit) => {
+      if (record.state.status === 'running') foreign.told(record.id, record.state.startedAt);
       hub.exited(record.id, exit);
       events.emit('container:exit', { ...event(record), ...exit });
     },
@@ -185,6 +189,11 @@ export async function composeContainers(
     warn,
   });
   const files = composeFiles({ ...around, repository, states, supervision });
+  const feed = {
+    last: () => around.stream.last(),
+    read: (signal: AbortSignal) => around.stream.read({ signal, filters: { type: 'container' } }),
+  };
+  const foreign: ForeignEvents = new ForeignEvents(repository, supervision, hub, feed, (id) => keeper.keeps(id));
   const operations: ContainerOperations = new ContainerOperations({
     files,
     resources,
@@ -195,6 +204,7 @@ export async function composeContainers(
     inspector,
     remover,
     events: hub,
+    foreign,
     launcher: containerLauncher,
     keeper,
     halter,
@@ -208,6 +218,7 @@ export async function composeContainers(
       ephemeral.delete(record.id);
       keeper.forget(record.id);
       register.forget(record.id);
+      foreign.forget(record.id);
       hub.forget(record.id);
       events.emit('container:remove', event(record));
     },

@@ -123,7 +123,9 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   const images = new Images(injector.get(ImageService), () => ownershipOf(defaults.mode), gate);
   let collected = Promise.resolve();
   opened.defer(() => collected);
+  const stream = new EventStream(history, paths.database, gate.signal);
   const { containers, close } = await composeContainers({
+    stream,
     injector,
     plugins,
     storage,
@@ -151,7 +153,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
     containers: observedContainers(containers, paths.root),
     root: paths.root,
     events,
-    history: new EventStream(history, paths.database, gate.signal),
+    history: stream,
     register: (plugin) => plugins.register(plugin),
     info: () => ({
       version: packageVersion(),

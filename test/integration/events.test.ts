@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { type HistoryEvent, Runtime } from 'libhako';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../support/requires.ts';
-import { runSource } from '../support/source-process.ts';
+import { runSource, startSource } from '../support/source-process.ts';
 import { busyboxImage as image, openRuntime, type TestRuntime } from '../support/test-runtime.ts';
 
 const actions = (events: readonly HistoryEvent[]) => events.map(({ action }) => action);
@@ -118,5 +119,70 @@ describeWith({ root: true, tools: ['busybox'] }, 'the history of a root', () => 
     expect(() => test.runtime.events({ filters: { colour: 'red' } as never })).toThrow(
       expect.objectContaining({ code: 'HAKO_ERR_INVALID_OPTION' }),
     );
+  });
+
+  it('lets container.on hear of runs that another process starts, long and short, each once', async () => {
+    const container = await test.runtime.containers.create({ image, name: 'shared', command: ['sh', '-c', 'exit 6'] });
+    const codes: number[] = [];
+    container.on('exit', ({ exitCode }) => codes.push(exitCode));
+    const started = (count: number, between: string) =>
+      runSource('script-child.ts', [
+        test.root,
+        `const container = await runtime.containers.get('shared');
+         for (let count = 0; count < ${count}; count++) { await container.start(); await container.wait(); ${between} }`,
+      ]);
+    expect(await started(5, '')).toMatchObject({ exitCode: 0, stderr: '' });
+    await expect.poll(() => codes).toEqual([6, 6, 6, 6, 6]);
+    for (let count = 0; count < 20; count++) {
+      await container.start();
+      await container.wait();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(codes.splice(6)).toHaveLength(19);
+    expect(await started(1, 'await new Promise((resolve) => setTimeout(resolve, 100));')).toMatchObject({
+      exitCode: 0,
+    });
+    await expect.poll(() => codes).toEqual([6, 6, 6, 6, 6, 6, 6]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(codes).toHaveLength(7);
+    await container.remove();
+  });
+
+  it('lets container.on hear when a process that started it is killed', async () => {
+    const container = await test.runtime.containers.create({ image, name: 'orphan', command: ['sleep', '60'] });
+    const exits: number[] = [];
+    container.on('exit', ({ exitCode }) => exits.push(exitCode));
+    const child = startSource('script-child.ts', [
+      test.root,
+      `await (await runtime.containers.get('orphan')).start();`,
+      'stay',
+    ]);
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    await expect.poll(async () => (await container.inspect()).state.status).toBe('running');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    child.kill('SIGKILL');
+    await expect.poll(() => exits, { timeout: 5_000 }).toEqual([137]);
+    await container.remove();
+  });
+
+  it('lets container.on hear of the health that another process finds', async () => {
+    const container = await test.runtime.containers.create({
+      image,
+      name: 'looked',
+      command: ['sleep', '60'],
+      healthcheck: { test: ['CMD', 'true'], interval: 0.05 },
+    });
+    const told: string[] = [];
+    container.on('health', (status) => told.push(status));
+    const child = startSource('script-child.ts', [
+      test.root,
+      `await (await runtime.containers.get('looked')).start();`,
+      'stay',
+    ]);
+    await expect.poll(() => told, { timeout: 5_000 }).toEqual(['healthy']);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await container.remove({ force: true });
+    expect(told).toEqual(['healthy']);
   });
 });

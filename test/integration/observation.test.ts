@@ -71,7 +71,10 @@ describeWith({ root: true, tools: ['busybox'] }, 'what is told of operations', (
     await box.start();
     await (await box.attach()).close();
     await box.exec(['true']);
-    await (await box.startExec(['true'])).exited;
+    const exec = await box.startExec(['true']);
+    await exec.exited;
+    await box.execs();
+    await box.inspectExec(exec.id);
     await box.resize({ rows: 24, columns: 80 });
     await box.logCounts();
     await box.inspect();

@@ -83,6 +83,10 @@ export class Keeper {
     await this.#over(record);
   }
 
+  keeps(id: ContainerId): boolean {
+    return this.#kept.has(id);
+  }
+
   forget(id: ContainerId): void {
     this.#kept.delete(id);
     this.#running.delete(id);

@@ -23,6 +23,11 @@ export class EventStream {
     this.#closing = closing;
   }
 
+  /** The sequence of the newest event. */
+  last(): number {
+    return this.#log.lastSequence();
+  }
+
   /** The events from this call on, or from `since`. @throws HakoError `HAKO_ERR_INVALID_OPTION` */
   read(options: EventsOptions): AsyncIterable<HistoryEvent> {
     const { since, until, filters, signal } = parseEventsOptions(options);

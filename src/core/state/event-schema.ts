@@ -54,7 +54,7 @@ export const eventSchema = `
       "'die'",
       `CASE NEW.state ->> '$.status'
         WHEN 'exited' THEN json_object(
-          'exitCode', ${text('exitCode')}, 'signal', ${text('signal')},
+          'exitCode', ${text('exitCode')}, 'signal', ${text('signal')}, 'oomKilled', ${text('oomKilled')},
           'startedAt', NEW.state ->> '$.startedAt', 'finishedAt', NEW.state ->> '$.finishedAt')
         ELSE json_object('startedAt', NEW.state ->> '$.startedAt', 'reason', NEW.state ->> '$.reason') END`,
     )};

@@ -1,0 +1,133 @@
+import type { ContainerId } from '../base/ids.ts';
+import type { ExitResult, HistoryEvent } from '../contracts/events.ts';
+import type { EventHub } from './event-hub.ts';
+import type { HealthStatus } from './health/health.ts';
+import type { ContainerRepository } from './repository.ts';
+import type { Supervision } from './supervision.ts';
+
+/** The history of a root, as it goes on. */
+export interface HistoryFeed {
+  /** Of the newest event. */
+  last(): number;
+  /** What happens to containers from the call on, until `signal` is aborted. */
+  read(signal: AbortSignal): AsyncIterable<HistoryEvent>;
+}
+
+interface Followed {
+  listeners: number;
+  /** What comes after it is news. */
+  readonly since: number;
+  /** When runs began whose end was told, and is still to come in the history. */
+  readonly told: Set<string>;
+  /** Those whose end the history has told, and a session of this process is to tell. */
+  readonly awaited: Set<string>;
+}
+
+/** Lets listeners hear of what other processes do to a container: runs that they start, and its health. */
+export class ForeignEvents {
+  readonly #repository: ContainerRepository;
+  readonly #supervision: Supervision;
+  readonly #hub: EventHub;
+  readonly #feed: HistoryFeed;
+  readonly #isKept: (id: ContainerId) => boolean;
+  readonly #followed = new Map<ContainerId, Followed>();
+  #reading: AbortController | undefined;
+
+  /** @param isKept - whether this process checks a container's health */
+  constructor(
+    repository: ContainerRepository,
+    supervision: Supervision,
+    hub: EventHub,
+    feed: HistoryFeed,
+    isKept: (id: ContainerId) => boolean,
+  ) {
+    this.#repository = repository;
+    this.#supervision = supervision;
+    this.#hub = hub;
+    this.#feed = feed;
+    this.#isKept = isKept;
+  }
+
+  /** @returns what ends it */
+  follow(id: ContainerId): () => void {
+    const followed = this.#followed.get(id) ?? {
+      listeners: 0,
+      since: this.#feed.last(),
+      told: new Set<string>(),
+      awaited: new Set<string>(),
+    };
+    this.#followed.set(id, followed);
+    followed.listeners++;
+    this.#reading ??= this.#read();
+    return () => {
+      followed.listeners--;
+      if (followed.listeners > 0 || this.#followed.get(id) !== followed) return;
+      this.#followed.delete(id);
+      this.#stopIfIdle();
+    };
+  }
+
+  /** An end that this process's own session has told of. */
+  told(id: ContainerId, startedAt: string): void {
+    const followed = this.#followed.get(id);
+    if (followed !== undefined && !followed.awaited.delete(startedAt)) followed.told.add(startedAt);
+  }
+
+  forget(id: ContainerId): void {
+    this.#followed.delete(id);
+    this.#stopIfIdle();
+  }
+
+  #stopIfIdle(): void {
+    if (this.#followed.size > 0) return;
+    this.#reading?.abort();
+    this.#reading = undefined;
+  }
+
+  #read(): AbortController {
+    const reading = new AbortController();
+    const events = this.#feed.read(reading.signal);
+    void (async () => {
+      try {
+        for await (const event of events) await this.#happened(event);
+      } catch {
+        // Nobody listens any more, or the store cannot be read, which whoever needs it hears of.
+      }
+    })();
+    return reading;
+  }
+
+  async #happened({ id: text, sequence, action, attributes }: HistoryEvent): Promise<void> {
+    const id = text as ContainerId;
+    const followed = this.#followed.get(id);
+    if (followed === undefined || sequence <= followed.since) return;
+    if (action === 'start') await this.#started(id);
+    else if (action === 'die') this.#died(id, followed, attributes);
+    else if (action === 'health_status' && !this.#isKept(id))
+      this.#hub.healthChanged(id, attributes['status'] as HealthStatus);
+  }
+
+  /** With a session of its own this process hears of the end from whoever knows it first. */
+  async #started(id: ContainerId): Promise<void> {
+    const record = this.#repository.find(id);
+    if (record?.state.status === 'running') await this.#supervision.find(record).catch(() => null);
+  }
+
+  /** Of a run that was over before it could be joined. */
+  #died(id: ContainerId, followed: Followed, { startedAt = '', exitCode, signal, oomKilled, finishedAt }: Ended): void {
+    if (followed.told.delete(startedAt) || exitCode === undefined) return;
+    if (this.#supervision.isLive(id, startedAt)) {
+      followed.awaited.add(startedAt);
+      return;
+    }
+    const exit: ExitResult = {
+      exitCode: Number(exitCode),
+      signal: signal === '0' ? null : Number(signal),
+      oomKilled: oomKilled === '1',
+      finishedAt: new Date(finishedAt ?? ''),
+    };
+    this.#hub.exited(id, exit);
+  }
+}
+
+type Ended = Readonly<Partial<Record<'startedAt' | 'exitCode' | 'signal' | 'oomKilled' | 'finishedAt', string>>>;
