@@ -56,8 +56,9 @@ export class ContainerTrees {
     const running = view === 'container' || mounts.length === 1 ? this.#namespaces(record, view, opened) : null;
     if (running !== null) return await use({ tree: running, idMappings: null, ownership });
     const binds = view === 'container' ? bindMounts(record) : [];
-    // The places that a first start makes for mounts have to be made in it.
-    const writable = writes || (binds.length > 0 && record.state.status === 'created');
+    // The places that a first start makes for mounts have to be made in it; one that is lost may not have come to that.
+    const mayLackPlaces = record.state.status === 'created' || record.state.status === 'lost';
+    const writable = writes || (binds.length > 0 && mayLackPlaces);
     const root = (writable ? unmarked(mounts, record) : readable(mounts)).map(treeMount);
     const tree = {
       kind: 'mounts',

@@ -55,5 +55,7 @@ const allowed: Partial<Record<Report['operation'], readonly string[]>> = {
   // One whose start was cut short has an end that nobody knows.
   stop: ['CONTAINER_NOT_RUNNING', 'SUPERVISOR_LOST'],
   exec: ['CONTAINER_NOT_RUNNING'],
-  untag: ['IMAGE_NOT_FOUND'],
+  pause: ['CONTAINER_NOT_RUNNING'],
+  update: ['CONTAINER_NOT_RUNNING'],
+  untag: ['IMAGE_NOT_FOUND', 'IMAGE_IN_USE'],
 };

@@ -8,7 +8,21 @@ export interface Report {
   readonly error?: string;
 }
 
-export type Operation = 'open' | 'create' | 'start' | 'stop' | 'exec' | 'logs' | 'remove' | 'run' | 'import' | 'untag';
+export type Operation =
+  | 'open'
+  | 'create'
+  | 'start'
+  | 'stop'
+  | 'exec'
+  | 'logs'
+  | 'update'
+  | 'pause'
+  | 'copy'
+  | 'commit'
+  | 'remove'
+  | 'run'
+  | 'import'
+  | 'untag';
 
 /** What a container was made as. */
 export interface Made {

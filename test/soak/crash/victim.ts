@@ -78,6 +78,13 @@ async function work(caller: number): Promise<void> {
     on('logs', async (container) => {
       for await (const _ of container.logs());
     }),
+    on('update', (container) => container.update({ resources: { memory: `${32 + random.below(64)}m` } })),
+    on('pause', async (container) => {
+      await container.pause();
+      await container.unpause();
+    }),
+    on('copy', (container) => container.copyIn({ files: { copied: Buffer.alloc(100_000, 'x') } }, '/')),
+    on('commit', (container) => container.commit({ reference: `committed:${caller}` })),
     on('stop', (container) => container.stop({ timeout: 0 })),
     on('remove', (container) => container.remove({ force: true })),
     () =>
@@ -85,7 +92,7 @@ async function work(caller: number): Promise<void> {
         open.run({ image, command: ['sh', '-c', 'echo x'] }),
       ),
     () => told('import', '', () => images.import(rootfs, { reference: `other:${caller}` })),
-    () => told('untag', '', () => images.remove(`other:${caller}`)),
+    () => told('untag', '', () => images.remove(`${random.pick(['other', 'committed'])}:${caller}`)),
   ];
   for (;;) await random.pick(operations)();
 }
