@@ -34,6 +34,11 @@ async function checkOne(container: Container, containers: string, side: string, 
   const { name } = container;
   const { detached, endless } = expected.made;
   let { state } = await container.inspect();
+  // Its service died before it could unpause it.
+  if (state.status === 'paused' && detached) {
+    await container.unpause();
+    ({ state } = await container.inspect());
+  }
   if (state.status === 'running') {
     // One that is not detached has been killed by its supervisor, which is about to say so.
     if (detached && endless) expect((await container.exec(['sh', '-c', 'exit 5'])).exitCode, name).toBe(5);
