@@ -6,6 +6,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 // The tests run the sources, not dist: what a user imports by name is the file that dist is compiled from.
 const alias = [
   { find: /^libhako$/, replacement: here('src/index.ts') },
+  { find: /^libhako\/testing$/, replacement: here('src/testing.ts') },
   { find: /^libhako\/plugin$/, replacement: here('src/plugin.ts') },
   { find: /^libhako\/plugin\/conformance$/, replacement: here('src/plugin-conformance.ts') },
   { find: /^libhako\/plugins\/([a-z0-9-]+)\/([a-z0-9-]+)$/, replacement: here('plugins/$1/$2/index.ts') },

@@ -29,6 +29,8 @@ const wanted = [
   ['qemu-user', 'qemu-aarch64'],
   ['qemu-system-x86', 'qemu-system-x86_64'],
   ['python3-pip', 'pip3'],
+  ['redis-server', 'redis-server'],
+  ['postgresql', '/usr/lib/postgresql'],
 ];
 
 const searchPath = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];

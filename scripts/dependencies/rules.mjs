@@ -23,7 +23,7 @@ const layers = [
   ],
   ['src/core', 'src/plugin.ts', 'src/plugin-conformance.ts'],
   ['src/index.ts'],
-  ['src/cli'],
+  ['src/cli', 'src/testing', 'src/testing.ts'],
 ];
 
 /** What plugin authors import. */

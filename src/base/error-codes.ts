@@ -65,6 +65,7 @@ export const errorKinds = {
   PERMISSION_DENIED: 'permission_denied',
   SYSCALL_FAILED: 'internal',
   SUPERVISOR_LOST: 'unavailable',
+  SERVICE_NOT_READY: 'unavailable',
   PROTOCOL_ERROR: 'internal',
   RUNTIME_CLOSED: 'failed_precondition',
   STATE_CORRUPT: 'data_loss',

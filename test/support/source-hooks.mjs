@@ -7,6 +7,7 @@ import { transformSync } from 'rolldown/utils';
 const root = new URL('../../', import.meta.url);
 const names = [
   [/^libhako$/, 'src/index.ts'],
+  [/^libhako\/testing$/, 'src/testing.ts'],
   [/^libhako\/plugin$/, 'src/plugin.ts'],
   [/^libhako\/plugins\/([a-z0-9-]+)\/([a-z0-9-]+)$/, 'plugins/$1/$2/index.ts'],
 ];
