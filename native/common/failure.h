@@ -12,7 +12,7 @@
 
 // Operations: protocol memory cgroup namespace clone idmap propagation mount bind mkdir symlink mknod pivot
 // mask readonly sysctl console loopback root-attr hostname keyring user groups capabilities seccomp apparmor
-// rlimit oom-score cwd stdio exec child log exit-record control-socket session state
+// idmapped-mount rlimit oom-score cwd stdio exec child log exit-record control-socket session state
 struct failure {
   char operation[16];
   int errnum;

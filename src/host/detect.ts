@@ -3,6 +3,7 @@ import { capabilityNames } from '../base/capabilities.ts';
 import { HakoError } from '../base/errors.ts';
 import type { CgroupHost, HostInfo, Support } from '../contracts/host-info.ts';
 import type { KernelProbe, ProbeAnswer } from '../contracts/native-binding.ts';
+import { seccompRemedy } from '../native/user-namespace-knobs.ts';
 import { type HostFiles, realHostFiles } from './files.ts';
 import { hardLimits } from './hard-limits.ts';
 import { detectIdRanges, type IdOwner } from './id-ranges.ts';
@@ -38,11 +39,13 @@ export function detectHost(
     ['the mount API', probe.mountApi],
     ['pidfd', probe.pidfd],
   ] as const) {
-    if (!answer.ok)
+    if (!answer.ok) {
+      const filter = seccompRemedy(files.read('/proc/self/status'));
       throw new HakoError(
         'HOST_UNSUPPORTED',
-        `hako needs ${name} of Linux 5.12 or later; on this kernel (${probe.release}) it fails. ${answer.reason}`,
+        `hako needs ${name} of Linux 5.12 or later; on this kernel (${probe.release}) it fails. ${answer.reason}${filter === null ? '' : ` If the kernel has it, ${filter}.`}`,
       );
+    }
   }
   const capabilities = effectiveCapabilities(files);
   const mayMount = capabilities.includes('CAP_SYS_ADMIN');

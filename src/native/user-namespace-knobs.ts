@@ -36,6 +36,20 @@ function read(file: string): string | undefined {
 }
 
 /**
+ * What to do about the seccomp filter that this process is under, as the middle of a sentence; null: it is under none.
+ *
+ * @param status - proc_pid_status(5)
+ */
+export function seccompRemedy(status: string | null | undefined): string | null {
+  if (!/^Seccomp:\s+2$/m.test(status ?? '')) return null;
+  return (
+    'lift the seccomp filter that this process is under (/proc/self/status: Seccomp 2), such as that of a container around it: ' +
+    'run that container with `--security-opt seccomp=unconfined`, or with a profile that allows clone3, unshare, setns, mount and ' +
+    'pivot_root; of systemd, leave out RestrictNamespaces= and SystemCallFilter='
+  );
+}
+
+/**
  * How to get user namespaces on this host, as a sentence: from the settings that forbid them here, or all the
  * usual reasons when none of those is set. Reads a few files of /proc/sys; for the way to a failure only.
  */
@@ -45,9 +59,11 @@ export function userNamespaceRemedy(readFile: (file: string) => string | undefin
     return value !== undefined && knob.blocks(value);
   });
   if (set.length > 0) return `To allow user namespaces, ${set.map((knob) => knob.remedy).join('; and ')}.`;
+  const filter = seccompRemedy(readFile('/proc/self/status'));
+  if (filter !== null) return `To allow user namespaces, ${filter}.`;
   return (
     'None of the usual settings forbids user namespaces here (kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, ' +
-    'user.max_user_namespaces), so what forbids them is the limit of their number, a chroot, a kernel without CONFIG_USER_NS, or the seccomp ' +
-    'filter of a container around this process: run that container with `--security-opt seccomp=unconfined`.'
+    'user.max_user_namespaces), and this process is under no seccomp filter, so what forbids them is the limit of ' +
+    'their number (user.max_user_namespaces of a user namespace around this one), a chroot, a security module, or a kernel without CONFIG_USER_NS.'
   );
 }

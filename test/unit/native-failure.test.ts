@@ -88,9 +88,20 @@ describe('the remedy for a host without user namespaces', () => {
       'unprivileged_userns_clone',
       'apparmor_restrict_unprivileged_userns',
       'max_user_namespaces',
-      'seccomp=unconfined',
+      'chroot',
+      'CONFIG_USER_NS',
     ])
       expect(remedy).toContain(word);
+    expect(remedy).not.toContain('unconfined');
+  });
+
+  test('names the seccomp filter that the process is under, when no setting forbids them', () => {
+    const filtered = host({ '/proc/self/status': 'NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n' });
+    expect(filtered).toContain('--security-opt seccomp=unconfined');
+    expect(filtered).toContain('RestrictNamespaces=');
+    expect(host({ '/proc/self/status': 'Seccomp:\t2\n', '/proc/sys/user/max_user_namespaces': '0' })).not.toContain(
+      'seccomp',
+    );
   });
 });
 
