@@ -42,7 +42,7 @@
 #define HAKO_CONTROL_SOCKET "control.sock" // later sessions connect here
 #define HAKO_EXIT_RECORD "exit.json"       // {"exitCode":0,"signal":0,"oomKilled":false,"finishedAt":"<RFC 3339, ns, Z>"}
 
-#define HAKO_MAX_REQUEST (8u << 20) // START, EXEC: argv and env may take megabytes
+#define HAKO_MAX_REQUEST (8u << 20) // START, GO, EXEC: argv and env may take megabytes
 #define HAKO_MAX_FRAME (64u << 10)  // every other frame
 
 enum hako_frame {
@@ -56,9 +56,11 @@ enum hako_frame {
   HAKO_STDIN_EOF = 7, // half-close
   HAKO_RESIZE = 8,    // u16 rows · u16 columns
   HAKO_HOLD = 9,      // u8: 1 = this session is an owner's too: its end ends a container that is not detached, and it is told LOG_ROTATED; 0 = take that back
+  HAKO_GO = 11,       // after PREPARED, and the only frame then: struct below
   HAKO_GROUP = 10,    // str cgroup directory: made if it is absent, removed with those of START, and joined by every exec from now on, also by those on their way; FAILED (operation "cgroup") when that fails, and the session goes on
 
   // ── from the supervisor ──
+  HAKO_PREPARED = 71, // no payload: the container waits for GO; see HAKO_START_WAIT
   HAKO_STARTED = 64,     // i32 pid in the supervisor's pid namespace · u64 start time in ticks (proc_pid_stat(5) field 22) · i64 ns since the epoch · u32 uid · u32 gid
   HAKO_FAILED = 65,      // str operation · i32 errno (0: not a system call's) · str detail; nothing of the request is left behind
   HAKO_OUTPUT = 66,      // u8 stream (1 stdout, 2 stderr; a tty is 1) · raw bytes
@@ -80,6 +82,9 @@ enum hako_frame {
 //   list<setup op>                run in order by the container's first process
 //   process                       see below
 //   sink                          where output is kept
+//
+// GO:
+//   u32 flags (HAKO_GO_*) · list<str> argv · list<str> env ("NAME=value", complete) · str cwd
 //
 // EXEC:
 //   u32 flags (HAKO_EXEC_*) · u32 attach · list<str> cgroup directories to join · process
@@ -107,6 +112,13 @@ enum hako_frame {
 #define HAKO_START_DURABLE 0x2u    // fsync the exit record
 #define HAKO_START_STDIN 0x4u      // the process has a stdin; else /dev/null
 #define HAKO_START_STDIN_ONCE 0x8u // close it when the first attached session with stdin ends
+
+// Answered by PREPARED: the first process is set up up to its working directory, has its streams, and waits for GO, from
+// where all goes on as it would have without it. START's argv, env and cwd are left empty. Until GO the end of the
+// owner's session undoes everything, no other session is taken, and FAILED can come at any time.
+#define HAKO_START_WAIT 0x10u
+
+#define HAKO_GO_STDIN 0x1u // the stdin that START has asked for is wanted; else /dev/null
 
 #define HAKO_EXEC_DETACHED 0x1u // outlive the session
 #define HAKO_EXEC_STDIN 0x4u

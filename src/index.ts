@@ -55,6 +55,8 @@ export type {
 export type { PruneResult } from './container/listing/container-listing.ts';
 export type { ContainerFilters, ListOptions, PruneFilters, PruneOptions } from './container/listing/list-options.ts';
 export type { ContainerSettings, ExecOptions, ExecSettings } from './container/options.ts';
+export { ContainerPool } from './container/pool/container-pool.ts';
+export type { PoolOptions, PoolRunOptions } from './container/pool/pool-options.ts';
 export type { ProcessPrivileges } from './container/process-privileges.ts';
 export type { ResourceChanges, UpdateOptions } from './container/resources.ts';
 export type { ContainerStats, StatsOptions, StatsReading } from './container/stats.ts';

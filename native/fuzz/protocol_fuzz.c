@@ -32,7 +32,6 @@ static void strings(const struct string_list *list) {
 }
 
 static void process(const struct process_request *request) {
-  CHECK(request->argv.count > 0);
   strings(&request->argv);
   strings(&request->env);
   strings(&request->groups);
@@ -83,9 +82,20 @@ static void start(struct start_request *request) {
   }
   ops(request);
   process(&request->process);
+  CHECK((request->process.argv.count > 0) != ((request->flags & HAKO_START_WAIT) != 0));
   text(request->sink.name);
   bytes(request->sink.attrs);
   CHECK(!strchr(request->sink.name, '/'));
+}
+
+static void go(const struct go_request *request) {
+  CHECK(request->argv.count > 0);
+  strings(&request->argv);
+  strings(&request->env);
+  text(request->cwd);
+  // Room for HOME.
+  request->env.items[request->env.count] = request->argv.items[0];
+  request->env.items[request->env.count + 1] = NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -99,13 +109,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   memcpy(payload, data, size);
   if (request_decode_start(payload, size, &first, &failure) == 0) {
     start(&first);
-    request_free(&first.arena);
+    arena_free(&first.arena);
   }
   memcpy(payload, data, size);
   if (request_decode_exec(payload, size, &second, &failure) == 0) {
     strings(&second.cgroups);
     process(&second.process);
-    request_free(&second.arena);
+    CHECK(second.process.argv.count > 0);
+    arena_free(&second.arena);
+  }
+  memcpy(payload, data, size);
+  struct arena told;
+  if (request_share(&told, &failure) == 0) {
+    const struct go_request *third = request_decode_go(&told, payload, size, &failure);
+    if (third)
+      go(third);
+    arena_free(&told);
   }
   free(payload);
   return 0;

@@ -70,9 +70,28 @@ static int make_process(struct process *out, struct failure *failure, bool feeds
 }
 
 int container_start(struct start_request *request, start_hook *meanwhile, struct container *out,
-                    struct failure *failure) {
+                    struct handshake *handshake, struct failure *failure) {
   *out = (struct container){.oom_fd = -1, .entry = -1};
-  return meanwhile(request, failure) < 0 ? -1 : make_process(&out->init, failure, request->flags & HAKO_START_STDIN);
+  *handshake = (struct handshake){.supervisor = -1, .child = -1};
+  if (meanwhile(request, failure) < 0 || make_process(&out->init, failure, request->flags & HAKO_START_STDIN) < 0)
+    return -1;
+  return request->flags & HAKO_START_WAIT ? request_share(&handshake->told, failure) : 0;
+}
+
+// Every other program can't be run.
+int container_go(struct container *container, struct handshake *handshake, const struct go_request *go,
+                 struct failure *failure) {
+  if (go->argv.count % 2 == 0) {
+    container_undo(container, handshake);
+    return fail(failure, "exec", ENOENT, go->argv.items[0]);
+  }
+  handshake_close(handshake);
+  return 0;
+}
+
+void container_undo(struct container *container, struct handshake *handshake) {
+  container_abandon(&container->init);
+  handshake_close(handshake);
 }
 
 int container_exec(const struct container *container, const struct exec_request *request, struct process *out,
@@ -235,10 +254,12 @@ static void act(struct choices *in) {
 
 // START as the library would send it, so that most inputs get past it.
 static void send_start(uint8_t flags, uint8_t sink) {
+  bool waits = sink & 0x40;
   uint8_t frame[1024];
   struct wire_writer w = wire_begin(frame, sizeof frame, HAKO_START);
   wire_put_u32(&w, HAKO_PROTOCOL_VERSION);
-  wire_put_u32(&w, flags & 0xf & ~HAKO_START_DURABLE); // a disk's latency finds nothing
+  // A disk's latency finds nothing.
+  wire_put_u32(&w, (flags & 0xf & ~HAKO_START_DURABLE) | (waits ? HAKO_START_WAIT : 0));
   wire_put_u32(&w, flags >> 4 & 7);
   wire_put_str(&w, "fuzz");
   wire_put_u32(&w, 0); // unshare
@@ -251,8 +272,9 @@ static void send_start(uint8_t flags, uint8_t sink) {
   for (int i = 0; i < 4; i++)
     wire_put_str(&w, "");
   wire_put_u32(&w, 0); // setup
-  wire_put_u32(&w, 1);
-  wire_put_str(&w, "/bin/true");
+  wire_put_u32(&w, waits ? 0 : 1);
+  if (!waits)
+    wire_put_str(&w, "/bin/true");
   wire_put_u32(&w, 0); // env
   wire_put_str(&w, "/"), wire_put_str(&w, "0");
   wire_put_u32(&w, 0); // groups
@@ -277,6 +299,18 @@ static void send_start(uint8_t flags, uint8_t sink) {
     wire_put_u64(&w, 65536);
     wire_put_u8(&w, sink >> 3 & 1);
   }
+  send_bytes(peers[0], frame, wire_end(&w));
+}
+
+static void send_go(uint8_t how) {
+  uint8_t frame[256];
+  struct wire_writer w = wire_begin(frame, sizeof frame, HAKO_GO);
+  wire_put_u32(&w, how & HAKO_GO_STDIN);
+  wire_put_u32(&w, how >> 1 & 3);
+  for (int i = 0; i < (how >> 1 & 3); i++)
+    wire_put_str(&w, "/bin/true");
+  wire_put_u32(&w, 0); // env
+  wire_put_str(&w, "/");
   send_bytes(peers[0], frame, wire_end(&w));
 }
 
@@ -346,6 +380,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (how & 1)
     send_start(how >> 1, next(&in));
   turn(8);
+  if (supervisor.phase == PHASE_PREPARED && left(&in) % 2 == 0)
+    send_go(next(&in));
   for (int actions = 0; left(&in) > 0 && actions < 200; actions++)
     act(&in);
   end_all();

@@ -17,6 +17,12 @@ void answer_started(struct session *session, const struct process *process) {
   session_send_frame(session, frame, wire_end(&writer));
 }
 
+void answer_prepared(struct session *session) {
+  uint8_t frame[WIRE_HEADER];
+  wire_put_header(frame, 0, HAKO_PREPARED);
+  session_send_frame(session, frame, sizeof frame);
+}
+
 void answer_state(struct session *session) {
   const struct process *process = &supervisor.task.process;
   struct sink_counts counts = sink_counts(supervisor.sink);

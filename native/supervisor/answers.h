@@ -7,6 +7,7 @@
 #include "task.h"
 
 void answer_started(struct session *session, const struct process *process);
+void answer_prepared(struct session *session);
 void answer_state(struct session *session);
 
 // EXITED to all sessions of a task, as the last frame of each.

@@ -174,7 +174,8 @@ void child_start(const struct start_request *request, const struct handshake *ha
                             .null = null,
                             .null_is_new = true,
                             .pty = setup.pty,
-                            .with_stdin = request->flags & HAKO_START_STDIN};
+                            .with_stdin = request->flags & HAKO_START_STDIN,
+                            .waits = request->flags & HAKO_START_WAIT};
   program_run(&program);
   _exit(1);
 }

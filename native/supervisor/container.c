@@ -73,6 +73,14 @@ static int *listener_of(const struct process_request *request, struct process *o
   return request->id_emulation.length > 0 ? &out->listener : NULL;
 }
 
+// Up to execve, or to where the process waits to be told what to run.
+static int finish(struct container *container, struct handshake *handshake, struct failure *failure) {
+  if (handshake_finish(handshake, &container->init, START_TIMEOUT_MS, failure) < 0)
+    return -1;
+  container->init.started_at = now();
+  return 0;
+}
+
 // Everything on the supervisor's side between clone3 and execve.
 static int see_off(const struct start_request *request, start_hook *meanwhile, struct container *out,
                    struct handshake *handshake, const struct host *host, struct failure *failure) {
@@ -93,10 +101,7 @@ static int see_off(const struct start_request *request, start_hook *meanwhile, s
                                         .listener = listener_of(&request->process, &out->init)};
   // Or the end would never come.
   close_fd(&handshake->child);
-  if (handshake_finish(handshake, &out->init, START_TIMEOUT_MS, failure) < 0)
-    return -1;
-  out->init.started_at = now();
-  return 0;
+  return finish(out, handshake, failure);
 }
 
 static int launch(const struct start_request *request, start_hook *meanwhile, struct container *out, int into,
@@ -118,22 +123,31 @@ static int launch(const struct start_request *request, start_hook *meanwhile, st
   return -1;
 }
 
+static int open_handshake(const struct start_request *request, struct handshake *handshake, struct failure *failure) {
+  if (handshake_open(handshake, failure) < 0)
+    return -1;
+  if (!(request->flags & HAKO_START_WAIT) || request_share(&handshake->told, failure) == 0)
+    return 0;
+  handshake_close(handshake);
+  return -1;
+}
+
 int container_start(struct start_request *request, start_hook *meanwhile, struct container *out,
-                    struct failure *failure) {
+                    struct handshake *handshake, struct failure *failure) {
   *out = (struct container){.init = no_process, .namespaces = request->unshare, .entry = -1, .null = -1, .oom_fd = -1};
   for (uint32_t i = 0; i < request->join_count; i++)
     out->namespaces |= request->joins[i].type;
   cleanup_fd int into = -1;
   struct host host;
-  struct handshake handshake;
   if (cgroup_prepare(request, out, &into, failure) < 0)
     return -1;
   int result = -1;
   if (host_open(&host, failure) == 0) {
     cgroup_open_step_doors(request, &host.doors);
-    if (host_trees_open(request, failure) == 0 && handshake_open(&handshake, failure) == 0) {
-      result = launch(request, meanwhile, out, into, &handshake, &host, failure);
-      handshake_close(&handshake);
+    if (host_trees_open(request, failure) == 0 && open_handshake(request, handshake, failure) == 0) {
+      result = launch(request, meanwhile, out, into, handshake, &host, failure);
+      if (result < 0 || !(request->flags & HAKO_START_WAIT))
+        handshake_close(handshake);
     }
     host_trees_close(request);
     host_close(&host);
@@ -141,6 +155,24 @@ int container_start(struct start_request *request, start_hook *meanwhile, struct
   if (result < 0)
     cgroup_remove(out);
   return result;
+}
+
+int container_go(struct container *container, struct handshake *handshake, const struct go_request *go,
+                 struct failure *failure) {
+  if (handshake_go(handshake, go, failure) < 0 || finish(container, handshake, failure) < 0) {
+    container_undo(container, handshake);
+    return -1;
+  }
+  handshake_close(handshake);
+  return 0;
+}
+
+void container_undo(struct container *container, struct handshake *handshake) {
+  // Else one that somebody has frozen would not die.
+  container_thaw(container);
+  end_process(&container->init, true);
+  handshake_close(handshake);
+  cgroup_remove(container);
 }
 
 static int release_exec(const struct container *container, const struct exec_request *request, pid_t pid,

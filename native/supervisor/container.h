@@ -44,6 +44,8 @@ struct container {
   size_t adopted; // where in `cgroups` those begin that came after the start
 };
 
+struct handshake;
+
 typedef int start_hook(const struct start_request *request, struct failure *failure);
 
 // Gives 0 once execve has succeeded. Gives -1 with the failure, and with all
@@ -51,16 +53,20 @@ typedef int start_hook(const struct start_request *request, struct failure *fail
 // that the request joins stay open: they are the caller's. `meanwhile` does what
 // has to be done before the program runs, beside the building of its root; it
 // gives 0, or -1 with the failure.
+//
+// With HAKO_START_WAIT: once the process waits to be told what to run. Then comes
+// container_go, which gives the same, or container_undo; `handshake` is for them alone.
 int container_start(struct start_request *request, start_hook *meanwhile, struct container *out,
-                    struct failure *failure);
+                    struct handshake *handshake, struct failure *failure);
+int container_go(struct container *container, struct handshake *handshake, const struct go_request *go,
+                 struct failure *failure);
+void container_undo(struct container *container, struct handshake *handshake);
 
 // The process through which the namespaces are entered. Not an init of ours: its
 // memory belongs to the host's user namespace, so an ordinary user may not.
 static inline int container_entry(const struct container *container) {
   return container->entry >= 0 ? container->entry : container->init.pidfd;
 }
-
-struct handshake;
 
 // A further process in the namespaces and with the root of a running container. Gives 0
 // when it is on its way, which a container can make as long as it likes (a FUSE of its

@@ -11,6 +11,7 @@
 #include "answers.h"
 #include "control_socket.h"
 #include "exit_record.h"
+#include "prepared.h"
 #include "supervisor.h"
 
 #define NS_PER_S 1000000000ll
@@ -41,6 +42,8 @@ static struct timer stop = {.expired = stop_expired};
 void supervisor_terminate(void) {
   if (supervisor.phase == PHASE_BORN) {
     supervisor_end(1);
+  } else if (supervisor.phase == PHASE_PREPARED) {
+    prepared_terminate();
   } else if (supervisor.phase == PHASE_RUNNING && stop.deadline == 0) {
     supervisor_signal(SIGTERM);
     container_thaw(&supervisor.container);
@@ -49,6 +52,8 @@ void supervisor_terminate(void) {
 }
 
 void supervisor_reaped(pid_t pid, int code, int signal) {
+  if (prepared_reaped(pid, signal))
+    return;
   struct task *exec = exec_find(pid);
   if (exec) {
     exec_reaped(exec, code, signal);

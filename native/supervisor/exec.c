@@ -178,7 +178,7 @@ void supervisor_exec(struct session *session, void *payload, uint32_t length) {
     return;
   }
   run(session, &request, &failure);
-  request_free(&request.arena);
+  arena_free(&request.arena);
 }
 
 struct task *exec_find(pid_t pid) {

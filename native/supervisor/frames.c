@@ -9,6 +9,7 @@
 #include "answers.h"
 #include "control_socket.h"
 #include "input.h"
+#include "prepared.h"
 #include "supervisor.h"
 
 // Each costs a descriptor, and up to half a MiB if its peer never reads.
@@ -100,8 +101,10 @@ static void on_frame(struct session *session, uint8_t type, uint8_t **payload, u
   // Only the owner's session is there before the container is.
   bool sound = true;
   if (supervisor.phase == PHASE_BORN && type == HAKO_START)
-    supervisor_start(session, *payload, length);
-  else if (supervisor.phase == PHASE_BORN)
+    supervisor_start(session, payload, length);
+  else if (supervisor.phase == PHASE_PREPARED && type == HAKO_GO)
+    prepared_go(session, *payload, length);
+  else if (supervisor.phase < PHASE_RUNNING)
     sound = false;
   else if (type == HAKO_EXEC)
     supervisor_exec(session, *payload, length);
@@ -117,6 +120,8 @@ static void on_ended(struct session *session) {
     task_leave(session);
   if (supervisor.phase == PHASE_BORN)
     supervisor_end(1);
+  else if (supervisor.phase == PHASE_PREPARED)
+    prepared_left(session);
   else if (ends_container)
     supervisor_signal(SIGKILL);
 }
@@ -139,6 +144,11 @@ void supervisor_connected(int fd) {
   struct session *session = session_open(fd, &events);
   if (!session)
     return;
+  // Its owner alone knows of it: nobody may run a program before the first one.
+  if (supervisor.phase == PHASE_PREPARED) {
+    session_refuse(session, "session", EAGAIN, "the container has no program yet");
+    return;
+  }
   task_join(&supervisor.task, session, 0);
   if (sessions_open() > MOST_SESSIONS)
     session_refuse(session, "session", EAGAIN, "too many sessions");

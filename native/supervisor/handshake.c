@@ -36,6 +36,7 @@ void handshake_close(struct handshake *h) {
   if (h->report)
     munmap(h->report, sizeof *h->report);
   h->report = NULL;
+  arena_free(&h->told);
 }
 
 bool handshake_wait(const struct handshake *h) {
@@ -77,6 +78,11 @@ int handshake_release(const struct handshake *h, int fd, struct failure *failure
   if (sent >= 0 || errno == EPIPE || errno == ECONNRESET)
     return 0;
   return fail(failure, "child", errno, "the process can't be reached");
+}
+
+int handshake_go(const struct handshake *h, const struct go_request *go, struct failure *failure) {
+  h->report->go = go;
+  return handshake_release(h, -1, failure);
 }
 
 // One message; the descriptors in it are added to `fds`. 0 at the end, -1 on a failure.
@@ -176,7 +182,7 @@ int handshake_advance(struct handshake *h, struct process *out, struct failure *
     if (got > 0 || (got < 0 && errno == ECONNRESET))
       continue;
     if (got < 0 && errno == EAGAIN)
-      return HANDSHAKE_GOES_ON;
+      return h->report->waits && !h->report->go && h->fd_count > 0 ? HANDSHAKE_WAITS : HANDSHAKE_GOES_ON;
     return got < 0 ? fail(failure, "child", errno, "nothing can be heard of the process") : conclude(h, out, failure);
   }
 }

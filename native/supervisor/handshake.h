@@ -19,6 +19,8 @@
 struct report {
   struct failure failure; // operation "": none
   bool executing;         // the child came as far as execve
+  bool waits;             // it has its streams, and is to be told what to run
+  const struct go_request *go; // then: what it was told
   uid_t uid;
   gid_t gid;
   uint32_t group_count; // of the groups that the id emulation has room for
@@ -35,6 +37,7 @@ struct awaited {
 
 struct handshake {
   struct report *report; // shared
+  struct arena told; // for HAKO_START_WAIT: shared, `go` lies in it
   int supervisor;
   int child;
 
@@ -65,12 +68,16 @@ int handshake_release(const struct handshake *h, int fd, struct failure *failure
 // to be closed before.
 #define HANDSHAKE_GOES_ON 1 // `supervisor` can be polled
 #define HANDSHAKE_DIED 2    // of what, `reaped` and `signal` have to tell: then again
+#define HANDSHAKE_WAITS 3   // for handshake_go
 
 int handshake_advance(struct handshake *h, struct process *out, struct failure *failure);
 
 int handshake_timed_out(struct failure *failure);
 
-// The same, but waits; -1 also when nothing came for `timeout_ms`.
+// Lets a process go on that waits to be told what to run.
+int handshake_go(const struct handshake *h, const struct go_request *go, struct failure *failure);
+
+// As handshake_advance, but waits; -1 also when nothing came for `timeout_ms`.
 int handshake_finish(struct handshake *h, struct process *out, int timeout_ms, struct failure *failure);
 
 #endif

@@ -80,16 +80,28 @@ static void add_home(struct process_request *process, const char *home) {
   process->env.items[process->env.count] = NULL;
 }
 
-// What only the container's root may do.
 static int prepare(struct program *program, const struct identity *identity) {
-  if (streams_open(program, identity) < 0 || make_cwd(program) < 0)
+  program->handshake->report->waits = program->waits;
+  if (streams_open(program, identity) < 0)
     return -1;
   // Nothing that was opened on the way may stay open in the program.
   if (sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
     return fail(program->failure, "stdio", errno, "close_range");
-  umask(program->process->umask);
   reset_signals();
   return 0;
+}
+
+// As it would have been told at once. Nothing that depends on it was done before.
+static int wait_for_command(const struct program *program, struct process_request *process) {
+  prctl(PR_SET_NAME, "hako:prepared");
+  if (!handshake_wait(program->handshake))
+    _exit(1);
+  const struct go_request *go = program->handshake->report->go;
+  process->argv = go->argv;
+  process->env = go->env;
+  process->cwd = go->cwd;
+  bool unwanted = program->with_stdin && !(go->flags & HAKO_GO_STDIN) && !(process->flags & HAKO_PROCESS_TTY);
+  return unwanted && dup2(program->null, 0) < 0 ? fail(program->failure, "stdio", errno, "dup2") : 0;
 }
 
 // The parent may have died before it was asked to take this process along. A
@@ -129,9 +141,18 @@ void program_run(struct program *program) {
   if ((process->flags & HAKO_PROCESS_INIT) && init_split(program, &identity) < 0)
     return;
   setsid();
-  if (prepare(program, &identity) < 0 || drop_privileges(program, &identity) < 0)
+  if (prepare(program, &identity) < 0)
     return;
   struct process_request final = *process;
+  if (program->waits && wait_for_command(program, &final) < 0)
+    return;
+  program->process = &final;
+  // Only the container's root may make it.
+  if (make_cwd(program) < 0)
+    return;
+  umask(final.umask);
+  if (drop_privileges(program, &identity) < 0)
+    return;
   add_home(&final, identity.home);
   follow_parent(program);
   struct report *report = program->handshake->report;

@@ -19,6 +19,7 @@ struct program {
   bool null_is_new; // and the supervisor has to get it, for execs
   struct pty pty;
   bool with_stdin;
+  bool waits; // to be told what to run, see HAKO_START_WAIT
   pid_t init; // with HAKO_PROCESS_INIT: the process above; else 0
 };
 

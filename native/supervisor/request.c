@@ -14,52 +14,17 @@
 #define MOST_OPS 4096u
 #define MOST_STEPS 1024u
 #define MOST_EXTRA_FDS 64u
-#define MOST_STRINGS (HAKO_MAX_REQUEST / 4)
 
 #define NAMESPACES                                                                                      \
   ((uint32_t)(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
               CLONE_NEWNET | CLONE_NEWTIME))
 
-static void *allocate(struct arena *arena, struct wire_reader *r, size_t count, size_t size) {
-  size_t bytes = (count * size + 15) & ~(size_t)15;
-  if (bytes > arena->size - arena->used) {
-    r->failed = true;
-    bytes = 0;
-  }
-  void *start = arena->base + arena->used;
-  arena->used += bytes;
-  return start;
-}
-
-// Untouched pages cost nothing, so the worst case is mapped at once: every list
-// element but ops and steps takes at most twice its bytes on the wire.
-static int arena_map(struct arena *arena, size_t payload, struct failure *failure) {
-  size_t size = 2 * payload + MOST_OPS * sizeof(struct setup_op) + MOST_STEPS * sizeof(struct cgroup_step) + 65536;
-  void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (base == MAP_FAILED)
-    return fail(failure, "memory", errno, "no address space for a request");
-  *arena = (struct arena){.base = base, .size = size};
-  return 0;
-}
-
-void request_free(struct arena *arena) {
-  if (arena->base)
-    munmap(arena->base, arena->size);
-  *arena = (struct arena){0};
-}
+// What ops and steps can take besides the rest, which is at most twice its bytes on the wire.
+#define MOST_BESIDES (MOST_OPS * sizeof(struct setup_op) + MOST_STEPS * sizeof(struct cgroup_step))
 
 static void require(struct wire_reader *r, bool sound) {
   if (!sound)
     r->failed = true;
-}
-
-// `spare` entries more than the list has, and the NULL.
-static struct string_list read_strings(struct arena *arena, struct wire_reader *r, uint32_t spare) {
-  struct string_list list = {.count = wire_count(r, 4, MOST_STRINGS)};
-  list.items = allocate(arena, r, (size_t)list.count + spare + 1, sizeof(char *));
-  for (uint32_t i = 0; i < list.count && !r->failed; i++)
-    list.items[i] = wire_str(r);
-  return list;
 }
 
 static struct idmap read_idmap(struct wire_reader *r) {
@@ -75,7 +40,7 @@ static struct idmap read_idmap(struct wire_reader *r) {
 
 static void read_joins(struct start_request *out, struct wire_reader *r) {
   out->join_count = wire_count(r, 8, MOST_JOINS);
-  out->joins = allocate(&out->arena, r, out->join_count, sizeof *out->joins);
+  out->joins = arena_allocate(&out->arena, r, out->join_count, sizeof *out->joins);
   for (uint32_t i = 0; i < out->join_count && !r->failed; i++) {
     uint32_t type = wire_u32(r);
     uint32_t index = wire_u32(r);
@@ -87,7 +52,7 @@ static void read_joins(struct start_request *out, struct wire_reader *r) {
 
 static void read_steps(struct start_request *out, struct wire_reader *r) {
   out->step_count = wire_count(r, 5, MOST_STEPS);
-  out->steps = allocate(&out->arena, r, out->step_count, sizeof *out->steps);
+  out->steps = arena_allocate(&out->arena, r, out->step_count, sizeof *out->steps);
   for (uint32_t i = 0; i < out->step_count && !r->failed; i++) {
     struct cgroup_step step = {.kind = wire_u8(r)};
     step.path = wire_str(r);
@@ -106,7 +71,7 @@ static void read_mount(struct arena *arena, struct wire_reader *r, struct setup_
   op->path = wire_str(r);
   op->mount.attributes = wire_u64(r);
   uint32_t count = wire_count(r, 8, MOST_STRINGS);
-  struct mount_option *options = allocate(arena, r, count, sizeof *options);
+  struct mount_option *options = arena_allocate(arena, r, count, sizeof *options);
   for (uint32_t i = 0; i < count && !r->failed; i++) {
     options[i].key = wire_str(r);
     options[i].value = wire_str(r);
@@ -182,14 +147,14 @@ static void read_op(struct arena *arena, struct wire_reader *r, struct setup_op 
 
 static void read_ops(struct start_request *out, struct wire_reader *r) {
   out->op_count = wire_count(r, 1, MOST_OPS);
-  out->ops = allocate(&out->arena, r, out->op_count, sizeof *out->ops);
+  out->ops = arena_allocate(&out->arena, r, out->op_count, sizeof *out->ops);
   for (uint32_t i = 0; i < out->op_count && !r->failed; i++)
     read_op(&out->arena, r, &out->ops[i]);
 }
 
 static void read_rlimits(struct arena *arena, struct wire_reader *r, struct process_request *out) {
   out->rlimit_count = wire_count(r, 20, RLIM_NLIMITS);
-  out->rlimits = allocate(arena, r, out->rlimit_count, sizeof *out->rlimits);
+  out->rlimits = arena_allocate(arena, r, out->rlimit_count, sizeof *out->rlimits);
   for (uint32_t i = 0; i < out->rlimit_count && !r->failed; i++) {
     struct rlimit_setting *setting = &out->rlimits[i];
     setting->resource = wire_u32(r);
@@ -204,12 +169,14 @@ static bool is_filter(const struct wire_bytes *program) {
          program->length / sizeof(struct sock_filter) <= BPF_MAXINSNS;
 }
 
-static void read_process(struct arena *arena, struct wire_reader *r, struct process_request *out, uint32_t flags) {
-  out->argv = read_strings(arena, r, 0);
-  out->env = read_strings(arena, r, 1); // HOME
+// `told_later`: what to run comes later.
+static void read_process(struct arena *arena, struct wire_reader *r, struct process_request *out, uint32_t flags,
+                         bool told_later) {
+  out->argv = arena_read_strings(arena, r, 0);
+  out->env = arena_read_strings(arena, r, 1); // HOME
   out->cwd = wire_str(r);
   out->user = wire_str(r);
-  out->groups = read_strings(arena, r, 0);
+  out->groups = arena_read_strings(arena, r, 0);
   out->flags = wire_u32(r);
   out->bounding = wire_u64(r);
   out->effective = wire_u64(r);
@@ -225,7 +192,7 @@ static void read_process(struct arena *arena, struct wire_reader *r, struct proc
   out->apparmor = wire_str(r);
   out->rows = wire_u16(r);
   out->columns = wire_u16(r);
-  require(r, out->argv.count > 0 && (out->flags & ~flags) == 0 && out->umask <= 0777);
+  require(r, (out->argv.count > 0) != told_later && (out->flags & ~flags) == 0 && out->umask <= 0777);
   require(r, is_filter(&out->seccomp) && is_filter(&out->id_emulation));
 }
 
@@ -256,14 +223,16 @@ static struct sink_request read_sink(struct wire_reader *r) {
 }
 
 #define PROCESS_FLAGS (HAKO_PROCESS_TTY | HAKO_PROCESS_NO_NEW_PRIVS | HAKO_PROCESS_CREATE_CWD)
-#define START_FLAGS (HAKO_START_DETACHED | HAKO_START_DURABLE | HAKO_START_STDIN | HAKO_START_STDIN_ONCE)
+#define START_FLAGS \
+  (HAKO_START_DETACHED | HAKO_START_DURABLE | HAKO_START_STDIN | HAKO_START_STDIN_ONCE | HAKO_START_WAIT)
+#define GO_FLAGS HAKO_GO_STDIN
 #define EXEC_FLAGS (HAKO_EXEC_DETACHED | HAKO_EXEC_STDIN)
 #define ATTACH_FLAGS (HAKO_ATTACH_STDIN | HAKO_ATTACH_STDOUT | HAKO_ATTACH_STDERR)
 
 static int finish(const struct wire_reader *r, struct arena *arena, struct failure *failure, const char *request) {
   if (wire_done(r))
     return 0;
-  request_free(arena);
+  arena_free(arena);
   return fail(failure, "protocol", 0, "malformed ", request, " request");
 }
 
@@ -272,7 +241,7 @@ int request_decode_start(void *payload, size_t length, struct start_request *out
   struct wire_reader r = wire_reader(payload, length);
   if (wire_u32(&r) != HAKO_PROTOCOL_VERSION)
     return fail(failure, "protocol", 0, "the supervisor and the library speak different versions");
-  if (arena_map(&out->arena, length, failure) < 0)
+  if (arena_map(&out->arena, 2 * length + MOST_BESIDES, MAP_PRIVATE, failure) < 0)
     return -1;
   out->flags = wire_u32(&r);
   out->attach = wire_u32(&r);
@@ -290,7 +259,7 @@ int request_decode_start(void *payload, size_t length, struct start_request *out
   out->hostname = wire_str(&r);
   out->domainname = wire_str(&r);
   read_ops(out, &r);
-  read_process(&out->arena, &r, &out->process, PROCESS_FLAGS | HAKO_PROCESS_INIT);
+  read_process(&out->arena, &r, &out->process, PROCESS_FLAGS | HAKO_PROCESS_INIT, out->flags & HAKO_START_WAIT);
   out->sink = read_sink(&r);
   return finish(&r, &out->arena, failure, "START");
 }
@@ -298,12 +267,39 @@ int request_decode_start(void *payload, size_t length, struct start_request *out
 int request_decode_exec(void *payload, size_t length, struct exec_request *out, struct failure *failure) {
   memset(out, 0, sizeof *out);
   struct wire_reader r = wire_reader(payload, length);
-  if (arena_map(&out->arena, length, failure) < 0)
+  if (arena_map(&out->arena, 2 * length + MOST_BESIDES, MAP_PRIVATE, failure) < 0)
     return -1;
   out->flags = wire_u32(&r);
   out->attach = wire_u32(&r);
   require(&r, (out->flags & ~EXEC_FLAGS) == 0 && (out->attach & ~ATTACH_FLAGS) == 0);
-  out->cgroups = read_strings(&out->arena, &r, 0);
-  read_process(&out->arena, &r, &out->process, PROCESS_FLAGS);
+  out->cgroups = arena_read_strings(&out->arena, &r, 0);
+  read_process(&out->arena, &r, &out->process, PROCESS_FLAGS, false);
   return finish(&r, &out->arena, failure, "EXEC");
+}
+
+// Each string of the lists takes at least four bytes on the wire, and a pointer here.
+int request_share(struct arena *arena, struct failure *failure) {
+  return arena_map(arena, 3u * HAKO_MAX_REQUEST, MAP_SHARED, failure);
+}
+
+const struct go_request *request_decode_go(struct arena *arena, const void *payload, size_t length,
+                                           struct failure *failure) {
+  struct wire_reader r = {0};
+  struct go_request *out = arena_allocate(arena, &r, 1, sizeof *out);
+  uint8_t *copy = arena_allocate(arena, &r, length, 1);
+  if (r.failed) {
+    fail(failure, "protocol", 0, "a GO request that is too long");
+    return NULL;
+  }
+  memcpy(copy, payload, length);
+  r = wire_reader(copy, length);
+  out->flags = wire_u32(&r);
+  out->argv = arena_read_strings(arena, &r, 0);
+  out->env = arena_read_strings(arena, &r, 1); // HOME
+  out->cwd = wire_str(&r);
+  require(&r, out->argv.count > 0 && (out->flags & ~GO_FLAGS) == 0);
+  if (wire_done(&r))
+    return out;
+  fail(failure, "protocol", 0, "malformed GO request");
+  return NULL;
 }

@@ -1,29 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// START and EXEC as structs. Strings and bytes point into the payload, which is
-// changed and must live as long as the request; lists live in the request's own
-// arena, one mapping that is touched only as far as it is used.
+// START, GO and EXEC as structs. Strings and bytes point into the payload, which is
+// changed and must live as long as the request; lists live in the request's own arena.
 #ifndef HAKO_REQUEST_H
 #define HAKO_REQUEST_H
 
-#include <stdint.h>
 #include <sys/resource.h>
 
-#include "../common/failure.h"
 #include "../common/idmap.h"
-#include "../common/wire.h"
-#include "../protocol.h"
-
-struct arena {
-  uint8_t *base;
-  size_t used;
-  size_t size;
-};
-
-struct string_list {
-  char **items; // a NULL after the last
-  uint32_t count;
-};
+#include "arena.h"
 
 #define MOST_JOINS 8u // there are eight kinds
 
@@ -128,12 +113,22 @@ struct exec_request {
   struct process_request process;
 };
 
-// Both fail with operation "protocol" when anything is unsound, or "memory".
-// On failure there is nothing to free.
+struct go_request {
+  uint32_t flags; // HAKO_GO_*
+  struct string_list argv;
+  struct string_list env; // room for one more entry and the NULL
+  const char *cwd;
+};
+
+// They fail with operation "protocol" when anything is unsound, or "memory".
+// On failure there is nothing to free; else the arena, in the end.
 int request_decode_start(void *payload, size_t length, struct start_request *out, struct failure *failure);
 int request_decode_exec(void *payload, size_t length, struct exec_request *out, struct failure *failure);
 
-// Gives the arena back; the payload is the caller's.
-void request_free(struct arena *arena);
+// An arena that processes made from here on share, for one GO of any size. All of that
+// lies in it, the payload's copy and the struct too: they find it at the same address.
+int request_share(struct arena *arena, struct failure *failure);
+const struct go_request *request_decode_go(struct arena *arena, const void *payload, size_t length,
+                                           struct failure *failure);
 
 #endif

@@ -117,11 +117,11 @@ static bool begin_payload(struct session *session) {
   uint8_t type = wire_frame_type(session->header);
   uint32_t length = wire_frame_length(session->header);
   bool request = type == HAKO_START || type == HAKO_EXEC;
-  if (type < HAKO_START || type > HAKO_GROUP || (request && session->greeted)) {
+  if (type < HAKO_START || type > HAKO_GO || (request && session->greeted)) {
     session_refuse(session, "protocol", 0, "a frame of a type that has no place there");
     return false;
   }
-  if (length > (request ? HAKO_MAX_REQUEST : HAKO_MAX_FRAME)) {
+  if (length > (request || type == HAKO_GO ? HAKO_MAX_REQUEST : HAKO_MAX_FRAME)) {
     session_refuse(session, "protocol", 0, "a frame that is too long");
     return false;
   }

@@ -11,8 +11,11 @@
 #include "answers.h"
 #include "control_socket.h"
 #include "exit_record.h"
+#include "handshake.h"
 #include "id_emulation.h"
 #include "journal.h"
+#include "prepared.h"
+#include "start.h"
 #include "supervisor.h"
 #include "title.h"
 
@@ -83,9 +86,7 @@ int supervisor_emulate_ids(struct process *process) {
   return id_emulation_serve(steal_fd(&process->listener), &initial);
 }
 
-static int begin(struct start_request *request, struct failure *failure) {
-  if (claim(failure) < 0 || container_start(request, prepare_state, &supervisor.container, failure) < 0)
-    return -1;
+static int watch(const struct start_request *request, struct failure *failure) {
   if (supervisor_emulate_ids(&supervisor.container.init) < 0 ||
       task_watch(&supervisor.task, &supervisor.container.init, request->flags & HAKO_START_STDIN) < 0) {
     fail(failure, "memory", errno, "the process could not be watched");
@@ -95,7 +96,7 @@ static int begin(struct start_request *request, struct failure *failure) {
   return 0;
 }
 
-static void undo(void) {
+void start_undo(void) {
   control_socket_close(HAKO_FD_STATE);
   exit_record_abandon(HAKO_FD_STATE);
   if (supervisor.sink)
@@ -103,7 +104,9 @@ static void undo(void) {
   supervisor.sink = NULL;
 }
 
-static void run(struct session *session, const struct start_request *request) {
+int start_run(struct session *session, const struct start_request *request, struct failure *failure) {
+  if (watch(request, failure) < 0)
+    return -1;
   supervisor.phase = PHASE_RUNNING;
   supervisor.flags = request->flags;
   supervisor.task.sink = supervisor.sink;
@@ -115,28 +118,44 @@ static void run(struct session *session, const struct start_request *request) {
   task_join(&supervisor.task, session, request->attach);
   supervisor_hold(session, true);
   session->ends_container = true; // detached or not, until its start is recorded
-  title_set(request->title);
   answer_started(session, &supervisor.container.init);
   oom_watch(request);
+  return 0;
 }
 
-void supervisor_start(struct session *session, void *payload, uint32_t length) {
+void start_failed(struct session *session, const struct failure *failure) {
+  session_send_failure(session, failure);
+  supervisor_end(1);
+  session_finish(session);
+}
+
+// Keeps what outlasts the frame: of a container that waits, all.
+static int begin(struct session *session, struct start_request *request, uint8_t **payload,
+                 struct failure *failure) {
+  struct handshake handshake;
+  if (claim(failure) < 0 || container_start(request, prepare_state, &supervisor.container, &handshake, failure) < 0)
+    return -1;
+  title_set(request->title);
+  if (!(request->flags & HAKO_START_WAIT))
+    return start_run(session, request, failure);
+  prepared_keep(session, request, *payload, &handshake);
+  *payload = NULL;
+  return 0;
+}
+
+void supervisor_start(struct session *session, uint8_t **payload, uint32_t length) {
   struct start_request request;
   struct failure failure;
-  bool started = request_decode_start(payload, length, &request, &failure) == 0;
-  if (started) {
-    started = begin(&request, &failure) == 0;
-    if (started)
-      run(session, &request);
-    else
-      undo();
-    request_free(&request.arena);
+  bool begun = request_decode_start(*payload, length, &request, &failure) == 0;
+  if (begun) {
+    begun = begin(session, &request, payload, &failure) == 0;
+    if (!begun)
+      start_undo();
+    if (supervisor.phase != PHASE_PREPARED)
+      arena_free(&request.arena);
   }
   if (supervisor.extra_fds > 0)
     sys_close_range(HAKO_FD_EXTRA, HAKO_FD_EXTRA + supervisor.extra_fds - 1, 0);
-  if (started)
-    return;
-  session_send_failure(session, &failure);
-  supervisor_end(1);
-  session_finish(session);
+  if (!begun)
+    start_failed(session, &failure);
 }

@@ -11,7 +11,7 @@
 #include "sink.h"
 #include "task.h"
 
-enum phase { PHASE_BORN, PHASE_RUNNING, PHASE_ENDED };
+enum phase { PHASE_BORN, PHASE_PREPARED, PHASE_RUNNING, PHASE_ENDED };
 
 struct supervisor {
   enum phase phase;
@@ -34,7 +34,7 @@ void supervisor_connected(int fd);
 void supervisor_hold(struct session *session, bool holds);
 
 // Whole frames (start.c, exec.c).
-void supervisor_start(struct session *session, void *payload, uint32_t length);
+void supervisor_start(struct session *session, uint8_t **payload, uint32_t length); // may take the payload
 void supervisor_exec(struct session *session, void *payload, uint32_t length);
 
 // Looks again, and again, whether a sink that is blocked can take more (start.c).

@@ -68,6 +68,7 @@ export const errorKinds = {
   SERVICE_NOT_READY: 'unavailable',
   PROTOCOL_ERROR: 'internal',
   RUNTIME_CLOSED: 'failed_precondition',
+  POOL_CLOSED: 'failed_precondition',
   STATE_CORRUPT: 'data_loss',
   STATE_UNAVAILABLE: 'unavailable',
   ROOT_IN_USE: 'conflict',

@@ -48,11 +48,15 @@ const logQuery = z.strictObject({
   stderr: z.boolean().optional(),
 });
 const execCall = z.looseObject({ ...operationOptions, maxOutput: z.int().min(0).default(defaultMaxOutput) });
-const execCommand = z.strictObject({
-  command: z
-    .array(text, { error: "write the program and its arguments as a list, such as ['ls', '-l']" })
-    .min(1, 'name a program, and its arguments'),
+/** A program to run. */
+export const commandOption = z
+  .array(text, { error: "write the program and its arguments as a list, such as ['ls', '-l']" })
+  .min(1, 'name a program, and its arguments');
+/** What a program is to read. */
+export const inputOption = z.union([z.string(), z.instanceof(Uint8Array)], {
+  error: 'give a string or bytes (a Buffer, a Uint8Array)',
 });
+const execCommand = z.strictObject({ command: commandOption });
 
 /** A further program to run, checked. */
 export interface GivenExec extends OperationOptions {

@@ -13,7 +13,7 @@ import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import { isAlive, ownIdentity } from '../host/process-identity.ts';
 import type { LogService } from '../log/log-service.ts';
-import { EXIT_RECORD, type StartRequest } from '../native/protocol.ts';
+import { EXIT_RECORD, type StartedFrame, type StartRequest } from '../native/protocol.ts';
 import type { Attachment } from './attachment.ts';
 import type { StartOptions } from './container.ts';
 import type { HostMounts } from './host-mounts.ts';
@@ -22,6 +22,7 @@ import type { Life } from './keeping/life.ts';
 import type { LaunchedSupervisor, SupervisorLauncher } from './launcher.ts';
 import { loggedContainer } from './logged-container.ts';
 import type { ParsedContainerOptions } from './options.ts';
+import { type Program, programOfRecord, withProgram } from './program.ts';
 import type { ContainerRecord, RecordedState } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
@@ -47,6 +48,33 @@ export interface ContainerLauncherParts {
   started(record: ContainerRecord, pid: number): void;
 }
 
+/** How a start begins: with `wait` up to its program. */
+interface Beginning {
+  readonly options: StartOptions;
+  readonly wait: boolean;
+  readonly life?: Life | undefined;
+}
+
+/** A start that is under way: what it claims, and who carries it out. */
+interface Launch {
+  readonly record: ContainerRecord;
+  /** Of one that waited: with what it was told to run. */
+  readonly told?: ContainerRecord;
+  readonly cgroups: Extract<RecordedState, { status: 'running' }>['cgroups'];
+  readonly kept: { readonly life?: Life };
+  readonly supervisor: LaunchedSupervisor;
+}
+
+/** A container that has everything but its program. */
+export interface PreparedContainer {
+  /** Rejects when it was killed, or its supervisor was. */
+  readonly ended: Promise<unknown>;
+  /** Once. As a start: there is a program that runs, or a container that was never started. */
+  run(program: Program): Promise<Attachment>;
+  /** Makes it one that was never started. */
+  cancel(): Promise<void>;
+}
+
 /** The parents of control groups are gone so often in a row only when runtimes open and close without a pause. */
 const mostLaunches = 10;
 
@@ -64,7 +92,31 @@ export class ContainerLauncher {
 
   /** @param life - of a container that is kept; one that is restarted is started from the state `restarting` */
   async start(claimed: ContainerRecord, options: StartOptions, life?: Life): Promise<Attachment> {
-    const { repository, states, planner, supervision } = this.#parts;
+    const launch = await this.#begin(claimed, { options, wait: false, life });
+    return this.#run(launch, launch.supervisor.session.started, options.signal);
+  }
+
+  /** All of a start but the program. */
+  async prepare(claimed: ContainerRecord, signal: AbortSignal): Promise<PreparedContainer> {
+    const launch = await this.#begin(claimed, { options: { signal, attach: { stdin: true } }, wait: true });
+    const { session } = launch.supervisor;
+    return {
+      ended: session.exited,
+      run: (program) => {
+        const told = withProgram(launch.record, program);
+        return this.#run({ ...launch, told }, session.go({ ...programOfRecord(told), stdin: program.stdin }));
+      },
+      cancel: async () => {
+        await session.close();
+        await launch.supervisor.ended;
+        this.#parts.repository.changeState(launch.record.id, 'starting', launch.record.state);
+      },
+    };
+  }
+
+  async #begin(claimed: ContainerRecord, how: Beginning): Promise<Launch> {
+    const { states, planner, supervision } = this.#parts;
+    const { options, wait, life } = how;
     options.signal?.throwIfAborted();
     await supervision.departed(claimed.id);
     const record = states.refresh(claimed);
@@ -74,32 +126,52 @@ export class ContainerLauncher {
     const isolation = await planner.plan(record.id, record.mode, settings);
     const cgroups = isolation.cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }));
     const kept = life === undefined ? {} : { life };
-    this.#claim(record, { status: 'starting', by: ownIdentity(), cgroups, ...kept });
-    let supervisor: LaunchedSupervisor | undefined;
+    this.#claim(record, {
+      status: 'starting',
+      by: ownIdentity(),
+      cgroups,
+      ...(wait ? { waiting: true } : {}),
+      ...kept,
+    });
     try {
-      supervisor = await this.#launchPatiently(record, settings, isolation, options);
+      const supervisor = await this.#launchPatiently(record, settings, isolation, how);
+      return { record, cgroups, kept, supervisor };
+    } catch (error) {
+      this.#parts.repository.changeState(record.id, 'starting', record.state);
+      options.signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  async #run(launch: Launch, starting: Promise<StartedFrame>, signal?: AbortSignal): Promise<Attachment> {
+    const { record, told, cgroups, kept, supervisor } = launch;
+    const { repository, supervision } = this.#parts;
+    try {
+      const started = await starting;
       const state: RecordedState = {
         status: 'running',
-        startedAt: new Date(Number(supervisor.started.startedAt / 1_000_000n)).toISOString(),
-        pid: supervisor.started.pid,
+        startedAt: new Date(Number(started.startedAt / 1_000_000n)).toISOString(),
+        pid: started.pid,
         supervisor: supervisor.identity,
         cgroups,
         ...kept,
       };
       if (!repository.changeState(record.id, 'starting', state)) throw notFound(record);
       const { session } = supervisor;
-      if (settings.detached) session.hold();
-      const supervised = supervision.adopt({ ...record, state }, session, true, supervisor.ended);
-      this.#parts.started(record, supervisor.started.pid);
+      if (optionsOf(record).detached) session.hold();
+      const supervised = supervision.adopt({ ...(told ?? record), state }, session, true, supervisor.ended);
+      // While the program runs already.
+      if (told !== undefined) repository.changeOptions({ ...record, state }, told.options);
+      this.#parts.started(record, started.pid);
       // The output has been handed over when the session tells of the end, which others may have told before.
       const exited = session.exited.then(() => supervised.ended);
       exited.catch(() => {});
       return sessionAttachment(session, exited, async () => session.endStreams());
     } catch (error) {
-      // It runs and cannot be recorded: nobody would find it again.
-      if (supervisor !== undefined) await endUnrecorded(supervisor);
+      // Whatever runs cannot be recorded: nobody would find it again.
+      await endUnrecorded(supervisor);
       repository.changeState(record.id, 'starting', record.state);
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       throw error;
     }
   }
@@ -122,9 +194,9 @@ export class ContainerLauncher {
    * supervisor of a run that another process had started still clears up.
    */
   async #launchPatiently(
-    ...launch: [ContainerRecord, ParsedContainerOptions, Isolation, StartOptions]
+    ...launch: [ContainerRecord, ParsedContainerOptions, Isolation, Beginning]
   ): Promise<LaunchedSupervisor> {
-    const [{ id }, , , { signal }] = launch;
+    const [{ id }, , , { options }] = launch;
     for (let attempt = 1; ; attempt++) {
       // What the last run left would be taken for this one's end.
       rmSync(join(this.#parts.states.directory(id), EXIT_RECORD), { force: true });
@@ -135,7 +207,7 @@ export class ContainerLauncher {
         const orphaned = error.operation === 'cgroup' && error.errno === 'ENOENT';
         const occupied = error.operation === 'state' && error.errno === 'EAGAIN';
         if ((!orphaned && !occupied) || attempt === (occupied ? mostVisits : mostLaunches)) throw error;
-        if (occupied) await raceSignal(sleep(betweenVisits), signal);
+        if (occupied) await raceSignal(sleep(betweenVisits), options.signal);
         else await this.#parts.openGroups();
       }
     }
@@ -145,7 +217,7 @@ export class ContainerLauncher {
     record: ContainerRecord,
     settings: ParsedContainerOptions,
     isolation: Isolation,
-    options: StartOptions,
+    how: Beginning,
   ): Promise<LaunchedSupervisor> {
     const { launcher, states } = this.#parts;
     await using opened = new Disposer();
@@ -158,8 +230,8 @@ export class ContainerLauncher {
     return await launcher.launch(
       states.directory(record.id),
       joined,
-      this.#request(record, settings, isolation, options),
-      options.signal,
+      this.#request(record, settings, isolation, how),
+      how.options.signal,
     );
   }
 
@@ -167,7 +239,7 @@ export class ContainerLauncher {
     record: ContainerRecord,
     options: ParsedContainerOptions,
     isolation: Isolation,
-    { attach }: StartOptions,
+    { options: { attach }, wait }: Beginning,
   ): Promise<StartRequest> {
     const { logs, states, host } = this.#parts;
     const directory = states.directory(record.id);
@@ -199,6 +271,7 @@ export class ContainerLauncher {
       },
       // An ephemeral container's record does not outlive it: nothing to keep over a power cut.
       durable: !options.ephemeral,
+      wait,
     });
   }
 

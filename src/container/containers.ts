@@ -18,6 +18,9 @@ import { type ListOptions, type PruneOptions, parsePruneOptions } from './listin
 import { parseName, randomName } from './name.ts';
 import type { ContainerOperations } from './operations.ts';
 import { type ContainerSettings, type ParsedContainerOptions, parseContainerOptions, recordable } from './options.ts';
+import type { ContainerPool } from './pool/container-pool.ts';
+import type { PoolOptions } from './pool/pool-options.ts';
+import type { Pools } from './pool/pools.ts';
 import type { ContainerRecord } from './record.ts';
 import { rememberOptions } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
@@ -43,6 +46,7 @@ export interface ContainersParts<Choice> {
   readonly operations: ContainerOperations;
   readonly listing: ContainerListing;
   readonly hostMounts: HostMounts;
+  readonly pools: Pools;
   /** Of the runtime. */
   readonly gate: Gate;
   readonly defaults: { readonly mode: Reference; readonly log: Reference };
@@ -75,6 +79,15 @@ export class Containers<Choice> {
   async create(input: CreateOptions<Choice>): Promise<Container> {
     const checked = given.create(input);
     return this.#parts.gate.passInTurn(() => this.#create(checked));
+  }
+
+  /**
+   * Makes a pool of containers that are kept ready for programs. Resolves when the first one is.
+   *
+   * @throws HakoError as {@link Containers.create} does, and why a container could not be prepared; nothing is left behind.
+   */
+  pool(options: PoolOptions<Choice>): Promise<ContainerPool> {
+    return this.#parts.pools.open(options, (settings) => this.create(settings));
   }
 
   async #create({ image: choice, signal, ...settings }: CreateOptions<Choice>): Promise<Container> {

@@ -5,7 +5,7 @@ import { hasErrno } from '../base/errno.ts';
 import { HakoError } from '../base/errors.ts';
 import type { NativeBinding, SpawnedProcess } from '../contracts/native-binding.ts';
 import { identify, type ProcessIdentity } from '../host/process-identity.ts';
-import { CONTROL_SOCKET, type StartedFrame, type StartRequest } from '../native/protocol.ts';
+import { CONTROL_SOCKET, type StartRequest } from '../native/protocol.ts';
 import { SupervisorSession } from '../native/supervisor-session.ts';
 
 /** The title that ps(1) shows is written over the arguments. */
@@ -49,13 +49,13 @@ export class SupervisorLauncher {
     signal?.addEventListener('abort', abort, { once: true });
     try {
       // The request is there to be read when the supervisor begins to.
-      const [identity, started] = await Promise.all([
+      const [identity] = await Promise.all([
         // Before the program runs: it, and the supervisor after it, may be gone when that is told.
         child.then(({ pid }) => identify(pid)),
         request.then((made) => session.start(made)),
       ]);
       signal?.throwIfAborted();
-      return { session, started, identity, ended };
+      return { session, identity, ended };
     } catch (error) {
       await session.close();
       // If there is none to end, that is the very error.
@@ -112,7 +112,6 @@ export class SupervisorLauncher {
 
 export interface LaunchedSupervisor {
   readonly session: SupervisorSession;
-  readonly started: StartedFrame;
   /** The supervisor's own. */
   readonly identity: ProcessIdentity;
   /** The supervisor's process has ended and is reaped. */

@@ -16,7 +16,7 @@ import { type GivenExec, given, givenName } from './call-options.ts';
 import { collect } from './collect.ts';
 import type { AttachOptions, LogCounts, RemoveOptions, StartOptions, StopOptions } from './container.ts';
 import { containerEvent } from './container-event.ts';
-import type { ContainerLauncher } from './container-launcher.ts';
+import type { ContainerLauncher, PreparedContainer } from './container-launcher.ts';
 import { runningState } from './container-state.ts';
 import type { ContainerEvents, EventHub } from './event-hub.ts';
 import type { ExecLauncher } from './exec-launcher.ts';
@@ -32,6 +32,7 @@ import { parseName } from './name.ts';
 import type { ExecOptions } from './options.ts';
 import { isPaused, refusePaused } from './pausing.ts';
 import { presentRecord } from './present-record.ts';
+import type { Program } from './program.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import { isLeftHalfRemoved, type Remover } from './remover.ts';
@@ -118,6 +119,16 @@ export class ContainerOperations {
   async start(id: ContainerId, options: StartOptions): Promise<Attachment> {
     const checked = given.start(options);
     return this.#gate.passInTurn(() => this.#present(id, (record) => this.#start(record, checked)));
+  }
+
+  /** Starts an ephemeral container up to its program. */
+  prepare(id: ContainerId): Promise<PreparedContainer> {
+    return this.#gate.passInTurn(() => this.#launcher.prepare(this.#record(id), this.#gate.signal));
+  }
+
+  /** Within the runtime's life. */
+  runPrepared(prepared: PreparedContainer, program: Program): Promise<Attachment> {
+    return this.#gate.pass(() => prepared.run(program));
   }
 
   #start(record: ContainerRecord, options: StartOptions): Promise<Attachment> {
@@ -285,6 +296,8 @@ export class ContainerOperations {
       if (begun !== null && isLeftHalfRemoved(begun)) return begun;
       const record = this.#states.refresh(this.#record(id));
       if (record.state.status !== 'starting') return record;
+      if (record.state.waiting === true)
+        throw new HakoError('CONTAINER_RUNNING', `Container '${record.name}' is kept ready by a pool. Close the pool.`);
       if (force !== true) throw isRunning(record, 'being started');
       await raceSignal(sleep(startPoll), signal);
     }

@@ -38,7 +38,14 @@ export const stateSchema = z.discriminatedUnion('status', [
   // Until its files are there. Whoever opens the root when its maker is gone removes it.
   z.object({ status: z.literal('creating') }),
   z.object({ status: z.literal('created') }),
-  z.object({ status: z.literal('starting'), by: processSchema, cgroups: z.array(groupSchema), life }),
+  z.object({
+    status: z.literal('starting'),
+    by: processSchema,
+    cgroups: z.array(groupSchema),
+    /** A pool keeps it, for a program that is yet to come. */
+    waiting: z.literal(true).exactOptional(),
+    life,
+  }),
   z.object({
     status: z.literal('running'),
     startedAt: time,

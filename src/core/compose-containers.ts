@@ -23,6 +23,7 @@ import { SupervisorLauncher } from '../container/launcher.ts';
 import { ContainerListing } from '../container/listing/container-listing.ts';
 import { journaledContainer, loggedContainer } from '../container/logged-container.ts';
 import { ContainerOperations } from '../container/operations.ts';
+import { Pools } from '../container/pool/pools.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import { optionsOf } from '../container/record-options.ts';
 import { Remover } from '../container/remover.ts';
@@ -55,7 +56,7 @@ import { composeResources } from './compose-resources.ts';
 import type { EventStream } from './events/event-stream.ts';
 import { imageFinder } from './image-finder.ts';
 import type { Injector } from './injector.ts';
-import { observedContainer } from './observed-operations.ts';
+import { imageNamed, observedContainer } from './observed-operations.ts';
 import { recover } from './recovery.ts';
 import type { RuntimePaths } from './root.ts';
 import type { ImageChoice } from './runtime.ts';
@@ -223,11 +224,13 @@ export async function composeContainers(
       events.emit('container:remove', event(record));
     },
   });
+  const pools = new Pools(operations, (image) => ({ root: paths.root, ...imageNamed(image) }), warn);
   const containers: Containers<ImageChoice> = new Containers<ImageChoice>({
     repository,
     states,
     planner,
     operations: observedContainer(operations, repository, paths.root),
+    pools,
     listing: new ContainerListing({
       repository,
       inspector,
@@ -279,6 +282,7 @@ export async function composeContainers(
     await gate.close();
     keeper.close();
     await execs[Symbol.asyncDispose]();
+    await pools.close();
     await endContainers(supervision, operations, timeout, warn);
     await Promise.all([...ephemeral].map((id) => operations.removeIfPresent(id)));
     await deliveries[Symbol.asyncDispose]();

@@ -31,6 +31,8 @@ const ofContainer: OperationsOf<ContainerOperations> = {
   removeIfPresent: null,
   removeAtRest: null,
   subscribe: null,
+  prepare: null,
+  runPrepared: null,
   files: {
     diff: 'container.diff',
     stat: 'container.statPath',
@@ -56,6 +58,7 @@ const ofContainers: OperationsOf<Containers<ImageChoice>> = {
   get: 'containers.get',
   list: 'containers.list',
   prune: 'containers.prune',
+  pool: 'containers.pool',
   resolve: null,
 };
 

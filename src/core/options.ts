@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { operationOptions } from '../container/call-options.ts';
+import { inputOption, operationOptions } from '../container/call-options.ts';
 import { defaultMaxOutput } from '../container/collect.ts';
 import { stopTimeout } from '../container/option-parts.ts';
 import { parseOptions } from '../container/options.ts';
@@ -71,9 +71,7 @@ export function parseRuntimeOptions(options: RuntimeOptions): ParsedRuntimeOptio
 }
 
 const runSchema = z.looseObject({
-  input: z
-    .union([z.string(), z.instanceof(Uint8Array)], { error: 'give a string or bytes (a Buffer, a Uint8Array)' })
-    .optional(),
+  input: inputOption.optional(),
   maxOutput: z.int().min(0).default(defaultMaxOutput),
 });
 

@@ -1,9 +1,9 @@
 import { type OperationSubject, observe, observeUntilEnd } from '../base/observation.ts';
 import type { OperationName } from '../base/operation-names.ts';
 import type { ProgramResult } from '../container/attachment.ts';
-import { collect } from '../container/collect.ts';
 import type { Container } from '../container/container.ts';
 import type { Containers, CreateOptions } from '../container/containers.ts';
+import { runToEnd } from '../container/run-to-end.ts';
 import type { HistoryEvent, RuntimeEvents } from '../contracts/events.ts';
 import type { Plugin } from '../contracts/plugin-definition.ts';
 import type { Image } from '../image/image.ts';
@@ -139,7 +139,10 @@ export class Runtime implements AsyncDisposable {
     } as CreateOptions<ImageChoice>);
     let result: ProgramResult;
     try {
-      result = await runToEnd(container, input, maxOutput, options.signal);
+      const { signal } = options;
+      const attach = { stdin: input !== undefined };
+      const attachment = await container.start(signal === undefined ? { attach } : { attach, signal });
+      result = await runToEnd(attachment, { input, maxOutput, signal, kill: () => container.kill() });
     } catch (error) {
       // Why it failed matters more than that it could not be cleared away besides.
       await container
@@ -203,28 +206,6 @@ export class Runtime implements AsyncDisposable {
   #open(): RuntimeParts {
     if (this.#closing !== undefined) throw runtimeClosed();
     return this.#parts;
-  }
-}
-
-async function runToEnd(
-  container: Container,
-  input: RunOptions['input'],
-  maxOutput: number,
-  signal: AbortSignal | undefined,
-): Promise<ProgramResult> {
-  const attachment = await container.start({
-    attach: { stdin: input !== undefined },
-    ...(signal === undefined ? {} : { signal }),
-  });
-  if (input !== undefined) attachment.stdin.on('error', () => {}).end(input);
-  const abort = () => void container.kill().catch(() => {});
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    const result = await collect(attachment, maxOutput);
-    signal?.throwIfAborted();
-    return result;
-  } finally {
-    signal?.removeEventListener('abort', abort);
   }
 }
 

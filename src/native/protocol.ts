@@ -10,6 +10,7 @@ export {
   EXIT_RECORD,
   ExecFlag,
   FrameType,
+  GoFlag,
   IdMapMethod,
   MAX_FRAME,
   MAX_REQUEST,
@@ -22,7 +23,7 @@ export {
   TargetFlag,
 } from './protocol/constants.ts';
 export { decodeFrame, FrameDecoder } from './protocol/decode.ts';
-export { encodeExec, encodeFrame, encodeStart } from './protocol/encode.ts';
+export { encodeExec, encodeFrame, encodeGo, encodeStart } from './protocol/encode.ts';
 export type {
   ClientFrame,
   ExitedFrame,
@@ -31,6 +32,7 @@ export type {
   LogRotatedFrame,
   OomFrame,
   OutputFrame,
+  PreparedFrame,
   StartedFrame,
   StateReplyFrame,
 } from './protocol/frames.ts';
@@ -66,6 +68,7 @@ export type {
   CapabilityMasks,
   CgroupStep,
   ExecRequest,
+  GoRequest,
   IdMapRequest,
   NamespaceJoin,
   ProcessRequest,

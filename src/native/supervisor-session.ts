@@ -8,10 +8,12 @@ import {
   type ExecRequest,
   encodeExec,
   encodeFrame,
+  encodeGo,
   encodeStart,
   type FailedFrame,
   type Frame,
   FrameDecoder,
+  type GoRequest,
   MAX_FRAME,
   type StartedFrame,
   type StartRequest,
@@ -49,6 +51,7 @@ export class SupervisorSession {
 
   readonly #socket: Socket;
   readonly #decoder = new FrameDecoder();
+  readonly #prepared = Promise.withResolvers<void>();
   readonly #started = Promise.withResolvers<StartedFrame>();
   readonly #exited = Promise.withResolvers<ExitResult>();
   /** Questions and signals whose answer is still to come, in order. */
@@ -70,6 +73,7 @@ export class SupervisorSession {
     // Nobody may be waiting when a supervisor is lost: that is no unhandled rejection.
     this.exited.catch(() => {});
     this.#started.promise.catch(() => {});
+    this.#prepared.promise.catch(() => {});
     this.stdout = this.#readable();
     this.stderr = this.#readable();
     this.stdin = new Writable({
@@ -92,11 +96,27 @@ export class SupervisorSession {
     return new SupervisorSession(new Socket({ fd, readable: true, writable: true }));
   }
 
-  /** Starts the container; the first frame on the owner's session. @throws HakoError what the supervisor's failure record says */
-  start(request: StartRequest): Promise<StartedFrame> {
+  /**
+   * Starts the container; the first frame on the owner's session. Resolves when the program runs, or, with `wait`, when
+   * there is only that to be told.
+   *
+   * @throws HakoError what the supervisor's failure record says
+   */
+  async start(request: StartRequest): Promise<void> {
     const { stdin, stdout, stderr } = request.attach;
     this.#carriesStreams = stdin || stdout || stderr;
     this.#socket.write(encodeStart(request));
+    await (request.wait ? this.#prepared : this.#started).promise;
+  }
+
+  /** Runs the program in a container that waits for it. */
+  async go(request: GoRequest): Promise<StartedFrame> {
+    this.#socket.write(encodeGo(request));
+    return this.#started.promise;
+  }
+
+  /** Of the program. */
+  get started(): Promise<StartedFrame> {
     return this.#started.promise;
   }
 
@@ -251,6 +271,9 @@ export class SupervisorSession {
         }
         return;
       }
+      case 'prepared':
+        this.#prepared.resolve();
+        return;
       case 'started':
         this.#started.resolve(frame);
         return;
@@ -310,6 +333,7 @@ export class SupervisorSession {
   #endWith(error: HakoError): void {
     if (this.#end !== undefined) return;
     this.#end = error;
+    this.#prepared.reject(error);
     this.#started.reject(error);
     this.#exited.reject(error);
     for (const question of this.#questions.splice(0)) question.failed(error);

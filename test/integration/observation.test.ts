@@ -99,6 +99,10 @@ describeWith({ root: true, tools: ['busybox'] }, 'what is told of operations', (
     await box.stop();
     await box.remove();
     await containers.prune();
+    const pool = await containers.pool({ image, size: 1 });
+    await pool.ready();
+    await pool.run(['true']);
+    await pool.close();
     const ended = new AbortController();
     const watch = runtime.events({ signal: ended.signal, since: new Date(0) });
     for await (const _ of watch) break;
@@ -209,7 +213,7 @@ describe('docs/embedding.md', () => {
   it('lists the operations, all and no others', () => {
     const page = readFileSync(new URL('../../docs/embedding.md', import.meta.url), 'utf8');
     const section = /## Watching what it does\n([\s\S]*?)\n## /.exec(page)?.[1] ?? '';
-    const listed = [...section.matchAll(/`((?:runtime|images|containers?)\.[A-Za-z]+)`/g)].map(([, name]) => name);
+    const listed = [...section.matchAll(/`((?:runtime|pool|images|containers?)\.[A-Za-z]+)`/g)].map(([, name]) => name);
     expect([...new Set(listed)].sort()).toEqual([...operationNames].sort());
   });
 });

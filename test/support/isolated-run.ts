@@ -207,6 +207,7 @@ export class IsolatedContainer implements AsyncDisposable {
       sink: { kind: 'none' },
       attach: { stdin: options.stdin, stdout: true, stderr: true },
       durable: false,
+      wait: false,
     };
     const request = (isolated.unsafe ?? ((sound) => sound))(compileStart(context));
     const other = await isolated.other?.started();

@@ -55,6 +55,7 @@ export async function context(
     sink: { kind: 'none' },
     attach: { stdin: false, stdout: true, stderr: true },
     durable: true,
+    wait: false,
   };
 }
 

@@ -36,6 +36,7 @@ const process: ProcessRequest = {
 };
 
 const start: StartRequest = {
+  wait: false,
   detached: true,
   durable: false,
   stdin: true,
@@ -315,6 +316,7 @@ const conversation = Buffer.concat([
   frame(FrameType.OUTPUT, [1, 104, 105]),
   frame(FrameType.OUTPUT, [2, ...Buffer.alloc(1000, 7)]),
   frame(FrameType.LOG_ROTATED, []),
+  frame(FrameType.PREPARED, []),
   frame(
     FrameType.STATE_REPLY,
     [
@@ -331,6 +333,7 @@ const expected: Frame[] = [
   { type: 'output', stream: 'stdout', data: Buffer.from('hi') },
   { type: 'output', stream: 'stderr', data: Buffer.alloc(1000, 7) },
   { type: 'log-rotated' },
+  { type: 'prepared' },
   {
     type: 'state-reply',
     running: true,

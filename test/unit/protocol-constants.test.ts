@@ -37,6 +37,7 @@ function constantsOfMirror(): Map<string, number | string> {
     },
     HAKO_FD_: protocol.SupervisorFd,
     HAKO_START_: protocol.StartFlag,
+    HAKO_GO_: protocol.GoFlag,
     HAKO_EXEC_: protocol.ExecFlag,
     HAKO_ATTACH_: protocol.AttachFlag,
     HAKO_PROCESS_: protocol.ProcessFlag,

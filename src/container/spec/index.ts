@@ -10,6 +10,7 @@ export {
   execCapabilities,
   mergeEnv,
   type ProcessContext,
+  programOf,
   type SeccompProgram,
 } from './process.ts';
 export { compileStart, hostnameOf, type StartContext } from './start.ts';

@@ -33,9 +33,7 @@ export function startProcess(context: ProcessContext): ProcessRequest {
   const { options, image, plan } = context;
   return {
     ...commonProcess(context),
-    argv: commandOf(options, image),
-    env: containerEnv(context),
-    cwd: options.workingDirectory ?? absolute(image.workingDir),
+    ...programOf(context),
     user: options.user ?? image.user,
     additionalGroups: options.groups,
     tty: options.tty,
@@ -45,6 +43,18 @@ export function startProcess(context: ProcessContext): ProcessRequest {
     capabilities: capabilityMasks(plan.capabilities),
     apparmorProfile: plan.apparmorProfile ?? '',
     terminalSize: options.terminalSize ?? defaultTerminal,
+  };
+}
+
+/** What is run, whatever surrounds it. @throws HakoError `HAKO_ERR_INVALID_OPTION` as {@link startProcess} does */
+export function programOf(
+  context: Pick<ProcessContext, 'options' | 'image' | 'hostname'>,
+): Pick<ProcessRequest, 'argv' | 'env' | 'cwd'> {
+  const { options, image } = context;
+  return {
+    argv: commandOf(options, image),
+    env: containerEnv(context),
+    cwd: options.workingDirectory ?? absolute(image.workingDir),
   };
 }
 

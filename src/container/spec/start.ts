@@ -30,6 +30,8 @@ export interface StartContext extends ProcessContext {
   readonly attach: AttachStreams;
   /** fsync(2) the exit record. */
   readonly durable: boolean;
+  /** Everything but the program, which it is told later. */
+  readonly wait: boolean;
 }
 
 /**
@@ -50,6 +52,7 @@ export function compileStart(context: StartContext): StartRequest {
     );
   }
   return {
+    wait: context.wait,
     detached: options.detached,
     durable: context.durable,
     stdin: options.stdin,

@@ -11,7 +11,7 @@ export const SupervisorFd = { OWNER: 3, STATE: 4, EXTRA: 5 } as const;
 export const CONTROL_SOCKET = 'control.sock';
 export const EXIT_RECORD = 'exit.json';
 
-/** Largest payload of START and EXEC, in bytes. */
+/** Largest payload of START, GO and EXEC, in bytes. */
 export const MAX_REQUEST = 8 << 20;
 /** Largest payload of every other frame, in bytes. */
 export const MAX_FRAME = 64 << 10;
@@ -27,6 +27,7 @@ export const FrameType = {
   RESIZE: 8,
   HOLD: 9,
   GROUP: 10,
+  GO: 11,
   STARTED: 64,
   FAILED: 65,
   OUTPUT: 66,
@@ -34,9 +35,12 @@ export const FrameType = {
   STATE_REPLY: 68,
   LOG_ROTATED: 69,
   OOM: 70,
+  PREPARED: 71,
 } as const;
 
-export const StartFlag = { DETACHED: 0x1, DURABLE: 0x2, STDIN: 0x4, STDIN_ONCE: 0x8 } as const;
+export const StartFlag = { DETACHED: 0x1, DURABLE: 0x2, STDIN: 0x4, STDIN_ONCE: 0x8, WAIT: 0x10 } as const;
+
+export const GoFlag = { STDIN: 0x1 } as const;
 
 export const ExecFlag = { DETACHED: 0x1, STDIN: 0x4 } as const;
 

@@ -66,6 +66,8 @@ function readFrame(type: number, reader: PayloadReader): Frame {
   switch (type) {
     case FrameType.OUTPUT:
       return { type: 'output', stream: readStream(reader), data: reader.rest() };
+    case FrameType.PREPARED:
+      return { type: 'prepared' };
     case FrameType.STARTED:
       return {
         type: 'started',

@@ -3,6 +3,7 @@ import {
   CgroupStepType,
   ExecFlag,
   FrameType,
+  GoFlag,
   IdMapMethod,
   MAX_FRAME,
   MAX_REQUEST,
@@ -17,6 +18,7 @@ import type {
   AttachStreams,
   CgroupStep,
   ExecRequest,
+  GoRequest,
   IdMapRequest,
   ProcessRequest,
   SinkRequest,
@@ -40,9 +42,15 @@ export function encodeStart(request: StartRequest): Buffer {
   writer.str(request.oom?.file ?? '', 'OOM file').str(request.oom?.key ?? '', 'OOM key');
   writer.str(request.hostname, 'host name').str(request.domainname, 'domain name');
   writer.list(request.setup, (operation) => writeSetupOperation(writer, operation));
-  writeProcess(writer, request.process);
+  writeProcess(writer, request.wait ? { ...request.process, argv: [], env: [], cwd: '' } : request.process);
   writeSink(writer, request.sink);
   return writer.finish();
+}
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` for a NUL in a string, a request over 8 MiB. */
+export function encodeGo(request: GoRequest): Buffer {
+  const writer = new FrameWriter(FrameType.GO, MAX_REQUEST, 1 << 10).u32(request.stdin ? GoFlag.STDIN : 0, 'flags');
+  return writeCommand(writer, request).finish();
 }
 
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` for a NUL in a string, a number out of range, a request over 8 MiB. */
@@ -85,7 +93,8 @@ function startFlags(request: StartRequest): number {
     (request.detached ? StartFlag.DETACHED : 0) |
     (request.durable ? StartFlag.DURABLE : 0) |
     (request.stdin ? StartFlag.STDIN : 0) |
-    (request.stdinOnce ? StartFlag.STDIN_ONCE : 0)
+    (request.stdinOnce ? StartFlag.STDIN_ONCE : 0) |
+    (request.wait ? StartFlag.WAIT : 0)
   );
 }
 
@@ -144,12 +153,16 @@ function writeCgroupStep(writer: FrameWriter, step: CgroupStep): void {
   }
 }
 
+function writeCommand(
+  writer: FrameWriter,
+  { argv, env, cwd }: Pick<ProcessRequest, 'argv' | 'env' | 'cwd'>,
+): FrameWriter {
+  return writer.strings(argv, 'command').strings(env, 'environment').str(cwd, 'working directory');
+}
+
 function writeProcess(writer: FrameWriter, process: ProcessRequest): void {
   const { capabilities, terminalSize } = process;
-  writer
-    .strings(process.argv, 'command')
-    .strings(process.env, 'environment')
-    .str(process.cwd, 'working directory')
+  writeCommand(writer, process)
     .str(process.user, 'user')
     .strings(process.additionalGroups, 'additional group')
     .u32(processFlags(process), 'flags')

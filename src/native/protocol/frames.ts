@@ -32,6 +32,11 @@ export interface FailedFrame {
   readonly detail: string;
 }
 
+/** The container waits to be told what to run. */
+export interface PreparedFrame {
+  readonly type: 'prepared';
+}
+
 export interface OutputFrame {
   readonly type: 'output';
   readonly stream: 'stdout' | 'stderr';
@@ -75,6 +80,7 @@ export interface OomFrame {
 
 /** Frames that come from the supervisor. */
 export type Frame =
+  | PreparedFrame
   | StartedFrame
   | FailedFrame
   | OutputFrame

@@ -11,6 +11,8 @@ export interface AttachStreams {
 }
 
 export interface StartRequest {
+  /** Set up all but the program, and wait to be told that: the process's `argv`, `env` and `cwd` are left out. */
+  readonly wait: boolean;
   /** Outlive the owner's session. */
   readonly detached: boolean;
   /** fsync(2) the exit record. */
@@ -40,6 +42,12 @@ export interface StartRequest {
   readonly setup: readonly SetupOperation[];
   readonly process: ProcessRequest;
   readonly sink: SinkRequest;
+}
+
+/** What a container that waits is to run. */
+export interface GoRequest extends Pick<ProcessRequest, 'argv' | 'env' | 'cwd'> {
+  /** The stdin that was asked for at the start is wanted; otherwise the process reads /dev/null. */
+  readonly stdin: boolean;
 }
 
 export interface ExecRequest {

@@ -21,9 +21,11 @@ import {
   type ExecRequest,
   encodeExec,
   encodeFrame,
+  encodeGo,
   encodeStart,
   type Frame,
   FrameDecoder,
+  type GoRequest,
   type ProcessRequest,
   type StartRequest,
 } from '../../../src/native/protocol.ts';
@@ -65,6 +67,10 @@ export class RawSession {
   /** Bytes as they are, sound or not. */
   sendRaw(bytes: Uint8Array): void {
     this.socket.write(bytes);
+  }
+
+  go(argv: readonly string[], more: Partial<GoRequest> = {}): void {
+    this.socket.write(encodeGo({ argv, env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'], cwd: '/', stdin: false, ...more }));
   }
 
   async exec(request: ExecRequest): Promise<Frame> {
@@ -237,6 +243,7 @@ export function processRequest(argv: readonly string[], more: Partial<ProcessReq
 
 export function startRequest(more: Partial<StartRequest>): StartRequest {
   return {
+    wait: false,
     detached: false,
     durable: false,
     stdin: false,
