@@ -53,6 +53,7 @@ const users = {
   'what the user names on the host as an end of a copy: looked at; the worker opens it': [
     'src/container/files/host-files.ts',
   ],
+  'what the user names on a command line': ['src/cli/files.ts'],
   'what the user names as a source: opened once, then read by descriptor': [
     'src/core/images.ts',
     'src/image/sources/archive-files.ts',

@@ -1,6 +1,7 @@
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { HakoError } from '../base/errors.ts';
-import type { Runtime, RuntimeOptions } from '../index.ts';
+import type { Runtime } from '../index.ts';
+import { failureCode } from './exit-code.ts';
+import { type OptionTable, parseWords, type Values } from './options.ts';
 
 /** What a command writes to and reads from; a test gives its own. */
 export interface CommandIo {
@@ -10,85 +11,79 @@ export interface CommandIo {
 }
 
 export interface CommandContext {
-  readonly args: readonly string[];
   readonly io: CommandIo;
-  /** Opened when it is first asked for, so that `--help` touches nothing; closed after the command. */
-  openRuntime(options?: RuntimeOptions): Promise<Runtime>;
+  /** Opened when it is first asked for, so that a mistake in an option touches nothing; closed after the command. */
+  openRuntime(): Promise<Runtime>;
 }
 
-export interface Command {
-  readonly summary: string;
-  /** The lines under "Usage:", without the word `hako`. */
+/** One call of a command. */
+export interface Call<Table extends OptionTable> extends CommandContext {
+  readonly values: Values<Table>;
+  readonly operands: readonly string[];
+}
+
+/** The words after the options: how a usage line shows them, and how many there may be. */
+export interface Operands {
   readonly usage: string;
+  readonly min: number;
+  /** Default: as many as one likes. */
+  readonly max?: number;
+}
+
+interface CommandDescription<Table extends OptionTable> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: Table;
+  readonly operands: Operands;
+  /** What follows the first operand is a program's: options come before it. */
+  readonly leading?: boolean;
+  /** What else there is to say, in Markdown. */
+  readonly details?: string;
+}
+
+interface CommandSpec<Table extends OptionTable> extends CommandDescription<Table> {
   /** @returns the exit code */
-  run(context: CommandContext): Promise<number>;
+  run(call: Call<Table>): Promise<number>;
 }
 
-/**
- * Parses the options before the first word that is none, as Docker does: what follows belongs to the program in
- * the container.
- *
- * @throws HakoError `HAKO_ERR_INVALID_OPTION`
- */
-export function parseLeading<T extends ParseArgsOptionsConfig>(args: readonly string[], options: T) {
-  const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
-  const first = tokens.find((token) => token.kind === 'positional' || token.kind === 'option-terminator');
-  const end = first === undefined ? args.length : first.index;
-  const { values } = parseStrictly(args.slice(0, end), options);
-  return { values, rest: args.slice(first?.kind === 'option-terminator' ? end + 1 : end) };
+/** A command as the table of commands has it. */
+export interface Command extends CommandDescription<OptionTable> {
+  /** @throws HakoError `HAKO_ERR_INVALID_OPTION` for words that the command does not take, and what it fails with itself. */
+  execute(words: readonly string[], context: CommandContext): Promise<number>;
 }
 
-/** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
-export function parseStrictly<T extends ParseArgsOptionsConfig>(args: readonly string[], options: T) {
-  try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const unknown = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? /'(-[^']*)'/.exec(message)?.[1] : undefined;
-    throw new HakoError(
-      'INVALID_OPTION',
-      unknown === undefined
-        ? `${message.replace(/\.$/, '')}.`
-        : `There is no option '${unknown}' (there are: ${Object.entries(options).map(spelling).join(', ')}).`,
-      { cause },
-    );
+export function defineCommand<const Table extends OptionTable>(spec: CommandSpec<Table>): Command {
+  const command = `hako ${spec.name}`;
+  const { usage, min, max = Number.POSITIVE_INFINITY } = spec.operands;
+  return {
+    ...spec,
+    async execute(words, context) {
+      const parsed = parseWords(spec.options, words, { leading: spec.leading ?? false, command });
+      const count = parsed.operands.length;
+      if (count < min || count > max)
+        throw new HakoError('INVALID_OPTION', `Write ${command}${usage === '' ? '' : ` ${usage}`}; see --help.`);
+      return spec.run({ ...context, ...parsed });
+    },
+  };
+}
+
+/** Does the same to each operand at once, prints what each came to, and goes on when one fails. */
+export async function forEachOperand(
+  { operands, io }: Pick<Call<OptionTable>, 'operands' | 'io'>,
+  work: (name: string) => Promise<string>,
+): Promise<number> {
+  let code = 0;
+  const results = operands.map(work);
+  // Each is looked at in its turn; until then none is unheard of.
+  for (const result of results) result.catch(() => {});
+  for (const result of results) {
+    try {
+      io.stdout.write(`${await result}\n`);
+    } catch (error) {
+      if (!(error instanceof HakoError)) throw error;
+      io.stderr.write(`hako: ${error.message}\n`);
+      code = failureCode;
+    }
   }
-}
-
-function spelling([name, { short }]: [string, ParseArgsOptionsConfig[string]]): string {
-  return short === undefined ? `--${name}` : `-${short}/--${name}`;
-}
-
-/** @throws HakoError `HAKO_ERR_INVALID_OPTION` for what is no number */
-export function parseNumber(text: string, option: string): number {
-  const number = text.trim() === '' ? Number.NaN : Number(text);
-  if (Number.isNaN(number)) throw new HakoError('INVALID_OPTION', `${option} takes a number; '${text}' is none.`);
-  return number;
-}
-
-/** Whether JSON is asked for. @throws HakoError `HAKO_ERR_INVALID_OPTION` for a form that there is not */
-export function wantsJson(format: string | undefined): boolean {
-  if (format === undefined || format === 'json') return format === 'json';
-  throw new HakoError('INVALID_OPTION', `--format can only be json; '${format}' is not known.`);
-}
-
-/** `NAME=value` words to a record; a bare name takes its value from this process, as Docker's `-e NAME` does. */
-export function parsePairs(
-  words: readonly string[] | undefined,
-  fallback: (name: string) => string | undefined = () => '',
-): Record<string, string> {
-  const pairs: Record<string, string> = {};
-  for (const word of words ?? []) {
-    const equals = word.indexOf('=');
-    const name = equals < 0 ? word : word.slice(0, equals);
-    const value = equals < 0 ? fallback(name) : word.slice(equals + 1);
-    if (value !== undefined) pairs[name] = value;
-  }
-  return pairs;
-}
-
-export function onlyOne(rest: readonly string[], what: string): string {
-  const [word, ...more] = rest;
-  if (word === undefined || more.length > 0) throw new HakoError('INVALID_OPTION', `Name one ${what}.`);
-  return word;
+  return code;
 }

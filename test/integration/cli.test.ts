@@ -1,39 +1,15 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { built } from '../support/built.ts';
+import { useHako } from '../support/hako-command.ts';
 import { describeWith } from '../support/requires.ts';
-import { writeBusyboxRoot } from '../support/test-runtime.ts';
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the command hako', () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'hako-cli-'));
-  const hako = (args: readonly string[], input = ''): Promise<Outcome> =>
-    new Promise((resolve) => {
-      const child = execFile(
-        process.execPath,
-        ['--disable-warning=ExperimentalWarning', built.cli, '--root', join(scratch, 'root'), ...args],
-        { timeout: 30_000 },
-        (error, stdout, stderr) =>
-          resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr }),
-      );
-      child.stdin?.end(input);
-    });
-
-  beforeAll(async () => {
-    const { code, stderr } = await hako(['import', '-t', 'bb:1', writeBusyboxRoot(join(scratch, 'rootfs'))]);
-    expect(stderr).toBe('');
-    expect(code).toBe(0);
-  });
-  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+  const hako = useHako();
+  const { scratch } = hako;
 
   it('runs a program with its streams and its exit code', async () => {
     expect(await hako(['run', '--rm', 'bb:1', 'sh', '-c', 'echo out; echo err >&2; exit 5'])).toEqual({
@@ -72,9 +48,10 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
     const id = stdout.trim();
     expect((await hako(['ps'])).stdout).toMatch(new RegExp(`${id.slice(0, 12)} +bb:1 .* Up .* kept\n`));
     expect(JSON.parse((await hako(['ps', '--format', 'json'])).stdout)).toMatchObject({
-      id,
-      name: 'kept',
-      labels: { a: 'b' },
+      ID: id.slice(0, 12),
+      Names: 'kept',
+      Labels: 'a=b',
+      State: 'running',
     });
     expect(await hako(['exec', '-u', 'app', 'kept', 'id', '-un'])).toEqual({ code: 0, stdout: 'app\n', stderr: '' });
     expect((await hako(['exec', 'kept', 'sh', '-c', 'exit 9'])).code).toBe(9);
@@ -88,22 +65,37 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
   });
 
   it('lists images, and tells of the host', async () => {
-    expect((await hako(['images'])).stdout).toMatch(/^IMAGE .*\ndocker.io\/library\/bb:1 +[0-9a-f]{12} /);
+    const { stdout } = await hako(['images']);
+    expect(stdout).toMatch(/^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE\nbb +1 +[0-9a-f]{12} .* ago +[\d.]+MB\n$/);
     const info = JSON.parse((await hako(['info', '--format', 'json'])).stdout);
     expect(info).toMatchObject({ defaults: { mode: 'normal', log: 'json-file' } });
     expect((await hako(['info'])).stdout).toContain('plugin storage/overlay2');
     expect((await hako(['--help'])).stdout).toContain('Usage: hako');
-    expect((await hako(['run', '--help'])).stdout).toContain('--memory');
+    expect((await hako(['run', '--help'])).stdout).toContain('-m, --memory BYTES');
+    expect((await hako(['help', 'exec'])).stdout).toContain('Usage: hako exec [OPTIONS] CONTAINER COMMAND [ARG…]');
+    expect(JSON.parse((await hako(['version', '-f', 'json'])).stdout)).toMatchObject({ node: process.versions.node });
+    expect((await hako(['--version'])).stdout).toMatch(/^hako: +\d/);
     expect((await hako(['frobnicate'])).code).toBe(125);
   });
   it('refuses in one sentence what it does not know', async () => {
     for (const [args, message] of [
       [['run', '--rm', '--cpus', 'x', 'bb:1', 'true'], /^hako: --cpus takes a number; 'x' is none\.\n$/],
-      [['logs', '-n', 'x', 'any'], /^hako: --tail takes a number/],
-      [['stop', '-t', '', 'any'], /^hako: --time takes a number/],
-      [['ps', '--format', 'yaml'], /^hako: --format can only be json/],
-      [['ps', '--frob'], /^hako: There is no option '--frob' \(there are: -a\/--all, .*\)\.\n$/],
-      [['run', '-p', '80:80', 'bb:1'], /^hako: There is no option '-p' \(there are: --name, -d\/--detach/],
+      [['logs', '-n', 'x', 'any'], /^hako: --tail takes a number of lines, or all/],
+      [['stop', '-t', '', 'any'], /^hako: -t takes a number/],
+      [['ps', '--format', '{{range .}}'], /^hako: --format can be json, or hold/],
+      [['ps', '--frob'], /^hako: There is no option '--frob'; hako ps --help lists those that there are\.\n$/],
+      [['run', '-p', '80:80', 'bb:1'], /^hako: There is no option '-p'; hako run --help/],
+      [
+        ['run', '--network', 'bridge', 'bb:1'],
+        /^hako: --network: 'bridge' is none: write none, host or container:NAME/,
+      ],
+      [['run', '-v', 'named:/data', 'bb:1'], /^hako: --volume: 'named:\/data' is none/],
+      [['run', '--security-opt', 'nonsense', 'bb:1'], /^hako: --security-opt: 'nonsense' is not known/],
+      [['run', '--pull', 'always', 'bb:1'], /^hako: --pull always: hako pulls no images/],
+      [['run', '--env-file', '/no/such', 'bb:1'], /^hako: --env-file: '\/no\/such' cannot be read \(ENOENT\)\.\n$/],
+      [['cp', '/a', '/b'], /^hako: Write CONTAINER:PATH for one of the two sides\.\n$/],
+      [['rm'], /^hako: Write hako rm CONTAINER…; see --help\.\n$/],
+      [['prune'], /^hako: This removes all containers that do not run; write --force to mean it\.\n$/],
     ] as const) {
       const { code, stderr } = await hako(args);
       expect(stderr).toMatch(message);
@@ -123,12 +115,20 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
   });
 
   it('passes signals on, and removes what is to be removed', async () => {
-    const child = spawn(process.execPath, [
-      built.cli,
-      '--root',
-      join(scratch, 'root'),
-      ...['run', '--rm', 'bb:1', 'sh', '-c', 'trap "echo caught; exit 7" INT; echo up; while :; do sleep 0.05; done'],
-    ]);
+    const [program = '', ...words] = hako.argv;
+    const child = spawn(
+      program,
+      [
+        ...words,
+        'run',
+        '--rm',
+        'bb:1',
+        'sh',
+        '-c',
+        'trap "echo caught; exit 7" INT; echo up; while :; do sleep 0.05; done',
+      ],
+      { env: hako.env },
+    );
     let output = '';
     child.stdout.on('data', (chunk) => {
       output += chunk;
@@ -138,23 +138,19 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
     expect(output).toBe('up\ncaught\n');
     expect(code).toBe(7);
     expect((await hako(['run', '-d', '--rm', '--name', 'gone', 'bb:1', 'true'])).code).toBe(0);
-    await expect.poll(async () => (await hako(['ps', '-a', '-q'])).stdout).toBe('');
+    await expect.poll(async () => (await hako(['ps', '-a', '-q'])).stdout, { timeout: 20_000 }).toBe('');
   });
 
   it('ends quietly when nobody reads', async () => {
+    const codeFile = join(scratch, 'code');
     const command = (words: string) =>
-      execFileSync(
-        'sh',
-        [
-          '-c',
-          `{ "$0" "$1" --root "$2" ${words}; echo "$?" >&3; } 3>"$2.code" | head -c 1`,
-          process.execPath,
-          built.cli,
-          join(scratch, 'root'),
-        ],
-        { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 },
-      );
-    const exitCode = () => readFileSync(`${join(scratch, 'root')}.code`, 'utf8');
+      execFileSync('sh', ['-c', `{ "$@" ${words}; echo "$?" >&3; } 3>'${codeFile}' | head -c 1`, 'sh', ...hako.argv], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: hako.env,
+        timeout: 30_000,
+      });
+    const exitCode = () => readFileSync(codeFile, 'utf8');
     expect(command("run --name loud bb:1 sh -c 'yes | head -c 3000000'")).toBe('y');
     expect(exitCode()).toBe('141\n');
     expect(command('logs loud')).toBe('y');

@@ -7,4 +7,6 @@ export const built = {
   repository,
   entry: `${repository}dist/src/index.js`,
   cli: `${repository}dist/src/cli/main.js`,
+  /** What npm puts on the PATH for it. */
+  command: `${repository}bin/hako`,
 } as const;

@@ -1,35 +1,39 @@
-import { HakoError } from '../../base/errors.ts';
-import { type Command, parseLeading, parsePairs } from '../command.ts';
-import { forwardSignals } from '../signals.ts';
-import { connectTerminal } from '../terminal.ts';
+import { defineCommand } from '../command.ts';
+import { programOptions, programSettings } from '../settings/process.ts';
+import { connectTerminal, terminalSizeOf } from '../terminal/connect.ts';
+import { forwardSignals } from '../terminal/signals.ts';
+import { defined, orNothing } from '../values.ts';
+import { detachKeysOption } from './attach-options.ts';
 
-export const execCommand: Command = {
+export const execCommand = defineCommand({
+  name: 'exec',
   summary: 'Run a further program in a running container',
-  usage: 'exec [-i] [-t] [-u USER] [-w DIR] [-e NAME=VALUE]… CONTAINER COMMAND [ARG…]',
+  operands: { usage: 'CONTAINER COMMAND [ARG…]', min: 2 },
+  leading: true,
+  options: {
+    detach: { type: 'flag', short: 'd', help: 'Leave it running, and do not wait for it' },
+    ...programOptions,
+    'group-add': { type: 'list', value: 'GROUP', help: 'A further group of the program' },
+    privileged: { type: 'flag', help: 'With all capabilities that there are' },
+    ...detachKeysOption,
+  },
 
-  async run({ args, io, openRuntime }) {
-    const { values, rest } = parseLeading(args, {
-      interactive: { type: 'boolean', short: 'i' },
-      tty: { type: 'boolean', short: 't' },
-      user: { type: 'string', short: 'u' },
-      workdir: { type: 'string', short: 'w' },
-      env: { type: 'string', short: 'e', multiple: true },
-    });
-    const [name, ...command] = rest;
-    if (name === undefined || command.length === 0)
-      throw new HakoError('INVALID_OPTION', 'Name a container and a command: hako exec CONTAINER COMMAND [ARG…].');
+  async run({ values, operands: [name = '', ...command], io, openRuntime }) {
+    const { detach = false, interactive = false, tty = false } = values;
     const runtime = await openRuntime();
     const container = await runtime.containers.get(name);
-    const interactive = values.interactive === true;
-    const tty = values.tty === true;
-    const process_ = await container.startExec(command, {
-      stdin: interactive,
-      tty,
-      env: parsePairs(values.env, (variable) => process.env[variable]),
-      ...(values.user === undefined ? {} : { user: values.user }),
-      ...(values.workdir === undefined ? {} : { workingDirectory: values.workdir }),
+    const exec = await container.startExec(command, {
+      ...programSettings(values),
+      ...defined({
+        groups: orNothing(values['group-add']),
+        privileged: values.privileged,
+        detachKeys: values['detach-keys'],
+      }),
+      ...(tty ? terminalSizeOf(io) : {}),
+      detached: detach,
     });
-    using _ = forwardSignals((signal) => process_.kill(signal));
-    return await connectTerminal(process_, { interactive, tty }, io);
+    if (detach) return 0;
+    using _ = forwardSignals((signal) => exec.kill(signal));
+    return (await connectTerminal(exec, { interactive, tty }, io)) ?? 0;
   },
-};
+});

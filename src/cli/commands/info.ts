@@ -1,25 +1,47 @@
-import type { Support } from '../../index.ts';
-import { type Command, parseStrictly, wantsJson } from '../command.ts';
+import type { RuntimeInfo, Support } from '../../index.ts';
+import { defineCommand } from '../command.ts';
+import { valueFormat, valuePrinter } from '../output/values.ts';
 
-export const infoCommand: Command = {
+export const infoCommand = defineCommand({
+  name: 'info',
   summary: 'Tell what this host can do for containers, and why not',
-  usage: 'info [--format json]',
-
-  async run({ args, io, openRuntime }) {
-    const { values } = parseStrictly(args, { format: { type: 'string' } });
-    const json = wantsJson(values.format);
+  operands: { usage: '', min: 0, max: 0 },
+  options: valueFormat,
+  async run({ values, io, openRuntime }) {
+    const print = valuePrinter(values.format) ?? ((info) => describe(info as RuntimeInfo));
     const runtime = await openRuntime();
-    const info = await runtime.info();
-    if (json) {
-      io.stdout.write(`${JSON.stringify(info, null, 2)}\n`);
-      return 0;
-    }
-    const { host } = info;
-    const supports = Object.entries(host).filter(
-      (entry): entry is [string, Support] =>
-        typeof entry[1] === 'object' && entry[1] !== null && 'supported' in entry[1],
-    );
-    const lines: [string, string][] = [
+    io.stdout.write(print(await runtime.info()));
+    return 0;
+  },
+});
+
+export const versionCommand = defineCommand({
+  name: 'version',
+  summary: 'Tell the versions of hako and of what it runs on',
+  operands: { usage: '', min: 0, max: 0 },
+  options: valueFormat,
+  async run({ values, io, openRuntime }) {
+    const print = valuePrinter(values.format);
+    const runtime = await openRuntime();
+    const { version, host } = await runtime.info();
+    const versions = {
+      hako: version,
+      node: process.versions.node,
+      kernel: host.kernel,
+      architecture: host.architecture,
+    };
+    io.stdout.write(print === undefined ? lines(Object.entries(versions), 14) : print(versions));
+    return 0;
+  },
+});
+
+function describe(info: RuntimeInfo): string {
+  const { host } = info;
+  const supports = Object.entries(host).filter(
+    (entry): entry is [string, Support] => typeof entry[1] === 'object' && entry[1] !== null && 'supported' in entry[1],
+  );
+  return lines(
+    [
       ['hako', info.version],
       ['root', info.root],
       ['kernel', `${host.kernel} ${host.architecture}`],
@@ -38,8 +60,12 @@ export const infoCommand: Command = {
         `plugin ${kind}/${id}`,
         probe.supported ? 'yes' : `no: ${probe.reason}`,
       ]),
-    ];
-    io.stdout.write(lines.map(([name, value]) => `${`${name}:`.padEnd(26)}${value}\n`).join(''));
-    return 0;
-  },
-};
+      ...info.quarantined.map(({ kind, id, reason }): [string, string] => [`put aside: ${kind} ${id}`, reason]),
+    ],
+    26,
+  );
+}
+
+function lines(entries: readonly (readonly [string, string])[], width: number): string {
+  return entries.map(([name, value]) => `${`${name}:`.padEnd(width)}${value}\n`).join('');
+}

@@ -1,23 +1,24 @@
 import { once } from 'node:events';
+import { HakoError } from '../../base/errors.ts';
 import { entryPrinter, parseLogTime } from '../../index.ts';
-import { type Command, onlyOne, parseNumber, parseStrictly } from '../command.ts';
+import { defineCommand } from '../command.ts';
 
-export const logsCommand: Command = {
+export const logsCommand = defineCommand({
+  name: 'logs',
   summary: "Print a container's output",
-  usage: 'logs [-f] [-n LINES] [-t] [--since TIME] [--until TIME] CONTAINER',
+  operands: { usage: 'CONTAINER', min: 1, max: 1 },
+  options: {
+    follow: { type: 'flag', short: 'f', help: 'Go on until the end of the container' },
+    tail: { type: 'text', short: 'n', value: 'LINES', help: 'So many lines at the end, or all' },
+    since: { type: 'text', value: 'TIME', help: 'From a time on, such as 10m (ago) or 2026-01-31T12:00:00Z' },
+    until: { type: 'text', value: 'TIME', help: 'Up to a time' },
+    timestamps: { type: 'flag', short: 't', help: 'Begin each line with its time' },
+  },
 
-  async run({ args, io, openRuntime }) {
-    const { values, positionals } = parseStrictly(args, {
-      follow: { type: 'boolean', short: 'f' },
-      tail: { type: 'string', short: 'n' },
-      timestamps: { type: 'boolean', short: 't' },
-      since: { type: 'string' },
-      until: { type: 'string' },
-    });
-    const name = onlyOne(positionals, 'container');
+  async run({ values, operands: [name = ''], io, openRuntime }) {
     const query = {
       follow: values.follow === true,
-      ...(values.tail === undefined || values.tail === 'all' ? {} : { tail: parseNumber(values.tail, '--tail') }),
+      ...(values.tail === undefined || values.tail === 'all' ? {} : { tail: lineCount(values.tail) }),
       ...(values.since === undefined ? {} : { since: parseLogTime(values.since) }),
       ...(values.until === undefined ? {} : { until: parseLogTime(values.until) }),
     };
@@ -32,4 +33,10 @@ export const logsCommand: Command = {
     }
     return 0;
   },
-};
+});
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
+function lineCount(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new HakoError('INVALID_OPTION', `--tail takes a number of lines, or all; '${text}' is neither.`);
+}

@@ -1,19 +1,53 @@
+import { createInterface } from 'node:readline/promises';
 import { HakoError } from '../../base/errors.ts';
-import { type Command, parseStrictly } from '../command.ts';
+import { type CommandIo, defineCommand, forEachOperand } from '../command.ts';
+import { formatBytes } from '../output/units.ts';
+import { defined, parseFilters, parseTime } from '../values.ts';
 
-export const rmCommand: Command = {
+export const rmCommand = defineCommand({
+  name: 'rm',
   summary: 'Remove containers',
-  usage: 'rm [-f] CONTAINER…',
+  operands: { usage: 'CONTAINER…', min: 1 },
+  options: { force: { type: 'flag', short: 'f', help: 'Also those that run; and none that is not there is an error' } },
+  async run(call) {
+    const force = call.values.force === true;
+    const runtime = await call.openRuntime();
+    return forEachOperand(call, async (name) => {
+      await (await runtime.containers.get(name)).remove({ force });
+      return name;
+    });
+  },
+});
 
-  async run({ args, io, openRuntime }) {
-    const { values, positionals } = parseStrictly(args, { force: { type: 'boolean', short: 'f' } });
-    if (positionals.length === 0) throw new HakoError('INVALID_OPTION', 'Name at least one container.');
+export const pruneCommand = defineCommand({
+  name: 'prune',
+  summary: 'Remove all containers that do not run',
+  operands: { usage: '', min: 0, max: 0 },
+  options: {
+    force: { type: 'flag', short: 'f', help: 'Do not ask' },
+    filter: { type: 'list', value: 'KEY=VALUE', help: 'until (made before), label, label!' },
+  },
+  async run({ values, io, openRuntime }) {
+    const { until, label, 'label!': notLabel } = parseFilters(values.filter, ['until', 'label', 'label!']);
+    const filters = defined({
+      until: until?.map(parseTime).at(-1),
+      label,
+      'label!': notLabel,
+    });
+    if (values.force !== true && !(await isWished(io))) return 0;
     const runtime = await openRuntime();
-    for (const name of positionals) {
-      const container = await runtime.containers.get(name);
-      await container.remove({ force: values.force === true });
-      io.stdout.write(`${name}\n`);
-    }
+    const { removed, spaceReclaimed } = await runtime.containers.prune({ filters });
+    if (removed.length > 0) io.stdout.write(`Deleted Containers:\n${removed.map((id) => `${id}\n`).join('')}\n`);
+    io.stdout.write(`Total reclaimed space: ${formatBytes(spaceReclaimed)}\n`);
     return 0;
   },
-};
+});
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` where nobody can be asked */
+async function isWished({ stdin, stderr }: CommandIo): Promise<boolean> {
+  if (!stdin.isTTY)
+    throw new HakoError('INVALID_OPTION', 'This removes all containers that do not run; write --force to mean it.');
+  using prompt = createInterface({ input: stdin, output: stderr });
+  const answer = await prompt.question('This removes all containers that do not run. Go on? [y/N] ');
+  return /^y(es)?$/i.test(answer.trim());
+}

@@ -1,30 +1,18 @@
-/** Rows in columns two spaces apart, with headings, as `docker ps` prints them. */
-export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return [headings, ...rows]
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 2))
-          .join('')
-          .trimEnd()}\n`,
-    )
-    .join('');
-}
+const prefixes = {
+  decimal: { base: 1000, units: ['B', 'kB', 'MB', 'GB', 'TB', 'PB'], digits: 3 },
+  binary: { base: 1024, units: ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'], digits: 4 },
+} as const;
 
-const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-
-/** Decimal units with three digits, as Docker prints sizes. */
-export function formatBytes(bytes: number): string {
+/** As Docker prints sizes: three digits of decimal units for what is stored, four of binary ones for memory. */
+export function formatBytes(bytes: number, kind: keyof typeof prefixes = 'decimal'): string {
+  const { base, units, digits } = prefixes[kind];
   let unit = 0;
   let value = bytes;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
+  while (value >= base && unit < units.length - 1) {
+    value /= base;
     unit++;
   }
-  return `${Number(value.toPrecision(3))}${units[unit]}`;
+  return `${Number(value.toPrecision(digits))}${units[unit]}`;
 }
 
 const spans: readonly [seconds: number, name: string][] = [

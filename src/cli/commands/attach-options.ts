@@ -1,0 +1,26 @@
+import type { AttachOptions } from '../../index.ts';
+import type { OptionTable, Values } from '../options.ts';
+
+/** The option of commands that join a program's terminal. */
+export const detachKeysOption = {
+  'detach-keys': {
+    type: 'text',
+    value: 'KEYS',
+    help: 'What lets go of the program when it is typed; default ctrl-p,ctrl-q; empty: nothing',
+  },
+} as const satisfies OptionTable;
+
+export const attachOptions = {
+  ...detachKeysOption,
+  'sig-proxy': { type: 'flag', help: 'Pass signals on to the program; default true' },
+} as const satisfies OptionTable;
+
+/** @param streams - whether stdin is fed; null: nothing is attached */
+export function attachmentOf(
+  values: Values<typeof detachKeysOption>,
+  streams: { readonly stdin: boolean } | null,
+): AttachOptions {
+  if (streams === null) return { stdin: false, stdout: false, stderr: false };
+  const keys = values['detach-keys'];
+  return { ...streams, ...(keys === undefined ? {} : { detachKeys: keys }) };
+}

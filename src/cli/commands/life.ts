@@ -1,0 +1,64 @@
+import type { Container } from '../../index.ts';
+import { type Command, defineCommand, forEachOperand } from '../command.ts';
+import { resourceChanges, resourceOptions } from '../settings/resources.ts';
+
+const containers = { usage: 'CONTAINER…', min: 1 } as const;
+
+/** A command without options, which does one thing to each container. */
+function each(
+  name: string,
+  summary: string,
+  work: (container: Container, operand: string) => Promise<string>,
+): Command {
+  return defineCommand({
+    name,
+    summary,
+    operands: containers,
+    options: {},
+    async run(call) {
+      const runtime = await call.openRuntime();
+      return forEachOperand(call, async (operand) => work(await runtime.containers.get(operand), operand));
+    },
+  });
+}
+
+export const pauseCommand = each('pause', 'Hold all processes of containers', async (container, operand) => {
+  await container.pause();
+  return operand;
+});
+
+export const unpauseCommand = each('unpause', 'Let paused containers go on', async (container, operand) => {
+  await container.unpause();
+  return operand;
+});
+
+export const waitCommand = each('wait', 'Wait until containers end, and print their exit codes', async (container) =>
+  String((await container.wait()).exitCode),
+);
+
+export const renameCommand = defineCommand({
+  name: 'rename',
+  summary: 'Give a container another name',
+  operands: { usage: 'CONTAINER NAME', min: 2, max: 2 },
+  options: {},
+  async run({ operands: [old = '', name = ''], openRuntime }) {
+    const runtime = await openRuntime();
+    await (await runtime.containers.get(old)).rename(name);
+    return 0;
+  },
+});
+
+export const updateCommand = defineCommand({
+  name: 'update',
+  summary: 'Change the limits of containers, also while they run',
+  operands: containers,
+  options: resourceOptions,
+  async run(call) {
+    const resources = resourceChanges(call.values);
+    const runtime = await call.openRuntime();
+    return forEachOperand(call, async (name) => {
+      await (await runtime.containers.get(name)).update({ resources });
+      return name;
+    });
+  },
+});
