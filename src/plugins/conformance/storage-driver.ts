@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import type { NativeServices } from '../../contracts/native-services.ts';
 import type { PluginContext } from '../../contracts/plugin-definition.ts';
 import type { StorageDriver } from '../../contracts/storage-driver.ts';
+import { storageChangesCases } from './storage-changes.ts';
 import { storageConcurrencyCases } from './storage-concurrency.ts';
 import { storageContentCases } from './storage-content.ts';
 import { storageLifecycleCases } from './storage-lifecycle.ts';
@@ -29,5 +30,6 @@ export interface StorageDriverSubject {
 export function storageDriverConformance(subject: StorageDriverSubject): void {
   describe('names, keys and parents', () => storageLifecycleCases(subject));
   describe('what is in a snapshot', () => storageContentCases(subject));
+  describe('what a snapshot changes', () => storageChangesCases(subject));
   describe('several at once', () => storageConcurrencyCases(subject));
 }
