@@ -120,8 +120,9 @@ int tree_mount_overlay(const struct overlay_spec *overlay, struct failure *f) {
   for (uint32_t i = 0; i < overlay->option_count; i++)
     if (configure(fs, overlay->options[i].key, overlay->options[i].value) < 0)
       return mount_failed(f, overlay->options[i].key);
+  // Before Linux 6.5 options are only looked at when all are there.
   if (sys_fsconfig(fs, CONFIG_CREATE, NULL, NULL, 0) < 0)
-    return mount_failed(f, overlay->lowers[0]);
+    return errno == EINVAL ? mount_in_one(overlay, f) : mount_failed(f, overlay->lowers[0]);
   int fd = sys_fsmount(fs, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   return fd < 0 ? mount_failed(f, "fsmount") : fd;
 }

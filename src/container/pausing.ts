@@ -2,12 +2,12 @@ import { HakoError } from '../base/errors.ts';
 import { freezeGroups, freezerState, thawGroups } from '../cgroup/index.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import { type ControlGroups, groupsOf } from './control-groups.ts';
-import type { ContainerRecord } from './record.ts';
+import { type ContainerRecord, isSameRun } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 
 /** Whether a container is held by its freezer. No record says so: the kernel is asked, and it cannot be wrong after a crash. */
-export function isPaused(record: Pick<ContainerRecord, 'state'> | null): boolean {
-  return freezerState(groupsOf(record)) !== 'thawed';
+export function isPaused({ state }: Pick<ContainerRecord, 'state'>): boolean {
+  return state.status === 'running' && state.wasPaused === true && freezerState(state.cgroups) !== 'thawed';
 }
 
 /** Holds containers where they are, and lets them go on. */
@@ -29,6 +29,10 @@ export class Pausing {
   async pause(record: ContainerRecord, options: OperationOptions): Promise<void> {
     const groups = await this.#groups.under(record, 'freezer');
     refusePaused(record, 'Unpause it first.');
+    if (record.state.status === 'running' && record.state.wasPaused !== true)
+      this.#repository.reviseState(record.id, (state) =>
+        state.status === 'running' && isSameRun(state, record.state) ? { ...state, wasPaused: true } : null,
+      );
     await freezeGroups(groups, options);
     this.#told(record, 'pause');
   }

@@ -2,6 +2,7 @@
  * The program that runs in the virtual machine: every case by node:test, which prints TAP.
  */
 import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { Image, Runtime } from 'libhako';
 import type { Case } from '../support/case.ts';
@@ -25,6 +26,20 @@ const runtimeCases: readonly Case[] = [
         resources: { memory: '64m' },
       });
       assert.deepEqual([exitCode, stdout.toString()], [0, '1\n0::/\n']);
+    },
+  },
+  {
+    name: 'an image is imported, its mount points are made, and a container of it runs',
+    async run() {
+      mkdirSync('/tmp/rootfs/bin', { recursive: true });
+      copyFileSync('/bin/busybox', '/tmp/rootfs/bin/sh');
+      await using runtime = await Runtime.open({ root: '/tmp/hako-runtime' });
+      const image = await runtime.images.import({ kind: 'rootfs', rootfs: '/tmp/rootfs' }, { reference: 'shell:test' });
+      const { exitCode, stdout } = await runtime.run({
+        image,
+        command: ['/bin/sh', '-c', 'echo x > /kept; cd /proc && pwd'],
+      });
+      assert.deepEqual([exitCode, stdout.toString()], [0, '/proc\n']);
     },
   },
 ];
