@@ -187,8 +187,11 @@ static struct id_answer set_groups(struct context *context, struct credentials *
 
 // The kernel is to know of it, too: it has capabilities to keep.
 static struct id_answer keep_rights(struct context *context, struct credentials *next) {
-  next->keeps_rights = argument(context, 1) == 1;
-  become(context, next);
+  uint32_t keeps = argument(context, 1);
+  if (keeps <= 1) { // or the kernel refuses it
+    next->keeps_rights = keeps == 1;
+    become(context, next);
+  }
   return go_on;
 }
 

@@ -22,7 +22,7 @@ struct listener {
 };
 
 static bool structs_fit(void) {
-  struct seccomp_notif_sizes sizes;
+  struct seccomp_notif_sizes sizes = {0};
   return sys_seccomp(SECCOMP_GET_NOTIF_SIZES, 0, &sizes) == 0 && sizes.seccomp_notif <= NOTIFICATION_SIZE &&
          sizes.seccomp_notif_resp <= NOTIFICATION_SIZE;
 }
