@@ -1,5 +1,5 @@
 import { type Contest, compete, type Entrant } from './contest.ts';
-import { hakoExec, hakoLogs, hakoRun, hakoSupervisorPss } from './hako.ts';
+import { hakoExec, hakoLogs, hakoRun, hakoSupervisorPss, hakoWarmRun } from './hako.ts';
 import { timeCommand } from './peers/command.ts';
 import { dockerExec, dockerLogs, dockerRun, dockerShimPss } from './peers/docker-entrants.ts';
 import { bwrapRun, floorRun } from './peers/floor.ts';
@@ -80,6 +80,12 @@ const logs = (driver: string): Figure => ({
 export const figures: readonly Figure[] = [
   run('run', false),
   run('run.network', true),
+  {
+    key: 'run.warm',
+    unit: 'ms',
+    better: 'lower',
+    measure: (bench) => compete([hakoWarmRun(bench), floorRun(bench, false), runtimeRun(bench, 'crun', false)], 60, 5),
+  },
   {
     key: 'exec',
     unit: 'ms',
