@@ -1,6 +1,6 @@
 import { constants, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as afterwards, setTimeout as sleep } from 'node:timers/promises';
 import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
@@ -159,9 +159,15 @@ export class ContainerLauncher {
       if (!repository.changeState(record.id, 'starting', state)) throw notFound(record);
       const { session } = supervisor;
       if (optionsOf(record).detached) session.hold();
-      const supervised = supervision.adopt({ ...(told ?? record), state }, session, true, supervisor.ended);
-      // While the program runs already.
-      if (told !== undefined) repository.changeOptions({ ...record, state }, told.options);
+      if (told !== undefined) {
+        // Whoever waits for the program waits for no record: the one is written while it runs, the other after its end was told.
+        const later = session.exited.then((exit) => afterwards(exit));
+        supervision.adopt({ ...told, state }, session, true, supervisor.ended, later);
+        repository.changeOptions({ ...record, state }, told.options);
+        this.#parts.started(record, started.pid);
+        return sessionAttachment(session, session.exited, async () => session.endStreams());
+      }
+      const supervised = supervision.adopt({ ...record, state }, session, true, supervisor.ended);
       this.#parts.started(record, started.pid);
       // The output has been handed over when the session tells of the end, which others may have told before.
       const exited = session.exited.then(() => supervised.ended);

@@ -64,11 +64,22 @@ export class Supervision {
     this.#listener = listener;
   }
 
-  /** Takes charge of a container that has just been started, or found. `gone` of one that was found is its session's end. */
-  adopt(record: ContainerRecord, session: SupervisorSession, owned: boolean, gone: Promise<unknown>): Supervised {
+  /**
+   * Takes charge of a container that has just been started, or found.
+   *
+   * @param gone - of one that was found, its session's end
+   * @param exited - when its end is to be recorded
+   */
+  adopt(
+    record: ContainerRecord,
+    session: SupervisorSession,
+    owned: boolean,
+    gone: Promise<unknown>,
+    exited: Promise<ExitResult> = session.exited,
+  ): Supervised {
     session.onLogRotated = () => this.#listener.logRotated(record);
     const end = Promise.withResolvers<ExitResult>();
-    session.exited.then(end.resolve, end.reject);
+    exited.then(end.resolve, end.reject);
     const ended = end.promise.then(
       (exit) => this.#recordEnd(supervised, exit),
       (error: unknown) => {
