@@ -82,7 +82,8 @@ export class Containers<Choice> {
   }
 
   /**
-   * Makes a pool of containers that are kept ready for programs. Resolves when the first one is.
+   * Makes a pool of containers that are kept ready for programs. Resolves when the first one is. An image that is given by
+   * its name is looked up for each of them.
    *
    * @throws HakoError as {@link Containers.create} does, and why a container could not be prepared; nothing is left behind.
    */
