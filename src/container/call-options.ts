@@ -90,6 +90,7 @@ export const given = {
     parseOptions(updateOptions, options, 'update');
     return options as UpdateOptions;
   },
+  kill: (options: unknown) => parseOptions(z.strictObject(operationOptions), options, 'kill'),
   wait: (options: unknown) => parseOptions(waitOptions, options, 'wait') as WaitOptions,
   top: (options: unknown) => parseOptions(topOptions, options, 'top'),
   logs: (query: unknown) => parseOptions(logQuery, query, 'log') as LogQuery & OperationOptions,

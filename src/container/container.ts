@@ -117,13 +117,13 @@ export class Container implements AsyncDisposable {
 
   /**
    * Sends a signal to the container's first process. After SIGKILL, SIGTERM or the container's stop signal no restart
-   * policy starts it again, also when it is just waiting to. SIGKILL and the
-   * stop signal also end a pause; others wait for `unpause()`.
+   * policy starts it again, also when it is just waiting to. SIGKILL and the stop signal also end a pause; others wait for
+   * `unpause()`. Aborting `options.signal` ends the wait for the supervisor's answer.
    *
    * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`
    */
-  kill(signal: NodeJS.Signals | number = 'SIGKILL'): Promise<void> {
-    return this.#operations.kill(this.id, signal);
+  kill(signal: NodeJS.Signals | number = 'SIGKILL', options: OperationOptions = {}): Promise<void> {
+    return this.#operations.kill(this.id, signal, options);
   }
 
   /**

@@ -132,7 +132,7 @@ export class ContainerOperations {
   }
 
   #start(record: ContainerRecord, options: StartOptions): Promise<Attachment> {
-    const started = this.#launcher.start(record, options, this.#keeper.begin(record));
+    const started = this.#keeper.begin(record, (life) => this.#launcher.start(record, options, life));
     const { attach } = options;
     return attach?.stdin === true ? started.then((one) => this.#detachable(record, one, attach)) : started;
   }
@@ -151,9 +151,11 @@ export class ContainerOperations {
     return this.#stopper.stop(this.#record(id), checked);
   }
 
-  async kill(id: ContainerId, signal: NodeJS.Signals | number): Promise<void> {
+  async kill(id: ContainerId, signal: NodeJS.Signals | number, options: OperationOptions): Promise<void> {
     const number = signalNumber(signal);
-    await this.#stopper.kill(this.#record(id), number);
+    const { signal: aborted } = given.kill(options);
+    aborted?.throwIfAborted();
+    await raceSignal(this.#stopper.kill(this.#record(id), number), aborted);
   }
 
   async restart(id: ContainerId, options: StopOptions): Promise<void> {

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Container, Runtime } from 'libhako';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -209,6 +210,62 @@ describeWith({ root: true, tools: ['busybox'] }, 'restart policies', () => {
     const stopped = await next.containers.get('stopped');
     expect((await stopped.inspect()).state.status).toBe('exited');
     await Promise.all([left.remove({ force: true }), stopped.remove({ force: true })]);
+  });
+
+  it('is taken over whenever its keeper is killed, also in the midst of a restart', async () => {
+    let child = await elsewhere(
+      test.root,
+      `const container = await runtime.containers.create({ image: '${image}', name: 'hunted', command: ['sleep', '0.01'], restart: 'always', detached: true });
+       await container.start();`,
+    );
+    const container = await test.runtime.containers.get('hunted');
+    for (let round = 0; round < 5; round++) {
+      await sleep(100 + Math.random() * 150);
+      await killed(child);
+      const before = await restartsOf(container);
+      child = await elsewhere(test.root, '');
+      await expect.poll(() => restartsOf(container), { timeout: 20_000 }).toBeGreaterThan(before);
+    }
+    await container.stop({ timeout: 0 });
+    await killed(child);
+    await using next = await Runtime.open({ root: test.root });
+    await sleep(300);
+    expect(await statusOf(await next.containers.get('hunted'))).toBe('exited');
+    await container.remove();
+  });
+
+  it('has one keeper, whoever else tries to start it', async () => {
+    const container = await create({ command: ['sleep', '1'], restart: 'always' });
+    await container.start();
+    await using other = await Runtime.open({ root: test.root });
+    const handle = await other.containers.get(container.id);
+    await expect(handle.start()).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_ALREADY_STARTED' });
+    await handle.wait();
+    await sleep(600);
+    expect(await restartsOf(container)).toBe(1);
+    await container.remove({ force: true });
+  });
+
+  it('begins anew for a stopped one with always when the machine has booted, and not with unless-stopped', async () => {
+    const left = [];
+    const own = await Runtime.open({ root: test.root });
+    for (const restart of ['always', 'unless-stopped']) {
+      const container = await own.containers.create({ image, command: ['sleep', '60'], restart, detached: true });
+      await container.start();
+      await container.stop({ timeout: 0 });
+      left.push(container.id);
+    }
+    await own.close();
+    const database = new DatabaseSync(join(test.root, 'hako.db'));
+    database.exec(
+      `UPDATE containers SET state = json_set(state, '$.life.stopped', 'another boot') WHERE state ->> '$.life' IS NOT NULL`,
+    );
+    database.close();
+    await using next = await Runtime.open({ root: test.root });
+    const [always, stopped] = await Promise.all(left.map((id) => next.containers.get(id)));
+    await expect.poll(() => statusOf(always as Container), { timeout: 5_000 }).toBe('running');
+    expect(await statusOf(stopped as Container)).toBe('exited');
+    await Promise.all([always, stopped].map((each) => each?.remove({ force: true })));
   });
 
   it('refuses what makes no sense', async () => {

@@ -38,23 +38,35 @@ export class Keeper {
     this.#parts = parts;
   }
 
-  /** What the start of a container has to record; undefined for one that needs no keeping. */
-  begin(record: ContainerRecord): Life | undefined {
-    if (!isKept(record)) return undefined;
+  /** Starts a container that is kept from then on, if it needs that: `start` is given what the start has to record. */
+  async begin<T>(record: ContainerRecord, start: (life: Life | undefined) => Promise<T>): Promise<T> {
+    if (!isKept(record)) return start(undefined);
+    const wasKept = this.#kept.has(record.id);
     this.#kept.add(record.id);
-    return newLife();
+    try {
+      return await start(newLife());
+    } catch (error) {
+      // It runs already, and another may keep it.
+      if (!wasKept) this.#kept.delete(record.id);
+      throw error;
+    }
   }
 
   /** A container runs that this process has a session with; its record is one that was read when it was found running. */
   adopted(supervised: Supervised): void {
+    const { record } = supervised;
+    if (this.#kept.has(record.id) && isOwn(lifeOf(record.state)?.keeper)) this.#watch(supervised);
+  }
+
+  #watch(supervised: Supervised): void {
     const { record, ended } = supervised;
-    if (!this.#kept.has(record.id)) return;
     const running = new AbortController();
     this.#running.set(record.id, running);
     const tell = (error: unknown) => this.#tell(record, error);
     this.#parts.health.follow(supervised, running.signal).catch(tell);
     const over = () => {
       running.abort();
+      if (this.#running.get(record.id) === running) this.#running.delete(record.id);
       this.#over(record).catch(tell);
     };
     ended.then(over, over);
@@ -78,7 +90,11 @@ export class Keeper {
     if (record === null) return;
     if (!isOver) {
       const supervised = await this.#parts.supervision.find(record);
-      if (supervised !== null) return;
+      if (supervised !== null) {
+        // It may have been found before, for its log.
+        if (!this.#running.has(record.id)) this.#watch(supervised);
+        return;
+      }
     }
     await this.#over(record);
   }
@@ -129,4 +145,9 @@ export class Keeper {
     if (hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED') || hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND')) return;
     this.#parts.warn(`Container '${name}' could not be looked after: ${(error as Error).message}`, error);
   }
+}
+
+function isOwn(keeper: Life['keeper'] | undefined): boolean {
+  const own = ownIdentity();
+  return keeper?.pid === own.pid && keeper.startTicks === own.startTicks;
 }
