@@ -1,7 +1,7 @@
 import type { Digest } from '../base/digest.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ImageConfig } from '../oci/image-config.ts';
-import { type HostImageOptions, hostImageConfig, hostImageId } from './host/host-image.ts';
+import { type HostImageOptions, hostImageConfig, hostImageId, parseHostImageOptions } from './host/host-image.ts';
 import type { ImageRecord } from './image-repository.ts';
 
 /**
@@ -58,8 +58,11 @@ export class Image {
    * /run) are empty directories. hako's own root and the directories of {@link HostImageOptions.hide} are empty too.
    * Everything else that the container's user may read on the host, it can read: see the option before running code
    * that you do not trust.
+   *
+   * @throws HakoError `HAKO_ERR_INVALID_OPTION`
    */
-  static fromHost(options: HostImageOptions = {}): Image {
+  static fromHost(hostOptions: HostImageOptions = {}): Image {
+    const options = parseHostImageOptions(hostOptions);
     const config = hostImageConfig();
     return new Image({
       id: hostImageId(options),

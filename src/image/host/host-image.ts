@@ -1,4 +1,7 @@
+import { z } from 'zod';
 import { type Digest, digestOf } from '../../base/digest.ts';
+import { hostPath } from '../../container/option-parts.ts';
+import { parseOptions } from '../../container/options.ts';
 import type { ImageConfig } from '../../oci/image-config.ts';
 import { hostPlatform } from '../../oci/platform.ts';
 
@@ -35,6 +38,13 @@ export const defaultHidden: readonly string[] = [
   ],
   ...['/etc/shadow', '/etc/shadow-', '/etc/gshadow', '/etc/gshadow-', '/etc/sudoers', '/etc/sudoers.d'],
 ];
+
+const hostImageOptions = z.strictObject({ hide: z.array(hostPath).optional() });
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
+export function parseHostImageOptions(options: HostImageOptions): HostImageOptions {
+  return parseOptions(hostImageOptions, options, 'host image') as HostImageOptions;
+}
 
 export function hiddenDirectories(options: HostImageOptions): readonly string[] {
   return options.hide ?? defaultHidden;
