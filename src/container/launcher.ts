@@ -99,14 +99,20 @@ export class SupervisorLauncher {
   }
 
   #sealed(): Promise<number> {
-    this.#executable ??= this.#native.sealExecutable(join(this.#native.directory, 'hako-supervisor'));
+    if (this.#executable === undefined) {
+      const sealing = this.#native.sealExecutable(join(this.#native.directory, 'hako-supervisor'));
+      this.#executable = sealing;
+      // What there was no memory for now, there may be the next time.
+      sealing.catch(() => (this.#executable = undefined));
+    }
     return this.#executable;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const executable = this.#executable;
     this.#executable = undefined;
-    if (executable !== undefined) this.#native.close(await executable);
+    const fd = await executable?.catch(() => undefined);
+    if (fd !== undefined) this.#native.close(fd);
   }
 }
 

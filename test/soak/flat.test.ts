@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { built } from '../support/built.ts';
+import { describeWith } from '../support/requires.ts';
+import { busyboxImage, openRuntime } from '../support/test-runtime.ts';
+import { graph, type Series } from './flat/graph.ts';
+import { figuresOf, growth, type Sample } from './flat/sample.ts';
+import { amount, isLong, patience } from './support/amounts.ts';
+
+const service = fileURLToPath(new URL('flat/service.ts', import.meta.url));
+const samples = isLong ? 60 : 12;
+
+/** How much a figure may seem to grow; in a short run node has not come to rest. */
+const slack: readonly (readonly [name: RegExp, most: number])[] = [
+  [/of node \(KiB\)/, isLong ? 4096 : 16_384],
+  [/of the supervisor \(KiB\)/, 32],
+  [/descriptors/, 1.5],
+  [/threads/, 0.5],
+  // Some are made ahead, some are about to go.
+  [/control groups|mounts|containers/, 4],
+];
+
+describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'a service that goes on and on', () => {
+  it('takes up no more at the end than at the beginning', { timeout: patience }, async () => {
+    await using test = await openRuntime();
+    const series: Series[] = [];
+    for (const [what, count] of [
+      ['exec', amount('execs', 240, 100_000)],
+      ['run', amount('cycles', 48, 20_000)],
+    ] as const) {
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--expose-gc', service, built.entry, test.root, busyboxImage, what, String(count), String(samples)],
+        { maxBuffer: 1 << 24 },
+      );
+      const lines = stdout.trim().split('\n');
+      series.push({ title: `${count} × ${what}`, samples: lines.map((line) => JSON.parse(line) as Sample) });
+    }
+    const file = process.env['HAKO_SOAK_GRAPH'];
+    if (file !== undefined) writeFileSync(file, graph(series));
+    for (const { title, samples: taken } of series)
+      for (const name of figuresOf(taken)) {
+        const most = slack.find(([pattern]) => pattern.test(name))?.[1] ?? 0;
+        expect(growth(taken, name), `growth of ${name} over ${title}`).toBeLessThanOrEqual(most);
+      }
+  });
+});
