@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { type Digest, digestOf } from '../../base/digest.ts';
-import { hostPath } from '../../container/option-parts.ts';
-import { parseOptions } from '../../container/options.ts';
+import { HakoError } from '../../base/errors.ts';
 import type { ImageConfig } from '../../oci/image-config.ts';
 import { hostPlatform } from '../../oci/platform.ts';
 
@@ -39,11 +38,18 @@ export const defaultHidden: readonly string[] = [
   ...['/etc/shadow', '/etc/shadow-', '/etc/gshadow', '/etc/gshadow-', '/etc/sudoers', '/etc/sudoers.d'],
 ];
 
-const hostImageOptions = z.strictObject({ hide: z.array(hostPath).optional() });
+const hostImageOptions = z.strictObject({
+  hide: z.array(z.string().regex(/^\/[^\0]*$/, 'write absolute paths')).exactOptional(),
+});
 
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
 export function parseHostImageOptions(options: HostImageOptions): HostImageOptions {
-  return parseOptions(hostImageOptions, options, 'host image') as HostImageOptions;
+  const { data, error } = hostImageOptions.safeParse(options);
+  if (data !== undefined) return data;
+  const sentences = error.issues.map(({ path, message }) => `${path.join('.') || 'options'}: ${message}`);
+  throw new HakoError('INVALID_OPTION', `These options of the host's image are not valid: ${sentences.join('; ')}.`, {
+    cause: error,
+  });
 }
 
 export function hiddenDirectories(options: HostImageOptions): readonly string[] {
