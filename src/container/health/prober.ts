@@ -1,3 +1,4 @@
+import { finished } from 'node:stream/promises';
 import { HakoError } from '../../base/errors.ts';
 import type { NativeBinding } from '../../contracts/native-binding.ts';
 import { given } from '../call-options.ts';
@@ -56,12 +57,16 @@ export class Prober {
   async #exec(supervised: Supervised, command: readonly string[], signal: AbortSignal): Promise<Finding> {
     const exec = await this.#execs.start(supervised, given.exec(command, { signal }));
     const output = new Output();
-    for (const stream of [exec.stdout, exec.stderr]) stream.on('data', (chunk: Buffer) => output.add(chunk));
+    const streams = [exec.stdout, exec.stderr].map((stream) =>
+      finished(stream.on('data', (chunk: Buffer) => output.add(chunk))),
+    );
     try {
-      const { exitCode } = await exec.exited;
+      // The end may be known before the last of the output has come by.
+      const [{ exitCode }] = await Promise.all([exec.exited, ...streams]);
       return { exitCode, output: output.text() };
     } catch (error) {
       if (!signal.aborted) throw error;
+      await Promise.allSettled(streams);
       return { exitCode: -1, output: output.text() };
     } finally {
       await exec.close();
