@@ -20,7 +20,7 @@ export interface HakoCommand {
   readonly env: NodeJS.ProcessEnv;
   /** Runs it to its end. */
   (args: readonly string[], input?: string): Promise<Outcome>;
-  /** Runs words of a shell in a pseudo-terminal; `hako` is the command. */
+  /** Runs words of a shell in a pseudo-terminal; `hako` is the command, `told_hako` prints its process ID first. */
   terminal(script: string): TerminalSession;
 }
 
@@ -49,11 +49,13 @@ export function useHako(): HakoCommand {
     rmSync(scratch, { recursive: true, force: true });
   });
   const quoted = argv.map((word) => `'${word}'`).join(' ');
+  const functions = `hako() { ${quoted} "$@"; }
+told_hako() { sh -c 'echo "pid=$$."; exec "$@"' sh ${quoted} "$@"; }`;
   return Object.assign(run, {
     scratch,
     argv,
     env,
-    terminal: (script: string) => new TerminalSession(`hako() { ${quoted} "$@"; }\n${script}`, env),
+    terminal: (script: string) => new TerminalSession(`${functions}\n${script}`, env),
   });
 }
 

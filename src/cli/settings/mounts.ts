@@ -33,8 +33,11 @@ export function mountSettings(values: Values<typeof mountOptions>): ContainerSet
 }
 
 const propagations: readonly string[] = ['private', 'rprivate', 'slave', 'rslave'];
-/** `z` and `Z` are for SELinux, which hako gives no labels; `rw`, `rbind` and the like are what there is anyhow. */
-const bindDefaults: readonly string[] = ['rw', 'rbind', 'suid', 'dev', 'exec', ''];
+/** What there is anyhow: `z` and `Z` ask for SELinux labels, which keep out no container of hako's; the last are for Macs. */
+const bindDefaults: readonly string[] = [
+  ...['', 'rw', 'rbind', 'suid', 'dev', 'exec'],
+  ...['z', 'Z', 'consistent', 'cached', 'delegated'],
+];
 
 function parseVolume(text: string): Bind {
   const [source = '', target, options = '', ...more] = text.split(':');
