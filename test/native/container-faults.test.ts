@@ -9,9 +9,10 @@ import {
   containerProcess,
   exec,
   idle,
+  launch,
   type Outcome,
+  outcomeOf,
   privateNamespaces,
-  run,
   type SetupOptions,
 } from './support/container.ts';
 import { Rootfs } from './support/rootfs.ts';
@@ -154,7 +155,11 @@ describeWith(
         bindDevices: request.unshare !== undefined,
         supervisor: { prefix: [...inject(call, occurrence), '-qq'] },
       };
-      const outcome = await run(rootfs, demanding, { hostname: 'name', cgroup: steps, ...request }, options);
+      await using supervisor = launch(rootfs, demanding, { hostname: 'name', cgroup: steps, ...request }, options);
+      if (request.wait === true) supervisor.owner.go(['true'], { env: ['PATH=/bin'], cwd: '/work/here' });
+      // An answer that could not be sent ends the session before anything is undone.
+      await Promise.all([supervisor.owner.closed, supervisor.exited]);
+      const outcome = outcomeOf(supervisor.owner);
       expect(existsSync(cgroup)).toBe(false);
       return result(outcome);
     };
@@ -170,6 +175,13 @@ describeWith(
         };
         return eachOccurrence(call, (occurrence) => start(call, occurrence, request));
       },
+    );
+
+    const ofGo =
+      'mmap munmap dup2 openat2 mkdirat fchdir getcwd close_range execve sendmsg sendto recvmsg recvfrom poll';
+    const ofUser = 'prlimit64 setgroups setresgid setresuid capset prctl seccomp waitid wait4 write';
+    test.each(`${ofGo} ${ofUser}`.split(' '))('%s, at a start that waits for its program, and after it', (call) =>
+      eachOccurrence(call, (occurrence) => start(call, occurrence, { wait: true })),
     );
 
     const ofExec = calls.filter(

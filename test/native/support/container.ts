@@ -156,7 +156,8 @@ export interface Outcome {
   readonly failed: FailedFrame | undefined;
 }
 
-function outcome(session: RawSession): Outcome {
+/** What has come over a session. */
+export function outcomeOf(session: RawSession): Outcome {
   const find = <T extends string>(type: T) => session.frames.find((frame) => frame.type === type);
   return {
     stdout: session.output('stdout').toString(),
@@ -195,7 +196,7 @@ export async function run(
 ): Promise<Outcome> {
   await using supervisor = launch(rootfs, process, request, options);
   await supervisor.owner.closed;
-  return outcome(supervisor.owner);
+  return outcomeOf(supervisor.owner);
 }
 
 export const runShell = (
@@ -227,5 +228,5 @@ export async function exec(
   const session = await supervisor.connect();
   await session.exec(execRequest(argv, { process: containerProcess(argv, more), ...request }));
   await session.closed;
-  return outcome(session);
+  return outcomeOf(session);
 }
