@@ -2,9 +2,11 @@
 //
 // hako.node: the system calls of src/contracts/native-binding.ts and nothing
 // but. Which to make, when, and what to say of a failure is TypeScript's matter.
+#include "environment.h"
 #include "napi_support.h"
 
-static Napi::Object Init(Napi::Env, Napi::Object exports) {
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new hako::Environment());
   hako::RegisterFiles(exports);
   hako::RegisterKernelFiles(exports);
   hako::RegisterMemfd(exports);

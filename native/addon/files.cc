@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "environment.h"
 #include "napi_support.h"
 #include "syscalls.h"
 #include "unique_fd.h"
@@ -21,15 +22,16 @@ Napi::Value Open(const Napi::CallbackInfo &info) {
   std::string path = arguments.String(0);
   int flags = arguments.Int(1);
   if (!arguments.Sound()) return arguments.Throw();
-  int fd = RETRY(open(path.c_str(), flags | O_CLOEXEC, 0600));
-  if (fd == -1) return Return<Nothing>(info.Env(), FailureOf("open", path), ToUndefined);
-  return Napi::Number::New(info.Env(), fd);
+  UniqueFd fd(RETRY(open(path.c_str(), flags | O_CLOEXEC, 0600)));
+  if (!fd) return Return<Nothing>(info.Env(), FailureOf("open", path), ToUndefined);
+  return Environment::Give(info.Env(), std::move(fd));
 }
 
 Napi::Value Close(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   int fd = arguments.Int(0);
   if (!arguments.Sound()) return arguments.Throw();
+  Environment::Forget(info.Env(), fd);
   // Linux frees the descriptor even when it says EINTR: closing again could hit another's.
   if (close(fd) == -1 && errno != EINTR) return Return<Nothing>(info.Env(), FailureOf("close"), ToUndefined);
   return info.Env().Undefined();

@@ -4,6 +4,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
+#include "environment.h"
 #include "napi_support.h"
 #include "syscalls.h"
 #include "unique_fd.h"
@@ -55,7 +56,7 @@ Napi::Value SealExecutable(const Napi::CallbackInfo &info) {
   if (!arguments.Sound()) return arguments.Throw();
   return RunAsync<UniqueFd>(
       info.Env(), "hako.sealExecutable", [path] { return Seal(path); },
-      [](Napi::Env env, UniqueFd &fd) -> Napi::Value { return Napi::Number::New(env, fd.Release()); });
+      [](Napi::Env env, UniqueFd &fd) { return Environment::Give(env, std::move(fd)); });
 }
 
 }  // namespace

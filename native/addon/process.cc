@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/wait.h>
 
+#include "environment.h"
 #include "napi_support.h"
 #include "syscalls.h"
 #include "unique_fd.h"
@@ -8,15 +9,13 @@
 namespace hako {
 namespace {
 
-constexpr auto kPidfd = static_cast<idtype_t>(3);  // P_PIDFD, newer than glibc 2.28
-
 Napi::Value PidfdOpen(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   int pid = arguments.Int(0);
   if (!arguments.Sound()) return arguments.Throw();
-  int fd = sys_pidfd_open(pid);
-  if (fd == -1) return Return<Nothing>(info.Env(), FailureOf("pidfd_open", "process " + std::to_string(pid)), ToUndefined);
-  return Napi::Number::New(info.Env(), fd);
+  UniqueFd fd(sys_pidfd_open(pid));
+  if (!fd) return Return<Nothing>(info.Env(), FailureOf("pidfd_open", "process " + std::to_string(pid)), ToUndefined);
+  return Environment::Give(info.Env(), std::move(fd));
 }
 
 Napi::Value PidfdSendSignal(const Napi::CallbackInfo &info) {
@@ -41,6 +40,7 @@ Napi::Value TryReap(const Napi::CallbackInfo &info) {
     return Return<Nothing>(info.Env(), FailureOf("waitid"), ToUndefined);
   }
   if (status.si_pid == 0) return info.Env().Null();
+  Environment::Forget(info.Env(), pidfd);
   close(pidfd);
   bool exited = status.si_code == CLD_EXITED;
   Napi::Object object = Napi::Object::New(info.Env());

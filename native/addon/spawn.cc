@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "environment.h"
 #include "napi_support.h"
 #include "syscalls.h"
 #include "unique_fd.h"
@@ -30,7 +31,7 @@ struct SpawnPlan {
 
 struct Spawned {
   pid_t pid;
-  UniqueFd pidfd;
+  ChildFd child;
 };
 
 // What the child works on: all of it made beforehand, since it may not allocate.
@@ -120,7 +121,7 @@ Outcome<Spawned> Spawn(SpawnPlan plan) {
   if (pid == -1) return Failure{error, "clone", {}, {}};
 
   UniqueFd owned(pidfd);
-  if (child.error == 0) return Spawned{pid, std::move(owned)};
+  if (child.error == 0) return Spawned{pid, ChildFd(std::move(owned))};
   RETRY(waitpid(pid, nullptr, 0));
   return Failure{child.error, child.step, plan.argv[0], {}};
 }
@@ -141,7 +142,7 @@ Napi::Value SpawnProcess(const Napi::CallbackInfo &info) {
       [](Napi::Env env, Spawned &spawned) -> Napi::Value {
         Napi::Object object = Napi::Object::New(env);
         object.Set("pid", spawned.pid);
-        object.Set("pidfd", spawned.pidfd.Release());
+        object.Set("pidfd", Environment::Give(env, std::move(spawned.child)));
         return object;
       });
 }

@@ -11,4 +11,12 @@ extern "C" {
 #include "../common/syscalls.h"
 }
 
+#include <sys/wait.h>
+
+namespace hako {
+
+constexpr auto kPidfd = static_cast<idtype_t>(3);  // P_PIDFD, newer than glibc 2.28
+
+}  // namespace hako
+
 #endif

@@ -113,7 +113,8 @@ function addonWith(cc, cxx, arch, staticRuntime) {
     cxx,
     cflags: [...shared, ...c11],
     cxxflags: [...shared, ...cxx17, '-fvisibility-inlines-hidden'],
-    ldflags: [...link, '-shared', ...staticRuntime, '-lpthread'],
+    // Node unloads an addon with the last thread that has it: not while a thread of its own runs in it.
+    ldflags: [...link, '-Wl,-z,nodelete', '-shared', ...staticRuntime, '-lpthread'],
   };
 }
 
