@@ -1,4 +1,11 @@
+import { isNativeError } from 'node:util/types';
+
 /** Whether an error of Node's is this error of the system call's: `hasErrno(error, 'ENOENT')`. */
 export function hasErrno(error: unknown, ...names: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && names.includes(error.code);
+  return isError(error) && 'code' in error && typeof error.code === 'string' && names.includes(error.code);
+}
+
+/** Also one of another realm: in Jest, what Node itself throws is no `instanceof Error`. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || isNativeError(value);
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { isError } from '../base/errno.ts';
 
 /** What reading figures takes. */
 export type CgroupReader = Pick<CgroupFiles, 'read'>;
@@ -64,7 +65,7 @@ function nothing(error: unknown): null {
 }
 
 export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return isError(error) && 'code' in error && error.code === code;
 }
 
 /** ENODEV is what a file of a group gives that was removed while it was open. */

@@ -1,3 +1,4 @@
+import { isError } from '../base/errno.ts';
 import { HakoError } from '../base/errors.ts';
 import type { CgroupHost } from '../contracts/host-info.ts';
 import { type CgroupFiles, hasCode, isAbsent, kernelCgroupFiles } from './files.ts';
@@ -107,7 +108,7 @@ async function putBack(changes: readonly Change[], files: CgroupFiles): Promise<
 
 function refused({ path, value }: Change, error: unknown): Error {
   if (error instanceof HakoError) return error;
-  const errno = error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
+  const errno = isError(error) && 'code' in error ? String(error.code) : 'EIO';
   if (isAbsent(error))
     return new HakoError(
       'CONTAINER_NOT_RUNNING',

@@ -1,3 +1,4 @@
+import { isError } from '../base/errno.ts';
 import { toHakoError } from '../native/syscall-error.ts';
 
 /**
@@ -5,7 +6,6 @@ import { toHakoError } from '../native/syscall-error.ts';
  * What they have thrown themselves, and reasons of their signals, stay what they are.
  */
 export function publicError(error: unknown): unknown {
-  if (error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error)
-    return publicError(error.suppressed);
+  if (isError(error) && error.name === 'SuppressedError' && 'suppressed' in error) return publicError(error.suppressed);
   return toHakoError(error);
 }

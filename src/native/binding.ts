@@ -71,7 +71,7 @@ const LARGEST_READ = 0x7fff_ffff;
 export function loadNativeBinding(files: NativeFiles): NativeBinding {
   let addon: Addon;
   try {
-    addon = createRequire(import.meta.url)(files.addon) as Addon;
+    addon = createRequire(files.addon)(files.addon) as Addon;
   } catch (error) {
     throw new HakoError(
       'NATIVE_NOT_FOUND',

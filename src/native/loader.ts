@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { arch, env, platform, report } from 'node:process';
-import { fileURLToPath } from 'node:url';
+import { arch, argv, env, execPath, platform, report } from 'node:process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { HakoError } from '../base/errors.ts';
 
 /** The three native parts, in one directory. */
@@ -103,7 +103,7 @@ function thisProcess(): LoaderEnvironment {
     variable: env['HAKO_NATIVE_DIR'] || undefined,
     resolvePackage(name) {
       try {
-        return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+        return dirname(createRequire(here()).resolve(`${name}/package.json`));
       } catch {
         return undefined;
       }
@@ -127,9 +127,14 @@ function libcOfNode(): 'gnu' | 'musl' {
   }
 }
 
+/** Where this code lies. A bundler that writes CommonJS leaves `import.meta` empty; then it is where the program lies. */
+function here(): string {
+  return (import.meta.url as string | undefined) ?? pathToFileURL(argv[1] ?? execPath).href;
+}
+
 // This file is src/native/loader.ts under vitest, and dist/src/native/loader.js when it was compiled.
 function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
+  let directory = dirname(fileURLToPath(here()));
   while (!existsSync(join(directory, 'package.json'))) {
     const parent = dirname(directory);
     if (parent === directory) return directory;

@@ -1,3 +1,4 @@
+import { isError } from '../base/errno.ts';
 import { HakoError } from '../base/errors.ts';
 import { describeErrno, errnoName } from './errno.ts';
 
@@ -12,7 +13,7 @@ export interface AddonFailure extends Error {
 
 export function isAddonFailure(error: unknown): error is AddonFailure {
   return (
-    error instanceof Error &&
+    isError(error) &&
     'errno' in error &&
     typeof error.errno === 'number' &&
     'syscall' in error &&

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { dirname, join, relative } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isError } from '../base/errno.ts';
 import { HakoError } from '../base/errors.ts';
 import type { IdMappings } from '../contracts/isolation.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
@@ -277,7 +278,7 @@ async function feed(
 }
 
 function isBrokenPipe(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
+  return isError(error) && 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
 }
 
 function readUnpackResult(answer: PayloadReader): UnpackResult {
@@ -304,7 +305,7 @@ async function existingDirectory(path: string): Promise<string | undefined> {
   try {
     return await realpath(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isError(error) && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }

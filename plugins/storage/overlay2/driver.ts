@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isNativeError } from 'node:util/types';
 import {
   type ActiveKey,
   type CommittedName,
@@ -220,5 +221,6 @@ function removeIfEmpty(directory: string): void {
 }
 
 function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+  // In Jest, what Node itself throws is no `instanceof Error`.
+  return isNativeError(error) && 'code' in error && codes.includes(String(error.code));
 }

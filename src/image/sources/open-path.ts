@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { isError } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
 
 /**
@@ -10,7 +11,7 @@ export async function openPath(path: string, flags: number): Promise<FileHandle>
   try {
     return await open(path, flags);
   } catch (cause) {
-    const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : 'EIO';
+    const errno = isError(cause) && 'code' in cause ? String(cause.code) : 'EIO';
     const denied = errno === 'EACCES' || errno === 'EPERM';
     throw new HakoError(
       denied ? 'PERMISSION_DENIED' : 'INVALID_OPTION',
