@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Image } from 'libhako';
+import { Image, Runtime } from 'libhako';
 import { expect, it } from 'vitest';
 import { prepared, tarList, whole } from '../support/file-cases.ts';
 import { describeWith } from '../support/requires.ts';
@@ -198,6 +198,25 @@ describeWith({ root: true, tools: ['busybox', 'tar', 'getfattr', 'setfattr'] }, 
       await container.remove({ force: true });
     },
   );
+
+  it('need nothing of the container: it may be paused, or be the charge of another runtime', async () => {
+    await using opened = await openRuntime();
+    await using other = await Runtime.open({ root: opened.root });
+    const container = await prepared(opened.runtime, 'echo t > /scratch/t', {
+      mounts: [{ type: 'tmpfs', target: '/scratch' }],
+    });
+    const same = await other.containers.get(container.id);
+    await container.pause();
+    await same.copyIn({ files: { n: 'new' } }, '/scratch');
+    const list = tarList(await whole((await same.copyOut('/scratch')).stream));
+    expect(list.slice(1).map((line) => line.split(' ').at(-1))).toEqual(['scratch/n', 'scratch/t']);
+    expect((await same.diff()).map(({ path }) => path)).toEqual(['/scratch']);
+    expect((await whole(same.export())).length).toBeGreaterThan(100_000);
+    await container.unpause();
+    expect((await container.exec(['cat', '/scratch/n'])).stdout.toString()).toBe('new');
+    await container.remove({ force: true });
+    await expect(same.copyOut('/scratch')).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_NOT_FOUND' });
+  });
 
   it("a container on the host's own root gives its files and its changes", async () => {
     await using opened = await openRuntime();

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { OperationOptions } from '../../contracts/operation.ts';
 import type { FileOwnership } from '../../contracts/privilege-mode.ts';
 import type { ActiveKey, SnapshotChanges } from '../../contracts/storage-driver.ts';
+import type { PlacedChanges } from '../../image/host/host-root-changes.ts';
 import { plainTree } from '../../native/worker/mounted-tree.ts';
 import { type CompareRequest, produced, type Worker } from '../../native/worker.ts';
 import type { ContainerRecord } from '../record.ts';
@@ -11,15 +12,6 @@ export interface FileChange {
   readonly path: string;
   /** A directory is also `modified` when something in it is added, modified or deleted. */
   readonly kind: 'added' | 'modified' | 'deleted';
-}
-
-/** A part of a container's root that it can change. */
-export interface PlacedChanges {
-  /** The directory that it is; empty: the root itself. */
-  readonly at: string;
-  readonly changes: SnapshotChanges;
-  /** Names in it that are no change. */
-  readonly notes: ReadonlySet<string>;
 }
 
 /** Where storage drivers keep what containers change. */
