@@ -7,42 +7,29 @@ import type { ContainerId } from '../base/ids.ts';
 import { raceSignal } from '../base/signal.ts';
 import { signalNumber } from '../base/signal-number.ts';
 import { removeGroups } from '../cgroup/index.ts';
-import type { HostInfo } from '../contracts/host-info.ts';
-import type { Mount } from '../contracts/mount.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
-import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import { isAlive, ownIdentity } from '../host/process-identity.ts';
-import type { LogService } from '../log/log-service.ts';
-import { EXIT_RECORD, type StartedFrame, type StartRequest } from '../native/protocol.ts';
+import { EXIT_RECORD, type StartedFrame } from '../native/protocol.ts';
 import type { Attachment } from './attachment.ts';
 import type { StartOptions } from './container.ts';
-import type { HostMounts } from './host-mounts.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
 import type { Life } from './keeping/life.ts';
 import type { LaunchedSupervisor, SupervisorLauncher } from './launcher.ts';
-import { loggedContainer } from './logged-container.ts';
-import type { ParsedContainerOptions } from './options.ts';
 import { type Program, programOfRecord, withProgram } from './program.ts';
 import type { ContainerRecord, RecordedState } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import { sessionAttachment } from './session-attachment.ts';
-import { compileStart, hostnameOf, joinedNamespaces, writeEtcFiles } from './spec/index.ts';
-import type { StateReader } from './state-reader.ts';
+import { joinedNamespaces } from './spec/index.ts';
+import { type StartRequestParts, StartRequests } from './start-requests.ts';
 import type { Supervision } from './supervision.ts';
-import { volatileMounts } from './volatile-mounts.ts';
 
-export interface ContainerLauncherParts {
+export interface ContainerLauncherParts extends StartRequestParts {
   readonly repository: ContainerRepository;
-  readonly states: StateReader;
   readonly planner: IsolationPlanner;
-  readonly storage: StorageDriver;
-  readonly logs: LogService;
   readonly launcher: SupervisorLauncher;
   readonly supervision: Supervision;
   readonly native: NativeBinding;
-  readonly host: HostInfo;
-  readonly hostMounts: HostMounts;
   /** Makes the parents of control groups, which another runtime may have removed when it closed. */
   openGroups(): Promise<unknown>;
   started(record: ContainerRecord, pid: number): void;
@@ -85,9 +72,11 @@ const betweenVisits = 100;
 /** Starts containers: from a record to a running process, or to nothing at all. */
 export class ContainerLauncher {
   readonly #parts: ContainerLauncherParts;
+  readonly #requests: StartRequests;
 
   constructor(parts: ContainerLauncherParts) {
     this.#parts = parts;
+    this.#requests = new StartRequests(parts);
   }
 
   /** @param life - of a container that is kept; one that is restarted is started from the state `restarting` */
@@ -122,8 +111,7 @@ export class ContainerLauncher {
     const record = states.refresh(claimed);
     // A supervisor that was killed could not clear up.
     if (record.state.status === 'lost') await removeGroups(record.state.cgroups);
-    const settings = optionsOf(record);
-    const isolation = await planner.plan(record.id, record.mode, settings);
+    const isolation = await planner.plan(record.id, record.mode, optionsOf(record));
     const cgroups = isolation.cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }));
     const kept = life === undefined ? {} : { life };
     this.#claim(record, {
@@ -134,7 +122,7 @@ export class ContainerLauncher {
       ...kept,
     });
     try {
-      const supervisor = await this.#launchPatiently(record, settings, isolation, how);
+      const supervisor = await this.#launchPatiently(record, isolation, how);
       return { record, cgroups, kept, supervisor };
     } catch (error) {
       this.#parts.repository.changeState(record.id, 'starting', record.state);
@@ -199,10 +187,8 @@ export class ContainerLauncher {
    * Again and again where other runtimes, as they close, take away the parents of control groups, and while the
    * supervisor of a run that another process had started still clears up.
    */
-  async #launchPatiently(
-    ...launch: [ContainerRecord, ParsedContainerOptions, Isolation, Beginning]
-  ): Promise<LaunchedSupervisor> {
-    const [{ id }, , , { options }] = launch;
+  async #launchPatiently(...launch: [ContainerRecord, Isolation, Beginning]): Promise<LaunchedSupervisor> {
+    const [{ id }, , { options }] = launch;
     for (let attempt = 1; ; attempt++) {
       // What the last run left would be taken for this one's end.
       rmSync(join(this.#parts.states.directory(id), EXIT_RECORD), { force: true });
@@ -219,12 +205,7 @@ export class ContainerLauncher {
     }
   }
 
-  async #launch(
-    record: ContainerRecord,
-    settings: ParsedContainerOptions,
-    isolation: Isolation,
-    how: Beginning,
-  ): Promise<LaunchedSupervisor> {
+  async #launch(record: ContainerRecord, isolation: Isolation, how: Beginning): Promise<LaunchedSupervisor> {
     const { launcher, states } = this.#parts;
     await using opened = new Disposer();
     const joined = joinedNamespaces(isolation.plan).map(({ container, file }) => {
@@ -236,57 +217,9 @@ export class ContainerLauncher {
     return await launcher.launch(
       states.directory(record.id),
       joined,
-      this.#request(record, settings, isolation, how),
+      this.#requests.make(record, isolation, { attach: how.options.attach, wait: how.wait }),
       how.options.signal,
     );
-  }
-
-  async #request(
-    record: ContainerRecord,
-    options: ParsedContainerOptions,
-    isolation: Isolation,
-    { options: { attach }, wait }: Beginning,
-  ): Promise<StartRequest> {
-    const { logs, states, host } = this.#parts;
-    const directory = states.directory(record.id);
-    const hostname = hostnameOf(record.id, options);
-    const { plan, cgroup, seccomp, idEmulation } = isolation;
-    writeEtcFiles({ directory, hostname, domainname: options.domainname ?? '', plan });
-    const [rootMounts, sink] = await Promise.all([
-      this.#rootMounts(record, options),
-      logs.open(loggedContainer(record, directory)),
-    ]);
-    return compileStart({
-      id: record.id,
-      name: record.name,
-      directory,
-      options,
-      image: record.imageDefaults,
-      plan,
-      host,
-      hostname,
-      seccomp,
-      idEmulation,
-      rootMounts,
-      cgroup,
-      sink,
-      attach: {
-        stdin: attach?.stdin ?? false,
-        stdout: attach !== undefined && attach.stdout !== false,
-        stderr: attach !== undefined && attach.stderr !== false,
-      },
-      // An ephemeral container's record does not outlive it: nothing to keep over a power cut.
-      durable: !options.ephemeral,
-      wait,
-    });
-  }
-
-  async #rootMounts(record: ContainerRecord, options: ParsedContainerOptions): Promise<readonly Mount[]> {
-    const { storage, hostMounts } = this.#parts;
-    const key = record.id as string as ActiveKey;
-    const mounts = await storage.mounts(key);
-    if (options.hostMount) return hostMounts.mount(key, mounts);
-    return options.ephemeral ? volatileMounts(mounts, record.state.status !== 'created') : mounts;
   }
 
   /** @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */

@@ -108,6 +108,7 @@ describeWith({ root: true, tools: ['busybox'] }, 'a pool of prepared containers'
     const container = await test.runtime.containers.get(ready?.id as string);
     for (const force of [false, true])
       await expect(container.remove({ force })).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_RUNNING' });
+    expect((await test.runtime.containers.prune()).removed).toEqual([]);
     expect((await sh(pool, 'echo ok')).stdout.toString()).toBe('ok\n');
   });
 
