@@ -23,6 +23,34 @@ await container.remove();
 console.log(JSON.stringify({ box: await say('box'), exitCode, left: (await runtime.containers.list()).length }));
 `;
 
+/** Prints what becomes of the health, the restarts, the processes and the history of containers. */
+const lifecycle = `
+import { Runtime } from 'libhako';
+const [rootfs] = process.argv.slice(2);
+await using runtime = await Runtime.open({ root: process.env.HOME + '/life' });
+await runtime.images.import(rootfs, { reference: 'box' });
+const healthOf = async (healthcheck) => {
+  const container = await runtime.containers.create({
+    image: 'box', command: ['sh', '-c', 'touch /ready; nc -l -p 8080'], healthcheck: { ...healthcheck, interval: 0.05, retries: 1 },
+  });
+  const judged = new Promise((resolve) => container.on('health', resolve));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  await container.start();
+  const health = await judged;
+  const { rows } = await container.top({ psArgs: '-o user,args' });
+  await container.remove({ force: true });
+  return [health, rows.map((row) => row.join(' ')).join()];
+};
+const health = [];
+for (const each of [{ test: 'true' }, { tcp: 8080 }, { file: '/ready' }, { file: '/none' }]) health.push(await healthOf({ startPeriod: 1, startInterval: 0.05, ...each }));
+const failing = await runtime.containers.create({ image: 'box', command: ['false'], restart: 'on-failure:2' });
+await failing.start();
+for (let end; end?.restartCount !== 2 || end.state.status !== 'exited'; end = await failing.inspect())
+  await new Promise((resolve) => setTimeout(resolve, 50));
+const { removed } = await runtime.containers.prune();
+console.log(JSON.stringify({ health, removed: removed.length }));
+`;
+
 describeWith({ root: true, tools: ['busybox', 'setpriv', 'unshare'], paths: [built.entry] }, 'an ordinary user', () => {
   it.each(['none', 'helpers'] as const)(
     'imports a root filesystem and runs it, on either storage driver (id mapping: %s)',
@@ -42,6 +70,25 @@ describeWith({ root: true, tools: ['busybox', 'setpriv', 'unshare'], paths: [bui
         expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
         expect(JSON.parse(ran.stdout)).toEqual({ box: '0\nmarked\n', exitCode: 0, left: 0 });
       }
+    },
+  );
+
+  it.each(['none', 'helpers'] as const)(
+    'has health checks, restarts and processes looked at (id mapping: %s)',
+    { timeout: 120_000 },
+    async (idMapping) => {
+      using user = new OrdinaryUser({ idMapping });
+      const rootfs = join(user.project, 'rootfs');
+      mkdirSync(rootfs);
+      writeBusyboxRoot(rootfs);
+      const script = join(user.project, 'lifecycle.mjs');
+      writeFileSync(script, lifecycle);
+      const ran = await user.run(['node', script, rootfs]);
+      expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
+      const { health, removed } = JSON.parse(ran.stdout) as { health: [string, string][]; removed: number };
+      expect(health.map(([status]) => status)).toEqual(['healthy', 'healthy', 'healthy', 'unhealthy']);
+      for (const [, processes] of health) expect(processes).toMatch(/^\S+ (?:sh -c touch|nc -l)/);
+      expect(removed).toBe(1);
     },
   );
 });
