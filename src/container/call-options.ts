@@ -6,7 +6,7 @@ import type { TerminalSize } from './attachment.ts';
 import { defaultMaxOutput } from './collect.ts';
 import type { AttachOptions, RemoveOptions, StartOptions } from './container.ts';
 import type { CreateOptions } from './containers.ts';
-import { signal as signalOption, stopTimeout, terminalSize, text } from './option-parts.ts';
+import { detachKeys, signal as signalOption, stopTimeout, terminalSize, text } from './option-parts.ts';
 import { type ParsedExecOptions, parseExecOptions, parseOptions } from './options.ts';
 import { type UpdateOptions, updateOptions } from './resources.ts';
 import type { StatsOptions } from './stats.ts';
@@ -21,7 +21,7 @@ const attachOptions = z.strictObject({
   stdin: z.boolean().optional(),
   stdout: z.boolean().optional(),
   stderr: z.boolean().optional(),
-  detachKeys: z.string().max(100).optional(),
+  detachKeys: detachKeys.optional(),
 });
 const startOptions = z.strictObject({ ...operationOptions, attach: attachOptions.optional() });
 const stopOptions = z.strictObject({

@@ -3,6 +3,7 @@ import { HakoError } from '../base/errors.ts';
 import { signalNumber } from '../base/signal-number.ts';
 import { sizeOption } from '../cgroup/resources.ts';
 import type { DeviceRule } from '../contracts/isolation.ts';
+import { parseDetachKeys } from './detach-keys.ts';
 
 /** A string that can cross into the kernel: a NUL would end it there. */
 export const text = z.string().refine((value) => !value.includes('\0'), 'a NUL character is not allowed');
@@ -182,6 +183,12 @@ export const ulimits = z.partialRecord(
       'the soft limit cannot be more than the hard one',
     ),
 );
+
+/** As {@link parseDetachKeys} takes them; checked before anything is done. */
+export const detachKeys = z.string().transform((keys) => {
+  parseDetachKeys(keys);
+  return keys;
+});
 
 /** One value, or a list of them; always a list when parsed. */
 export const oneOrMore = <Value extends z.ZodType>(value: Value) =>

@@ -6,6 +6,7 @@ import type { OperationOptions } from '../contracts/operation.ts';
 import { healthcheckOption } from './health/options.ts';
 import {
   containerPath,
+  detachKeys,
   device,
   deviceRule,
   environment,
@@ -169,7 +170,7 @@ const execOptions = z.strictObject({
   terminalSize: terminalSize.optional(),
   stdin: z.boolean().default(false),
   /** With a tty that is fed: what lets go of it, such as `ctrl-p,ctrl-q` (default); the empty text: nothing. */
-  detachKeys: z.string().max(100).optional(),
+  detachKeys: detachKeys.optional(),
   /** All capabilities that the host, or the container's user namespace, can give. */
   privileged: z.boolean().default(false),
   /** Goes on with nobody who reads it, also when the process that started it has ended. */

@@ -95,12 +95,38 @@ describeWith({ root: true, tools: ['busybox'] }, 'what makes no sense', () => {
     ['stop by no signal', on((it) => it.stop({ stopSignal: 'SIGNOPE' })), /SIGNOPE/],
     ['kill by no signal', on((it) => it.kill('SIGNOPE')), /SIGNOPE/],
     ['wait with a signal that is none', on((it) => it.wait({ signal: {} })), /AbortSignal/],
+    ['wait for what does not come', on((it) => it.wait({ condition: 'gone' })), /condition: /],
+    ['kill with a signal that is none', on((it) => it.kill('SIGTERM', { signal: 5 })), /AbortSignal/],
+    ['restart with no number', on((it) => it.restart({ timeout: 'x' })), /timeout: /],
+    ['rename to a number', on((it) => it.rename(5)), /named by a string/],
+    ['top of what ps does not know', on((it) => it.top({ psArgs: 5 })), /psArgs: /],
+    ['an exec by a number', on((it) => it.inspectExec(5)), /named by a string/],
+    ['attach with keys that are none', on((it) => it.attach({ detachKeys: 5 })), /detachKeys: /],
+    [
+      'start with keys that there are not',
+      on((it) => it.start({ attach: { detachKeys: 'ctrl-1' } })),
+      /detachKeys: 'ctrl-1'/,
+    ],
+    ['exec with keys that there are not', on((it) => it.exec(['ls'], { detachKeys: 'ab' })), /detachKeys: 'ab'/],
     ['attach with a string', on((it) => it.attach({ stdin: 'yes' })), /stdin: /],
     ['resize to nothing', on((it) => it.resize()), /expected object/],
     ['resize to less than nothing', on((it) => it.resize({ rows: -1, columns: 80 })), /rows: /],
     ['remove with a string', on((it) => it.remove({ force: 'yes' })), /force: /],
     ['logs since a date', on((it) => it.logs({ since: new Date() }).next()), /since: give nanoseconds .* parseLogTime/],
     ['logs with an unknown option', on((it) => it.logs({ lines: 5 }).next()), /unknown option 'lines'/],
+  ])('%s', async (_name, call, message) => refused(call, 'INVALID_OPTION', message));
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['list with a string', () => test.runtime.containers.list('all' as Anything), /expected object/],
+    ['list of less than nothing', () => test.runtime.containers.list({ limit: -1 }), /limit: /],
+    [
+      'list of a status',
+      () => test.runtime.containers.list({ filters: { status: 5 } as Anything }),
+      /filters\.status: /,
+    ],
+    ['prune with a string', () => test.runtime.containers.prune({ filters: 'all' } as Anything), /filters: /],
+    ['events since a text', async () => test.runtime.events({ since: 'now' } as Anything), /since: /],
+    ['events of a colour', async () => test.runtime.events({ filters: { colour: 'red' } } as Anything), /colour/],
   ])('%s', async (_name, call, message) => refused(call, 'INVALID_OPTION', message));
 
   const images = (call: (images: Images, layout: Anything) => unknown) => () => call(test.runtime.images, scratch);
