@@ -2,12 +2,12 @@ import { HakoError } from '../base/errors.ts';
 import { freezeGroups, freezerState, thawGroups } from '../cgroup/index.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import { type ControlGroups, groupsOf } from './control-groups.ts';
-import { type ContainerRecord, isSameRun } from './record.ts';
+import type { ContainerRecord } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 
 /** Whether a container is held by its freezer. No record says so: the kernel is asked, and it cannot be wrong after a crash. */
-export function isPaused({ state }: Pick<ContainerRecord, 'state'>): boolean {
-  return state.status === 'running' && state.wasPaused === true && freezerState(state.cgroups) !== 'thawed';
+export function isPaused(record: Pick<ContainerRecord, 'state'>): boolean {
+  return freezerState(groupsOf(record)) !== 'thawed';
 }
 
 /** Holds containers where they are, and lets them go on. */
@@ -28,11 +28,8 @@ export class Pausing {
 
   async pause(record: ContainerRecord, options: OperationOptions): Promise<void> {
     const groups = await this.#groups.under(record, 'freezer');
-    refusePaused(record, 'Unpause it first.');
-    if (record.state.status === 'running' && record.state.wasPaused !== true)
-      this.#repository.reviseState(record.id, (state) =>
-        state.status === 'running' && isSameRun(state, record.state) ? { ...state, wasPaused: true } : null,
-      );
+    // Of the groups that there are now: on v1 the freezer's may be among them only since a moment ago.
+    if (freezerState(groups) !== 'thawed') throw isPausedAlready(record, 'Unpause it first.');
     await freezeGroups(groups, options);
     this.#told(record, 'pause');
   }
@@ -56,7 +53,11 @@ export class Pausing {
 
 /** @throws HakoError `HAKO_ERR_CONTAINER_PAUSED` */
 export function refusePaused(record: ContainerRecord, remedy: string): void {
-  if (isPaused(record)) throw new HakoError('CONTAINER_PAUSED', `Container '${record.name}' is paused. ${remedy}`);
+  if (isPaused(record)) throw isPausedAlready(record, remedy);
+}
+
+function isPausedAlready({ name }: ContainerRecord, remedy: string): HakoError {
+  return new HakoError('CONTAINER_PAUSED', `Container '${name}' is paused. ${remedy}`);
 }
 
 /** One that has ended is paused no more. */

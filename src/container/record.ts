@@ -53,8 +53,6 @@ export const stateSchema = z.discriminatedUnion('status', [
     pid: z.number().int().positive(),
     supervisor: processSchema,
     cgroups: z.array(groupSchema),
-    /** It was told to pause in this run: only then is the kernel asked whether it is held. */
-    wasPaused: z.literal(true).exactOptional(),
     life,
   }),
   z.object({ status: z.literal('exited'), startedAt: time.nullable(), ...exitSchema.shape, life }),
