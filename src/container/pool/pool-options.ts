@@ -27,7 +27,7 @@ const notForPools = [
  * @public
  */
 export type PoolOptions<Choice> = Omit<CreateOptions<Choice>, (typeof notForPools)[number]> & {
-  /** How many containers are kept ready, 1 to 1000. Default 2. Each costs what an idle container does: some 2 MiB. */
+  /** How many containers are kept ready, 1 to 1000. Default 2. Each is two small processes, some 130 KiB in all, and what the kernel keeps for it. */
   readonly size?: number;
 };
 
