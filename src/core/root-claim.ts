@@ -29,8 +29,8 @@ export async function claimRoot(
   const lock = await lockedFile(own, services);
   const claim = {
     [Symbol.asyncDispose]: async () => {
-      rmSync(own, { force: true });
       await lock[Symbol.asyncDispose]();
+      removeUnheld(own);
     },
   };
   const stranger = readdirSync(directory)
@@ -65,6 +65,15 @@ async function lockedFile(path: string, services: Pick<NativeServices, 'lock'>):
 /** What a killed process has left is cleared away. */
 function isHeld(path: string, native: Pick<NativeBinding, 'isLocked'>): boolean {
   const held = native.isLocked(path);
-  if (!held) rmSync(path, { force: true });
+  if (!held) removeUnheld(path);
   return held;
+}
+
+/** What cannot be removed now is the next one's: a claim that nobody holds means nothing. */
+function removeUnheld(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It is looked at, and tried again, whenever the root is opened.
+  }
 }
