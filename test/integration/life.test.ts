@@ -100,7 +100,7 @@ describeWith({ root: true, tools: ['busybox', 'unshare'], paths: [built.entry] }
     const refused = await runChild(elsewhere, test.root, 'console.log("open")');
     expect(refused).toEqual({ exitCode: 3, stdout: 'HAKO_ERR_ROOT_IN_USE\n', stderr: '' });
     await test.runtime.close();
-    const { stdout } = await runChild(
+    const { stdout, stderr } = await runChild(
       elsewhere,
       test.root,
       `const container = await runtime.containers.get('away');
@@ -109,7 +109,7 @@ describeWith({ root: true, tools: ['busybox', 'unshare'], paths: [built.entry] }
        const { exitCode } = await container.stop({ timeout: 0 });
        console.log(JSON.stringify([status, String(stdout), exitCode]));`,
     );
-    expect(JSON.parse(stdout)).toEqual(['running', 'here\n', 137]);
+    expect({ stdout, stderr }).toEqual({ stdout: '["running","here\\n",137]\n', stderr: '' });
     await using next = await Runtime.open({ root: test.root });
     await (await next.containers.get('away')).remove();
     // What was in use is known by locks alone: nothing of those that are closed is left.

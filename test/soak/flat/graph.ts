@@ -16,6 +16,7 @@ export function graph(series: readonly Series[]): string {
   const [w, h] = [left + series.length * (width + gap), top + rows * (height + gap)];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" font-family="sans-serif" font-size="12">`,
+    '<title>What a service takes up as it goes on</title>',
     `<rect width="${w}" height="${h}" fill="white"/>`,
     ...series.map(
       ({ title }, column) => `<text x="${left + column * (width + gap)}" y="20" font-size="15">${title}</text>`,
