@@ -55,7 +55,9 @@ describe('the tarballs', () => {
       ]),
     );
     expect(
-      files.filter((path) => !/^(dist\/(src|plugins)\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path)),
+      files.filter(
+        (path) => !/^(dist\/(src|plugins)\/|bin\/hako$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path),
+      ),
     ).toEqual([]);
     expect(filesIn(tarballs.native).sort()).toEqual([
       'LICENSE',
