@@ -2,6 +2,7 @@ import { HakoError } from '../base/errors.ts';
 import type { Runtime } from '../index.ts';
 import { failureCode } from './exit-code.ts';
 import { type OptionTable, parseWords, type Values } from './options.ts';
+import { sentenceOf } from './sentence.ts';
 
 /** What a command writes to and reads from; a test gives its own. */
 export interface CommandIo {
@@ -81,7 +82,7 @@ export async function forEachOperand(
       io.stdout.write(`${await result}\n`);
     } catch (error) {
       if (!(error instanceof HakoError)) throw error;
-      io.stderr.write(`hako: ${error.message}\n`);
+      io.stderr.write(`hako: ${sentenceOf(error)}\n`);
       code = failureCode;
     }
   }

@@ -4,6 +4,7 @@ import { brokenPipeCode, exitCodeOf, failureCode, isBrokenPipe } from './exit-co
 import { commandHelp, globalOptions, help } from './help.ts';
 import { parseWords, type Values } from './options.ts';
 import { visible } from './output/visible.ts';
+import { sentenceOf } from './sentence.ts';
 import { defined } from './values.ts';
 
 async function main(words: readonly string[]): Promise<number> {
@@ -69,12 +70,7 @@ main(process.argv.slice(2)).then(
     process.exitCode ??= code;
   },
   (error: unknown) => {
-    if (!isBrokenPipe(error)) process.stderr.write(`hako: ${sentence(error)}\n`);
+    if (!isBrokenPipe(error)) process.stderr.write(`hako: ${sentenceOf(error)}\n`);
     process.exitCode = exitCodeOf(error);
   },
 );
-
-function sentence(error: unknown): string {
-  if (!(error instanceof HakoError)) return String((error as Error).stack);
-  return error.message.split('\n').map(visible).join('\n');
-}

@@ -33,8 +33,8 @@ says: fields, \`{{json .Field}}\`, \`\\t\` and \`\\n\`, and \`table\` before it 
 \`events\` give the objects of the API; their fields may be written in any case, as in \`{{.State.Status}}\`.
 
 **Signals** (SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM) are passed on to the program that hako is attached to,
-unless \`--sig-proxy=false\`; one of the first four kills it the third time. With \`-it\` keys go to the program; \`ctrl-p\` \`ctrl-q\` lets go of it and
-leaves it running.
+unless \`--sig-proxy=false\`; one of the first four kills it the third time. With \`-it\` keys go to the program; \`ctrl-p\`
+\`ctrl-q\` lets go of a container and leaves it running.
 
 Options are written as Docker's are: \`-it\`, \`-m512m\`, \`--memory=512m\`, \`--init=false\`; the word after an option that takes
 a value is its value. In \`run\`, \`create\`, \`exec\` and \`top\` what follows the first other word is the program's.

@@ -62,7 +62,7 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'hako on co
     await ok('create', '--name', 'two', 'bb:1', 'true');
     const { code, stdout, stderr } = await hako(['rm', 'one', 'nobody', 'two']);
     expect({ code, stdout }).toEqual({ code: 125, stdout: 'one\ntwo\n' });
-    expect(stderr).toMatch(/^hako: There is no container 'nobody'.*\n$/);
+    expect(stderr).toMatch(/^hako: There is no container 'nobody'. List those that there are with hako ps -a\.\n$/);
     expect(await hako(['inspect', 'nobody'])).toEqual({
       code: 125,
       stdout: '[]\n',

@@ -59,6 +59,13 @@ describeWith({ root: true, tools: ['busybox', 'script'], paths: [built.cli] }, '
     session.type('echo "$A $(pwd) $(stty size)"; exit 9\r');
     await session.sees('b /home 44 90');
     await session.sees('code 9');
+    // It cannot outlive the command, so the detach keys are the program's.
+    using keys = hako.terminal(
+      'hako exec -it host-of-execs sh -c \'stty raw; echo up; head -c 2 | wc -c\'; echo "code $?"',
+    );
+    await keys.sees('up');
+    keys.type('\u0010\u0011');
+    await keys.sees(/2\s+code 0/);
     await hako(['rm', '-f', 'host-of-execs']);
   });
 

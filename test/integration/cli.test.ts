@@ -57,7 +57,11 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
     expect((await hako(['exec', 'kept', 'sh', '-c', 'exit 9'])).code).toBe(9);
     expect((await hako(['logs', 'kept'])).stdout).toBe('line\n');
     expect((await hako(['logs', '-t', 'kept'])).stdout).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z line\n$/);
-    expect((await hako(['rm', 'kept'])).code).toBe(125);
+    expect(await hako(['rm', 'kept'])).toEqual({
+      code: 125,
+      stdout: '',
+      stderr: "hako: Container 'kept' is running. Stop it first, or remove it with hako rm -f.\n",
+    });
     expect(await hako(['stop', '-t', '0', 'kept'])).toEqual({ code: 0, stdout: 'kept\n', stderr: '' });
     expect((await hako(['ps', '-a'])).stdout).toContain('Exited (137)');
     expect((await hako(['rm', 'kept'])).code).toBe(0);
@@ -109,7 +113,7 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
     execFileSync('tar', ['-C', join(scratch, 'rootfs'), '-cf', archive, '.']);
     const { code, stderr } = await hako(['import', archive]);
     expect(code).toBe(125);
-    expect(stderr).toContain('root filesystem');
+    expect(stderr).toContain(`If it is a root filesystem and not an image, say so: hako import --rootfs ${archive}.\n`);
     expect((await hako(['import', '--rootfs', '-t', 'tarred', archive])).code).toBe(0);
     expect((await hako(['run', '--rm', 'tarred', 'echo', 'hi'])).stdout).toBe('hi\n');
   });

@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
+import { HakoError } from 'libhako';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parseChanges } from '../../src/cli/commands/commit-changes.ts';
 import { parseWords } from '../../src/cli/options.ts';
@@ -73,6 +75,45 @@ describe('the flags of docker run', () => {
     [['--tmpfs', '/t:rw,exec,noatime'], { mounts: [{ type: 'tmpfs', target: '/t', options: ['exec', 'noatime'] }] }],
   ])('%j', (flags, options) => {
     expect(parsed(flags)).toEqual(parseContainerOptions({ env: {}, labels: {}, ...options }));
+  });
+
+  it.each<[readonly string[], object]>([
+    [['-v', '/a:/b:idmap'], { idmap: true }],
+    [['--mount', 'type=bind,source=/a,target=/b,idmap,bind-recursive=disabled'], { idmap: true, recursive: false }],
+  ])('%j', (flags, options) => {
+    expect(given(flags).mounts).toMatchObject([options]);
+  });
+
+  it('are settings or a HakoError, whatever is given for them', () => {
+    const value = fc.oneof(
+      fc.string(),
+      fc.string({ unit: fc.constantFrom('a', '/', ':', '=', ',', '0', '-', '.') }),
+      fc.constantFrom(
+        'container:',
+        'type=bind,source,target',
+        '/a:/b:size=1',
+        'seccomp=/',
+        'seccomp:/dev/null',
+        '__proto__=1',
+      ),
+    );
+    const flag = fc
+      .constantFrom(...Object.entries(containerOptions))
+      .filter(([name]) => name !== 'env-file' && name !== 'label-file')
+      .chain(([name, { type }]) =>
+        type === 'flag' ? fc.constant(`--${name}`) : value.map((text) => `--${name}=${text}`),
+      );
+    fc.assert(
+      fc.property(fc.array(flag, { maxLength: 4 }), (flags) => {
+        try {
+          parsed(flags);
+        } catch (error) {
+          if (!(error instanceof HakoError)) throw error;
+          expect(error.message).toMatch(/\S[.:]?$/);
+        }
+      }),
+      { numRuns: 3000 },
+    );
   });
 
   it('read variables and labels from files, and from here', () => {

@@ -1,23 +1,19 @@
 import type { AttachOptions } from '../../index.ts';
 import type { OptionTable, Values } from '../options.ts';
 
-/** The option of commands that join a program's terminal. */
-export const detachKeysOption = {
+/** The options of commands that join a container's terminal or streams. */
+export const attachOptions = {
   'detach-keys': {
     type: 'text',
     value: 'KEYS',
     help: 'What lets go of the program when it is typed; default ctrl-p,ctrl-q; empty: nothing',
   },
-} as const satisfies OptionTable;
-
-export const attachOptions = {
-  ...detachKeysOption,
   'sig-proxy': { type: 'flag', help: 'Pass signals on to the program; default true' },
 } as const satisfies OptionTable;
 
 /** @param streams - whether stdin is fed; null: nothing is attached */
 export function attachmentOf(
-  values: Values<typeof detachKeysOption>,
+  values: Pick<Values<typeof attachOptions>, 'detach-keys'>,
   streams: { readonly stdin: boolean } | null,
 ): AttachOptions {
   if (streams === null) return { stdin: false, stdout: false, stderr: false };

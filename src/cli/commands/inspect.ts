@@ -3,6 +3,7 @@ import type { Runtime } from '../../index.ts';
 import { defineCommand } from '../command.ts';
 import { failureCode } from '../exit-code.ts';
 import { valueFormat, valuePrinter } from '../output/values.ts';
+import { sentenceOf } from '../sentence.ts';
 
 const types = ['container', 'image'] as const;
 
@@ -28,7 +29,7 @@ export const inspectCommand = defineCommand({
         found.push(await look(runtime, name, type));
       } catch (error) {
         if (!(error instanceof HakoError)) throw error;
-        io.stderr.write(`hako: ${error.message}\n`);
+        io.stderr.write(`hako: ${sentenceOf(error)}\n`);
         code = failureCode;
       }
     }

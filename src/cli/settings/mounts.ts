@@ -9,7 +9,7 @@ export const mountOptions = {
     type: 'list',
     short: 'v',
     value: 'HOST:INSIDE[:OPTIONS]',
-    help: 'Show a directory or file of the host inside; options such as ro,nosuid,rslave',
+    help: 'Show a directory or file of the host inside; options such as ro, nosuid, rslave, idmap',
   },
   mount: {
     type: 'list',
@@ -52,13 +52,14 @@ function parseVolume(text: string): Bind {
 function bind(source: string, target: string, flags: readonly string[]): Bind {
   const given = flags.filter((flag) => !bindDefaults.includes(flag));
   const propagation = given.find((flag) => propagations.includes(flag));
-  const options = given.filter((flag) => flag !== 'ro' && flag !== 'bind' && flag !== propagation);
+  const options = given.filter((flag) => !['ro', 'bind', 'idmap', propagation].includes(flag));
   return {
     type: 'bind',
     source: resolve(source),
     target,
     readonly: given.includes('ro'),
     ...(given.includes('bind') ? { recursive: false } : {}),
+    ...(given.includes('idmap') ? { idmap: true } : {}),
     // What is none of them is told by the schema, which lists them.
     ...(propagation === undefined ? {} : { propagation: propagation as NonNullable<Bind['propagation']> }),
     ...(options.length === 0 ? {} : { options: options as unknown as NonNullable<Bind['options']> }),
@@ -101,7 +102,7 @@ const fieldNames: Readonly<Record<string, string>> = {
   ro: 'readonly',
 };
 const fieldsOf: Readonly<Record<string, readonly string[]>> = {
-  bind: ['type', 'source', 'target', 'readonly', 'bind-propagation', 'bind-recursive'],
+  bind: ['type', 'source', 'target', 'readonly', 'bind-propagation', 'bind-recursive', 'idmap'],
   tmpfs: ['type', 'target', 'readonly', 'tmpfs-size', 'tmpfs-mode'],
 };
 
@@ -122,7 +123,8 @@ function parseMount(text: string): Mount {
       'INVALID_OPTION',
       `--mount: '${text}' is none${unknown === undefined ? '' : ` (because of ${unknown})`}: write type=bind,source=…,target=…[,readonly] or type=tmpfs,target=….`,
     );
-  const flags = fields.get('readonly') === 'true' || fields.get('readonly') === '1' ? ['ro'] : [];
+  const isOn = (name: string) => fields.get(name) === 'true' || fields.get(name) === '1';
+  const flags = isOn('readonly') ? ['ro'] : [];
   if (type === 'tmpfs') {
     const valued = (['size', 'mode'] as const).flatMap((name) => {
       const value = fields.get(`tmpfs-${name}`);
@@ -130,6 +132,7 @@ function parseMount(text: string): Mount {
     });
     return tmpfs(target, [...flags, ...valued]);
   }
-  const recursive = fields.get('bind-recursive') === 'disabled' ? ['bind'] : [];
-  return bind(source ?? '', target, [...flags, ...recursive, fields.get('bind-propagation') ?? '']);
+  if (fields.get('bind-recursive') === 'disabled') flags.push('bind');
+  if (isOn('idmap')) flags.push('idmap');
+  return bind(source ?? '', target, [...flags, fields.get('bind-propagation') ?? '']);
 }
