@@ -23,9 +23,13 @@ const nobody = 65_534;
 
 export class Sandbox implements AsyncDisposable {
   readonly #container: Container;
+  #outOfMemory = 0;
 
   private constructor(container: Container) {
     this.#container = container;
+    container.on('oom', ({ kills }) => {
+      this.#outOfMemory = kills;
+    });
   }
 
   static async open(runtime: Runtime, { memory = '512m' } = {}): Promise<Sandbox> {
@@ -52,9 +56,11 @@ export class Sandbox implements AsyncDisposable {
   /** Runs a command for the shell. What it has not finished in its time is killed, with all that it has started. */
   async run(command: string, { seconds = 30 } = {}): Promise<ToolResult> {
     const signal = AbortSignal.timeout(seconds * 1000);
+    const before = this.#outOfMemory;
     try {
       const result = await this.#container.exec(['bash', '-c', command], { signal, maxOutput: 100_000 });
-      const killed = result.oomKilled ? { note: 'It needed more memory than there is, and was killed.' } : {};
+      const note = 'Something of it needed more memory than there is, and was killed.';
+      const killed = this.#outOfMemory > before ? { note } : {};
       return { exitCode: result.exitCode, stdout: `${result.stdout}`, stderr: `${result.stderr}`, ...killed };
     } catch (error) {
       const tooMuch = error instanceof HakoError && error.code === 'HAKO_ERR_OUTPUT_TOO_LARGE';
