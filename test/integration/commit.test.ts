@@ -157,7 +157,9 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
     };
     expect(await apart(true)).toBeLessThanOrEqual(1);
     // The positive control.
-    expect(await apart(false)).toBeGreaterThan(1);
+    let most = 0;
+    for (let round = 0; most <= 1 && round < 10; round++) most = await apart(false);
+    expect(most).toBeGreaterThan(1);
     const before = await contentOf(container, '/aaa');
     await expect.poll(() => contentOf(container, '/aaa')).not.toBe(before);
     await container.pause();
@@ -196,7 +198,7 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
       const container = await runtime.containers.create({ name: 'held', image: 'box', detached: true, command: ['sleep', '1000'] });
       await container.start();
       await container.exec(['dd', 'if=/dev/urandom', 'of=/big', 'bs=1M', 'count=64']);
-      container.commit();
+      (async () => { for (;;) await container.commit(); })();
       const { readdirSync } = await import('node:fs');
       const held = () => readdirSync(${JSON.stringify(root)} + '/containers/' + container.id).some((name) => name.endsWith('hold'));
       while (!held() || (await container.inspect()).state.status !== 'paused') await new Promise((resolve) => setTimeout(resolve, 1));
