@@ -16,7 +16,7 @@ const reset = `${applets} f rm -rf /w; f mkdir -p /w/dir/sub /w/empty /w/taken/f
 f ln -s sub/two /w/dir/link; f ln -s dir /w/todir; f ln -s /nowhere /w/broken; f ln -s dir/one /w/tofile; echo plain > /w/file; f chown 7:8 /w/file
 f chmod 2750 /w/dir; f chmod 4711 /w/file; f ln /w/dir/one /w/dir/hard; f mkfifo /w/dir/fifo`;
 const list = `${applets} f find /w | f sort | while read -r name; do f stat -c '%n %F %a %u %g' "$name"; f readlink "$name" || true; [ ! -f "$name" ] || f cat "$name"; done`;
-const hostSetup = `rm -rf h && mkdir -p h/d/sub h/there/d && echo x > h/d/x && echo y > h/d/sub/y && ln -s x h/d/lx && ln -s d h/ld && ln -s /nowhere h/broken && echo f > h/f && chmod 640 h/f && chown 1234:5678 h/f && mkdir -p h/conflict/f h/conflict/one h/conflict2 && echo z > h/conflict2/dir`;
+const hostSetup = `rm -rf h && mkdir -p h/d/sub h/there/d && echo x > h/d/x && echo y > h/d/sub/y && ln -s x h/d/lx && ln -s d h/ld && ln -s missing h/broken && echo f > h/f && chmod 640 h/f && chown 1234:5678 h/f && mkdir -p h/conflict/f h/conflict/one h/conflict2 && echo z > h/conflict2/dir`;
 const hostList = `find h | sort | while read -r name; do stat -c '%n %F %a' "$name"; readlink "$name" || true; [ ! -f "$name" ] || [ -L "$name" ] || cat "$name"; done`;
 
 const into: readonly (readonly [from: string, to: string, ...flags: string[]])[] = [

@@ -1,4 +1,4 @@
-import { lstat, realpath, stat } from 'node:fs/promises';
+import { lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
@@ -42,11 +42,12 @@ export class HostFiles {
     } catch (error) {
       if (!hasErrno(error, 'ENOENT')) throw missing(error, written.path);
     }
+    const end = await endOfLinks(written.path);
     try {
-      const parent = await realpath(posix.dirname(written.path));
-      return { written, path: posix.join(parent, posix.basename(written.path)), present: null };
+      const parent = await realpath(posix.dirname(end));
+      return { written, path: posix.join(parent, posix.basename(end)), present: null };
     } catch (error) {
-      throw missing(error, posix.dirname(written.path));
+      throw missing(error, posix.dirname(end));
     }
   }
 
@@ -96,6 +97,23 @@ export class HostFiles {
       signal === undefined ? {} : { signal },
     );
   }
+}
+
+/** As many as the kernel follows (path_resolution(7)). */
+const mostLinks = 40;
+
+/** Where a link that leads to nothing would lead: what is copied there is made there, as by Docker. */
+async function endOfLinks(path: string): Promise<string> {
+  let end = path;
+  for (let links = 0; links < mostLinks; links++) {
+    try {
+      end = posix.resolve(posix.dirname(end), await readlink(end));
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT', 'EINVAL')) return end;
+      throw error;
+    }
+  }
+  return end;
 }
 
 async function kindOf(path: string): Promise<{ readonly isDirectory: boolean }> {
