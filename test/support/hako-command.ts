@@ -66,7 +66,9 @@ export class TerminalSession implements Disposable {
   output = '';
 
   constructor(script: string, inherited: NodeJS.ProcessEnv) {
-    const env = { ...inherited, TERM: 'xterm-256color', FORCE_COLOR: undefined, NO_COLOR: undefined };
+    // With CI set Node takes no terminal for one with colours.
+    const settled = { FORCE_COLOR: undefined, NO_COLOR: undefined, CI: undefined };
+    const env = { ...inherited, TERM: 'xterm-256color', ...settled };
     this.#child = spawn('script', ['-qfe', '-E', 'never', '-c', script, '/dev/null'], { env });
     this.#child.stdout.on('data', (chunk) => {
       this.output += chunk;
