@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, copyFileSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { locateNative } from '../../src/native/loader.ts';
 import { containerProcess, idle } from '../native/support/container.ts';
 import { Rootfs } from '../native/support/rootfs.ts';
@@ -73,7 +73,8 @@ describeWith(
       const held = openSync(`/proc/${supervisor}/exe`, 'r');
       await container.remove({ force: true });
       await attacking.catch(() => {});
-      expect(() => writeFileSync(`/proc/self/fd/${held}`, 'overwritten')).toThrow(/EPERM/);
+      // Busy as long as a supervisor still runs from it, which ends after the container's removal.
+      await vi.waitFor(() => expect(() => writeFileSync(`/proc/self/fd/${held}`, 'overwritten')).toThrow(/EPERM/));
       closeSync(held);
     });
 
