@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { beforeAll, expect, test } from 'vitest';
 import { locateNative } from '../../src/native/loader.ts';
+import { WORKER_VERSION } from '../../src/native/worker/constants.ts';
 import { describeWith, findTool } from '../support/requires.ts';
 import { projectRoot, run } from './published.ts';
 
@@ -93,7 +94,7 @@ describeWith(
     });
 
     test('the worker reads a request, and refuses one that is cut short by the protocol', async () => {
-      const { reply } = await converse(['hako-worker'], Buffer.from([4, 0, 0, 0, 1, 1, 0, 0, 0]));
+      const { reply } = await converse(['hako-worker'], Buffer.from([4, 0, 0, 0, 1, WORKER_VERSION, 0, 0, 0]));
       expect(reply[4]).toBe(65);
       expect(reply.toString('latin1', 5)).toMatch(/protocol.*malformed/s);
     });
