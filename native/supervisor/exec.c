@@ -89,8 +89,14 @@ static void give_up(struct exec *exec, const struct failure *failure) {
 // False: it has failed, and is gone.
 static bool started(struct exec *exec) {
   settled(exec);
-  if (supervisor_emulate_ids(&exec->process) < 0 || task_watch(&exec->task, &exec->process, exec->feeds) < 0) {
-    struct failure failure;
+  struct failure failure;
+  if (supervisor_emulate_ids(&exec->process) < 0) {
+    fail(&failure, "memory", errno, "the process's calls could not be answered");
+    container_abandon(&exec->process);
+    exec_failed(exec, &failure);
+    return false;
+  }
+  if (task_watch(&exec->task, &exec->process, exec->feeds) < 0) {
     fail(&failure, "memory", errno, "the process could not be watched");
     task_signal(&exec->task, SIGKILL); // and is reaped as an orphan
     exec_failed(exec, &failure);

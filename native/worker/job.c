@@ -114,7 +114,7 @@ static int read_tree(struct wire_reader *r, struct tree_spec *tree, struct failu
 
 #define UNPACK_FLAGS                                                                                         \
   (HAKO_UNPACK_DEVICES_OPTIONAL | HAKO_UNPACK_SYNC | HAKO_UNPACK_KEEP_ROOT | HAKO_UNPACK_KEEP_KINDS | \
-   HAKO_UNPACK_OWNER)
+   HAKO_UNPACK_OWNER | HAKO_UNPACK_NO_CAPABILITIES)
 
 static void read_unpack(struct wire_reader *r, struct job *job) {
   struct unpack_options *options = &job->unpack;
@@ -127,6 +127,7 @@ static void read_unpack(struct wire_reader *r, struct job *job) {
   options->devices_optional = (job->unpack_flags & HAKO_UNPACK_DEVICES_OPTIONAL) != 0;
   options->keep_root = (job->unpack_flags & HAKO_UNPACK_KEEP_ROOT) != 0;
   options->keep_kinds = (job->unpack_flags & HAKO_UNPACK_KEEP_KINDS) != 0;
+  options->no_capabilities = (job->unpack_flags & HAKO_UNPACK_NO_CAPABILITIES) != 0;
   options->has_owner = (job->unpack_flags & HAKO_UNPACK_OWNER) != 0;
   options->uid = wire_u32(r);
   options->gid = wire_u32(r);

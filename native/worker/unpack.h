@@ -18,6 +18,7 @@ struct unpack_options {
   enum hako_ownership ownership;
   bool devices_optional; // a device that this namespace may not make is passed over and counted
   bool keep_root;        // what is said of `at` itself is passed over
+  bool no_capabilities;  // security.capability is not set
   bool keep_kinds;       // nothing else takes a directory's place, and no directory that of anything else
   bool has_owner;        // everything belongs to uid and gid
   uint32_t uid;

@@ -61,7 +61,9 @@ static int make_failed(struct unpack *u, const char *operation, const struct pla
 static int set_xattrs(struct unpack *u, int fd, const struct tar_entry *entry) {
   struct tar_xattr xattr;
   for (size_t at = 0; tar_xattr_next(entry->xattrs, &at, &xattr);) {
-    int set = xattr_is_allowed(xattr.name) ? set_xattr(fd, xattr.name, xattr.value, xattr.length, u->f) : 0;
+    bool allowed = xattr_is_allowed(xattr.name) &&
+                   !(u->options->no_capabilities && strcmp(xattr.name, "security.capability") == 0);
+    int set = allowed ? set_xattr(fd, xattr.name, xattr.value, xattr.length, u->f) : 0;
     if (set < 0)
       return -1;
     u->result->xattrs_dropped += set == 0;

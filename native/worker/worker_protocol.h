@@ -111,6 +111,7 @@ enum hako_ownership {
 #define HAKO_UNPACK_KEEP_ROOT 0x4u        // an entry for the directory itself changes nothing of it
 #define HAKO_UNPACK_KEEP_KINDS 0x8u       // what is a directory stays one, and what is none becomes none: else "kind"
 #define HAKO_UNPACK_OWNER 0x10u           // everything belongs to uid and gid, whatever the archive says
+#define HAKO_UNPACK_NO_CAPABILITIES 0x20u // security.capability is left out: what it gave in a user namespace it would give on the host
 
 #define HAKO_PACK_WHITEOUTS 0x1u // overlayfs's marks become ".wh." entries; else they are left out
 #define HAKO_PACK_OWNERS 0x2u    // ids come from HAKO_OWNER_XATTR where it is there

@@ -47,7 +47,6 @@ const logQuery = z.strictObject({
   stdout: z.boolean().optional(),
   stderr: z.boolean().optional(),
 });
-const execCall = z.looseObject({ ...operationOptions, maxOutput: z.int().min(0).default(defaultMaxOutput) });
 /** A program to run. */
 export const commandOption = z
   .array(text, { error: "write the program and its arguments as a list, such as ['ls', '-l']" })
@@ -57,18 +56,31 @@ export const inputOption = z.union([z.string(), z.instanceof(Uint8Array)], {
   error: 'give a string or bytes (a Buffer, a Uint8Array)',
 });
 const execCommand = z.strictObject({ command: commandOption });
+const execCall = z.looseObject({
+  ...operationOptions,
+  maxOutput: z.int().min(0).default(defaultMaxOutput),
+  input: inputOption.optional(),
+});
 
 /** A further program to run, checked. */
 export interface GivenExec extends OperationOptions {
   readonly command: readonly string[];
   readonly exec: ParsedExecOptions;
   readonly maxOutput: number;
+  /** All that the program is to read. */
+  readonly input?: string | Uint8Array;
 }
 
 function givenExec(program: unknown, options: unknown): GivenExec {
   const { command } = parseOptions(execCommand, { command: program }, 'exec');
-  const { signal, maxOutput, ...settings } = parseOptions(execCall, options, 'exec');
-  return { command, exec: parseExecOptions(settings), maxOutput, ...(signal === undefined ? {} : { signal }) };
+  const { signal, maxOutput, input, ...settings } = parseOptions(execCall, options, 'exec');
+  return {
+    command,
+    exec: parseExecOptions(input === undefined ? settings : { ...settings, stdin: true }),
+    maxOutput,
+    ...(input === undefined ? {} : { input }),
+    ...(signal === undefined ? {} : { signal }),
+  };
 }
 
 const createOptions = z.looseObject(operationOptions);

@@ -173,6 +173,11 @@ export class ContainerOperations {
 
   async exec(id: ContainerId, command: readonly string[], options: ExecOptions): Promise<ProgramResult> {
     const call = given.exec(command, options);
+    if (call.exec.stdin && call.input === undefined)
+      throw new HakoError(
+        'INVALID_OPTION',
+        'exec() waits for the end of the program, so nobody could feed it: give its input, or use startExec().',
+      );
     const exec = await this.#startExec(id, call);
     try {
       const result = await collect(exec, call.maxOutput);
@@ -336,6 +341,7 @@ export class ContainerOperations {
       this.#present(id, async (record) => {
         refusePaused(record, 'Unpause it, then run programs in it.');
         const started = await this.#execs.start(await this.#supervision.require(record), call);
+        if (call.input !== undefined) started.stdin.on('error', () => {}).end(call.input);
         return this.#register.add(record, call, started);
       }),
     );

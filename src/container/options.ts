@@ -186,6 +186,8 @@ export type ParsedExecOptions = z.output<typeof execOptions>;
 export interface ExecOptions extends ExecSettings, OperationOptions {
   /** Bytes that `exec()` keeps of each stream. Default 16 MiB; a program that writes more is an error, and is killed. */
   readonly maxOutput?: number;
+  /** Written to the program's stdin, which then ends. */
+  readonly input?: string | Uint8Array;
 }
 
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION`, naming each option that is wrong, and for an unknown one those that exist. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import {
   checkCpuset,
@@ -84,6 +85,11 @@ export class ResourceUpdater {
     for (;;) {
       const record = this.#states.refresh(presentRecord(this.#repository, id));
       if (record.state.status !== 'starting') return record;
+      if (record.state.waiting === true)
+        throw new HakoError(
+          'CONTAINER_NOT_RUNNING',
+          `Container '${record.name}' waits in a pool for a program. Give the pool its limits when you make it.`,
+        );
       await sleep(startPoll);
     }
   }

@@ -24,9 +24,9 @@ export class NativeTreeWorker implements TreeWorker {
     ownership: FileOwnership,
     limits: UnpackLimits,
     options: OperationOptions = {},
-  ): Promise<void> {
+  ): Promise<{ readonly rootOpaque: boolean }> {
     const idMappings = mappingsOf(ownership);
-    await this.#worker.unpack(
+    return this.#worker.unpack(
       {
         tree: { kind: 'directory', base: target.directory, path: '' },
         idMappings,

@@ -26,6 +26,7 @@ export interface TreeWorker {
   /**
    * Applies a plain tar stream to a directory. Reads `tar` to its end. What was made before a failure stays.
    *
+   * @returns whether the layer hides all that is below it, which overlayfs has no mark for at the root
    * @throws HakoError `HAKO_ERR_INVALID_ARCHIVE`, `HAKO_ERR_ARCHIVE_LIMIT_EXCEEDED`; or what `tar` threw, as it is.
    */
   unpack(
@@ -34,7 +35,7 @@ export interface TreeWorker {
     ownership: FileOwnership,
     limits: UnpackLimits,
     options?: OperationOptions,
-  ): Promise<void>;
+  ): Promise<{ readonly rootOpaque: boolean }>;
   /** Makes what is missing in the tree that `mounts` show; whatever is there is left alone. */
   makeMountPoints(
     mounts: readonly Mount[],

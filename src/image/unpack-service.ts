@@ -54,6 +54,9 @@ interface SnapshotRequest {
   readonly lease: Lease;
 }
 
+/** Whether what is below shows through. One that hides it all is a snapshot on nothing. */
+type Filling = 'as-parent' | 'hides-all';
+
 /** Names of snapshots that are being filled; those of killed processes are garbage. */
 export const unpackKeyPrefix = 'unpack-';
 
@@ -94,25 +97,27 @@ export class UnpackService {
     let parent: CommittedName | null = null;
     for (const layer of layers) {
       const name = layerSnapshot(layer.chainId, ownership);
-      await this.#make({ name, parent, ownership, lease }, options, async (key) =>
+      await this.#make({ name, parent, ownership, lease }, options, (key) =>
         this.#unpack(layer, key, ownership, options),
       );
       options.onLayer?.(layer.chainId);
       parent = name;
     }
     const init = initSnapshot(layers.at(-1)?.chainId ?? null, ownership);
-    await this.#make({ name: init, parent, ownership, lease }, options, (_key, mounts) =>
-      this.#worker.makeMountPoints(mounts, initMountPoints, ownership, options),
-    );
+    await this.#make({ name: init, parent, ownership, lease }, options, async (_key, mounts) => {
+      await this.#worker.makeMountPoints(mounts, initMountPoints, ownership, options);
+      return 'as-parent';
+    });
     return init;
   }
 
   /** Makes one committed snapshot, unless it is there: prepared, filled, committed; whoever comes second uses the first one's. */
   async #make(
-    { name, parent, ownership, lease }: SnapshotRequest,
+    request: SnapshotRequest,
     options: OperationOptions,
-    fill: (key: ActiveKey, mounts: readonly Mount[]) => Promise<void>,
+    fill: (key: ActiveKey, mounts: readonly Mount[]) => Promise<Filling>,
   ): Promise<void> {
+    const { name, parent, ownership, lease } = request;
     await lease.hold(snapshotResource(name), options);
     if (await this.#exists(name)) return;
     const key = `${unpackKeyPrefix}${randomUUID()}` as ActiveKey;
@@ -121,7 +126,11 @@ export class UnpackService {
     try {
       const owner = mappedRootOf(ownership);
       if (owner !== null) giveSnapshot(this.#root, (await this.#driver.unpackTarget(key)).directory, mounts, owner);
-      await fill(key, mounts);
+      const filling = await fill(key, mounts);
+      if (filling === 'hides-all' && parent !== null) {
+        await this.#driver.remove(key);
+        return await this.#make({ ...request, parent: null }, options, fill);
+      }
       await this.#driver.commit(name, key, options);
     } catch (error) {
       await this.#driver.remove(key);
@@ -129,7 +138,12 @@ export class UnpackService {
     }
   }
 
-  async #unpack(layer: LayerRecord, key: ActiveKey, ownership: FileOwnership, options: UnpackOptions): Promise<void> {
+  async #unpack(
+    layer: LayerRecord,
+    key: ActiveKey,
+    ownership: FileOwnership,
+    options: UnpackOptions,
+  ): Promise<Filling> {
     const limits = { ...defaultLayerLimits, ...options.limits };
     const compression = layerCompression(layer.blob.mediaType);
     if (compression === undefined)
@@ -146,13 +160,15 @@ export class UnpackService {
       yield* checked;
       complete = true;
     };
-    await this.#worker.unpack(await this.#driver.unpackTarget(key), stream(), ownership, limits, options);
+    const target = await this.#driver.unpackTarget(key);
+    const { rootOpaque } = await this.#worker.unpack(target, stream(), ownership, limits, options);
     // Whatever the worker made of it: what was not read to the end was not verified.
     if (!complete)
       throw new HakoError(
         'INVALID_ARCHIVE',
         `Layer ${layer.blob.digest} was not read to its end, so its digest is not known to be right.`,
       );
+    return rootOpaque && target.whiteouts !== 'apply' ? 'hides-all' : 'as-parent';
   }
 
   async #exists(name: CommittedName): Promise<boolean> {

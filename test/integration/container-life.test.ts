@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Container, HakoError, Runtime } from 'libhako';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../support/requires.ts';
@@ -148,6 +148,37 @@ describeWith({ root: true, tools: ['busybox'] }, 'the life of a container', () =
     expect((await cat.exited).exitCode).toBe(0);
     expect((await rejection(container.exec(['no-such-program']))).code).toBe('HAKO_ERR_COMMAND_NOT_FOUND');
     expect((await rejection(container.exec(['/etc/passwd']))).code).toBe('HAKO_ERR_COMMAND_NOT_EXECUTABLE');
+  });
+
+  it('feeds an exec all that it is to read, and refuses one that nobody could feed', async () => {
+    await using container = await test.runtime.containers.create({
+      image,
+      command: ['sleep', '100'],
+      ephemeral: true,
+    });
+    await container.start();
+    const { stdout } = await container.exec(['cat'], { input: 'fed' });
+    expect(stdout.toString()).toBe('fed');
+    await expect(container.exec(['cat'], { stdin: true })).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_OPTION' });
+  });
+
+  it.each(['normal', 'rootless'])('joins one namespace of another container, in the mode %s', async (mode) => {
+    const common = { image, mode, ephemeral: true };
+    // The mode's root is somebody else outside, who has to come by.
+    chmodSync(dirname(test.root), 0o711);
+    await using one = await test.runtime.containers.create({ ...common, command: ['sleep', '100'] });
+    await one.start();
+    for (const kind of ['pid', 'ipc', 'uts', 'network'] as const) {
+      const file = kind === 'network' ? 'net' : kind;
+      const link = ['readlink', `/proc/self/ns/${file}`];
+      const { stdout, stderr } = await test.runtime.run({
+        ...common,
+        command: link,
+        namespaces: { [kind]: { container: one.id } },
+      });
+      expect(stderr.toString(), kind).toBe('');
+      expect(stdout, kind).toEqual((await one.exec(link)).stdout);
+    }
   });
 
   it('aborts a run and an exec with the reason that was given', async () => {

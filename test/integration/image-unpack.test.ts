@@ -53,6 +53,19 @@ async function topOf(runtime: ImageRuntime, image: Image, ownership: FileOwnersh
 }
 
 describeWith({ root: true }, 'unpacking', () => {
+  it.each(['overlay2', 'vfs'] as const)(
+    'hides all that is below a layer that says so at its root, on %s',
+    async (storage) => {
+      const below = layerOf({ name: 'old', data: 'o' }, { name: 'old-directory/file', data: 'o' });
+      const above = layerOf({ name: '.wh..wh..opq', data: '' }, { name: 'new', data: 'n' });
+      await using runtime = await openImageRuntime({ storage });
+      const image = await runtime.images.import(sourceOf(below, above), same);
+      const key = `look-${counter++}` as ActiveKey;
+      await runtime.storage.prepare(key, layerSnapshot(image.layers.at(-1)?.chainId ?? ('' as never), same));
+      expect(runMounted(await runtime.storage.mounts(key), 'ls').trim()).toBe('new');
+    },
+  );
+
   it.each([
     ['as the layer says', same, [0, 0], [1000, 50]],
     ['shifted by a map', mapped, [100_000, 200_000], [101_000, 200_050]],

@@ -19,7 +19,8 @@ import { Dockerd } from '../../bench/peers/dockerd.ts';
 import type { Workbench } from '../../bench/workbench.ts';
 
 const image = 'hako-bench:busybox';
-const cgroupParent = 'peer-of-logs';
+/** Each test file has a dockerd of its own. */
+const cgroupParent = `peer-${process.pid}`;
 const programs = [
   join(process.env['HOME'] ?? '/root', 'go/bin'),
   ...(process.env['PATH'] ?? '').split(delimiter),

@@ -91,6 +91,8 @@ export class HostFiles {
         limits: copyLimits,
         keepRoot: true,
         keepKinds: true,
+        // Whoever may set them in a container with ids of its own may not on the host.
+        capabilities: false,
         ...(keepsIds ? {} : { owner: { uid: asRoot ? effective('uid') : 0, gid: asRoot ? effective('gid') : 0 } }),
       },
       archive,
@@ -107,7 +109,8 @@ async function endOfLinks(path: string): Promise<string> {
   let end = path;
   for (let links = 0; links < mostLinks; links++) {
     try {
-      end = posix.resolve(posix.dirname(end), await readlink(end));
+      const target = await readlink(end);
+      end = posix.resolve(await realpath(posix.dirname(end)), target);
     } catch (error) {
       if (hasErrno(error, 'ENOENT', 'EINVAL')) return end;
       throw error;

@@ -23,7 +23,7 @@ function networkDefaults({
   return {
     'net.ipv4.ip_unprivileged_port_start': '0',
     // The kernel takes only groups that the user namespace has.
-    ...(idMappings === null ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {}),
+    ...(idMappings === null && namespaces.user === 'host' ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {}),
   };
 }
 

@@ -26,7 +26,14 @@ export const WhiteoutsMode = { NONE: 0, OVERLAY: 1, APPLY: 2 } as const;
 export const OpaqueXattr = { TRUSTED: 0, USER: 1 } as const;
 export const OwnershipMode = { KEEP: 0, SINGLE: 1 } as const;
 export const MountSource = { BIND: 0, OVERLAY: 1 } as const;
-export const UnpackFlag = { DEVICES_OPTIONAL: 1, SYNC: 2, KEEP_ROOT: 4, KEEP_KINDS: 8, OWNER: 16 } as const;
+export const UnpackFlag = {
+  DEVICES_OPTIONAL: 1,
+  SYNC: 2,
+  KEEP_ROOT: 4,
+  KEEP_KINDS: 8,
+  OWNER: 16,
+  NO_CAPABILITIES: 32,
+} as const;
 export const PackFlag = { WHITEOUTS: 1, OWNERS: 2, ADOPT: 4 } as const;
 export const CompareFlag = { MARKS: 1, OWNERS: 2, LAYER: 4 } as const;
 export const MountpointKind = { DIRECTORY: 0, FILE: 1, SYMLINK: 2 } as const;

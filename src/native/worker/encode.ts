@@ -61,6 +61,7 @@ export function encodeUnpack(request: UnpackRequest): Buffer {
         (request.sync ? UnpackFlag.SYNC : 0) |
         (request.keepRoot === true ? UnpackFlag.KEEP_ROOT : 0) |
         (request.keepKinds === true ? UnpackFlag.KEEP_KINDS : 0) |
+        (request.capabilities === false ? UnpackFlag.NO_CAPABILITIES : 0) |
         (request.owner === undefined ? 0 : UnpackFlag.OWNER),
       'flags',
     )

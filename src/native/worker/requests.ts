@@ -90,6 +90,8 @@ export interface UnpackRequest {
   readonly keepRoot?: boolean;
   /** Fail where a directory would take the place of something else, or something else that of a directory. */
   readonly keepKinds?: boolean;
+  /** false: `security.capability` is left out. Default true. */
+  readonly capabilities?: boolean;
   /** Everything belongs to these ids, instead of those in the archive. */
   readonly owner?: { readonly uid: number; readonly gid: number };
   readonly limits?: Partial<ArchiveLimits>;
