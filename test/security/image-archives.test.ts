@@ -25,7 +25,7 @@ import { tar } from '../support/tar.ts';
 const cases: readonly Refusal[] = [
   // CVE-2014-9358, CVE-2026-50195: names in an archive are names only
   [
-    'an archive whose config is at ../../etc/passwd',
+    'CVE-2014-9358, CVE-2026-50195: an archive whose config is at ../../etc/passwd',
     () =>
       archive(
         tarOf({
@@ -162,7 +162,7 @@ const cases: readonly Refusal[] = [
 
   // CVE-2014-6407 and its like: the layer's own tar
   [
-    'a layer with a file called ..',
+    'CVE-2014-6407: a layer with a file called ..',
     () =>
       layout(
         layoutOf(

@@ -49,7 +49,7 @@ const cases: readonly Refusal[] = [
     '',
     `sha256:${'a'.repeat(10_000)}`,
   ].map((digest): [string, () => ImageSource, string] => [
-    `a layer whose digest is ${JSON.stringify(digest.slice(0, 30))}`,
+    `CVE-2024-3727: a layer whose digest is ${JSON.stringify(digest.slice(0, 30))}`,
     () => layout(withManifest({ ...soundManifest, layers: [{ ...soundManifest.layers[0], digest }] })),
     invalidImage,
   ]),
@@ -99,7 +99,11 @@ const cases: readonly Refusal[] = [
   ],
 
   // apple/container GHSA-r3h2, CVE-2024-9676: a layout that lends files of the host, or hangs
-  ['a blob that is a link to a file of the host', () => layoutWith((path) => symlinkSync(canary, path)), invalidImage],
+  [
+    'GHSA-r3h2: a blob that is a link to a file of the host',
+    () => layoutWith((path) => symlinkSync(canary, path)),
+    invalidImage,
+  ],
   [
     'a blob that is a link within the layout',
     () => layoutWith((path) => symlinkSync(built.config.digest.slice(7), path)),
@@ -138,7 +142,11 @@ const cases: readonly Refusal[] = [
   ],
 
   // CVE-2023-25153: what is read into memory
-  ['an index.json of 5 MiB', () => layout({ ...sound, 'index.json': Buffer.alloc(5 << 20, 0x20) }), overLimit],
+  [
+    'CVE-2023-25153: an index.json of 5 MiB',
+    () => layout({ ...sound, 'index.json': Buffer.alloc(5 << 20, 0x20) }),
+    overLimit,
+  ],
   [
     'an oci-layout of a gigabyte',
     () => {
@@ -173,12 +181,12 @@ const cases: readonly Refusal[] = [
   ],
 
   // CVE-2026-53493: index graph amplification
-  ['indexes nested too deep', () => layout(indexBomb(20, 1)), overLimit],
+  ['CVE-2026-53493: indexes nested too deep', () => layout(indexBomb(20, 1)), overLimit],
   ['indexes that multiply', () => layout(indexBomb(5, 30)), overLimit],
 
   // CVE-2021-41190: one document that can be taken for two
   [
-    'a manifest that is an index as well',
+    'CVE-2021-41190: a manifest that is an index as well',
     () => layout(withManifest({ ...soundManifest, manifests: [] })),
     invalidImage,
   ],
@@ -201,7 +209,7 @@ const cases: readonly Refusal[] = [
 
   // CVE-2026-95839: every field of a descriptor
   ...[-1, 1.5, 2 ** 60, '7', null, Number.NaN].map((size): [string, () => ImageSource, string] => [
-    `a layer whose size is ${String(size)}`,
+    `CVE-2026-95839: a layer whose size is ${String(size)}`,
     () => layout(withManifest({ ...soundManifest, layers: [{ ...soundManifest.layers[0], size }] })),
     invalidImage,
   ]),

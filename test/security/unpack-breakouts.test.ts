@@ -162,7 +162,7 @@ const hardlinks: readonly Attack[] = [
     name: 'HardlinkRelative',
     entries: () => [
       relativeDecoy,
-      directory('breakouts'),
+      directory('breakouts (CVE-2014-6407, CVE-2014-9356, CVE-2026-50163)'),
       symlink('breakouts/d1', '../../outside/etc'),
       hardlink('breakouts/mypasswd', 'breakouts/d1/passwd'),
     ],

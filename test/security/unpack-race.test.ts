@@ -32,7 +32,7 @@ class Race implements AsyncDisposable {
   }
 }
 
-describeWith({ root: true, tools: ['python3'] }, 'a racer in the tree', () => {
+describeWith({ root: true, tools: ['python3'] }, 'CVE-2025-47290: a racer in the tree', () => {
   test('two layers at once, 200 times over, never reach the canary', async () => {
     await using race = await new Race().begin();
     const layer = tar(
