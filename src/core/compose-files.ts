@@ -1,4 +1,5 @@
 import type { Gate } from '../base/gate.ts';
+import type { ContainerId } from '../base/ids.ts';
 import { ControlGroups } from '../container/control-groups.ts';
 import { Committer } from '../container/files/commit.ts';
 import { ContainerTrees } from '../container/files/container-trees.ts';
@@ -8,6 +9,7 @@ import { Differ } from '../container/files/diff.ts';
 import { FileOperations } from '../container/files/file-operations.ts';
 import { Holder } from '../container/files/holder.ts';
 import { HostFiles } from '../container/files/host-files.ts';
+import type { IdRangeRepository } from '../container/id-ranges.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import type { StateReader } from '../container/state-reader.ts';
@@ -17,6 +19,7 @@ import type { HostInfo } from '../contracts/host-info.ts';
 import type { IdMappings } from '../contracts/isolation.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
+import { IdRangeRepositoryToken } from '../contracts/tokens.ts';
 import type { HostRootStorage } from '../image/host/host-root-storage.ts';
 import { ImageService } from '../image/image-service.ts';
 import { decompressAny } from '../image/sources/archive-files.ts';
@@ -43,7 +46,9 @@ interface FileSurroundings {
 export function composeFiles(around: FileSurroundings): FileOperations {
   const { repository, states, storage, native, worker, gate, host, supervision, injector } = around;
   const ownershipOf = around.ownershipOf.bind(around);
-  const trees = new ContainerTrees({ states, storage, native, ownershipOf });
+  const ranges = injector.get<IdRangeRepository>(IdRangeRepositoryToken);
+  const hasOwnIds = (id: ContainerId) => ranges.find(id) !== null;
+  const trees = new ContainerTrees({ repository, states, storage, native, ownershipOf, hasOwnIds });
   const differ = new Differ(storage, worker, ownershipOf);
   const holder = new Holder(
     repository,

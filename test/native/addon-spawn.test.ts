@@ -125,10 +125,10 @@ describe('a sealed program', () => {
   });
 
   test('that is not there is an error with its path', async () => {
-    await expect(native.sealExecutable('/nowhere')).rejects.toMatchObject({
+    await expect(native.sealExecutable(join(directory, 'absent'))).rejects.toMatchObject({
       code: 'HAKO_ERR_SYSCALL_FAILED',
       errno: 'ENOENT',
-      path: '/nowhere',
+      path: join(directory, 'absent'),
     });
   });
 });

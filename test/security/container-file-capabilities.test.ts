@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -54,3 +54,34 @@ describeWith(
     });
   },
 );
+
+describeWith({ root: true, tools: ['busybox'] }, 'a directory of the host in a container with ids of its own', () => {
+  const shared = mkdtempSync(join(tmpdir(), 'hako-shared-'));
+  afterAll(() => rmSync(shared, { recursive: true, force: true }));
+
+  test.each([
+    ['a mode without such ids: the control', 'normal', true],
+    ['the mode normal with userns auto', { driver: 'normal', options: { userns: 'auto' } }, false],
+  ] as const)(
+    'is not written by copies into it while it is at rest, by a link of the container: %s',
+    async (_title, mode, written) => {
+      await using opened = await openRuntime();
+      chmodSync(dirname(opened.root), 0o711);
+      await using container = await opened.runtime.containers.create({
+        image: busyboxImage,
+        mode,
+        command: ['ln', '-s', '/data', '/app'],
+        mounts: [{ type: 'bind', source: shared, target: '/data' }],
+      });
+      await container.start();
+      await container.wait();
+      const planted = join(shared, 'planted');
+      const copied = container.copyIn({ files: { planted: 'by root of the host' } }, '/app');
+      if (written) await copied;
+      else await expect(copied).rejects.toThrow();
+      expect(existsSync(planted)).toBe(written);
+      rmSync(planted, { force: true });
+      await container.remove();
+    },
+  );
+});

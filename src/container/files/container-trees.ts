@@ -2,6 +2,7 @@ import { constants, readlinkSync } from 'node:fs';
 import { Disposer } from '../../base/dispose.ts';
 import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
+import type { ContainerId } from '../../base/ids.ts';
 import type { IdMappings } from '../../contracts/isolation.ts';
 import type { Mount } from '../../contracts/mount.ts';
 import type { NativeBinding } from '../../contracts/native-binding.ts';
@@ -10,8 +11,10 @@ import type { ActiveKey, StorageDriver } from '../../contracts/storage-driver.ts
 import { isAlive } from '../../host/process-identity.ts';
 import { treeMount } from '../../native/worker/mounted-tree.ts';
 import type { MountsTree, NamespaceTree, TreeMount } from '../../native/worker.ts';
+import { presentRecord } from '../present-record.ts';
 import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
+import type { ContainerRepository } from '../repository.ts';
 import type { StateReader } from '../state-reader.ts';
 import { volatileMounts } from '../volatile-mounts.ts';
 
@@ -27,10 +30,13 @@ export interface ContainerTree {
 export type TreeView = 'container' | 'image';
 
 export interface ContainerTreesParts {
+  readonly repository: ContainerRepository;
   readonly states: StateReader;
   readonly storage: StorageDriver;
   readonly native: Pick<NativeBinding, 'open' | 'close'>;
   ownershipOf(mode: ContainerRecord['mode']): Promise<FileOwnership>;
+  /** Whether it is shifted to ids that no other container has. */
+  hasOwnIds(id: ContainerId): boolean;
 }
 
 /** Finds the roots of containers: in their own mount namespace while they run, else put together of what they are mounted from. */
@@ -49,13 +55,19 @@ export class ContainerTrees {
     use: (tree: ContainerTree) => Promise<T>,
   ): Promise<T> {
     await using opened = new Disposer();
-    const record = this.#parts.states.refresh(claimed);
+    // What the caller knows of it may be a while ago: it may run again by now.
+    const record = this.#parts.states.refresh(presentRecord(this.#parts.repository, claimed.id));
+    if (writes && record.state.status === 'starting')
+      throw new HakoError(
+        'CONTAINER_RUNNING',
+        `Container '${record.name}' is just being started. Copy again when it runs.`,
+      );
     const ownership = await this.#parts.ownershipOf(record.mode);
     const mounts = await this.#parts.storage.mounts(record.id as string as ActiveKey);
     // Of several mounts that make up a root, those and no others are shown by putting them together anew.
     const running = view === 'container' || mounts.length === 1 ? this.#namespaces(record, view, opened) : null;
     if (running !== null) return await use({ tree: running, idMappings: null, ownership });
-    const binds = view === 'container' ? bindMounts(record) : [];
+    const binds = view === 'container' ? bindMounts(record, this.#parts.hasOwnIds(record.id)) : [];
     // The places that a first start makes for mounts have to be made in it; one that is lost may not have come to that.
     const mayLackPlaces = record.state.status === 'created' || record.state.status === 'lost';
     const writable = writes || (binds.length > 0 && mayLackPlaces);
@@ -120,8 +132,12 @@ function sealed(mount: TreeMount, index: number, record: ContainerRecord): TreeM
   return index === 0 && optionsOf(record).readonlyRoot ? { ...mount, readonly: true } : mount;
 }
 
-/** The caller's, which a start would mount; what is in a tmpfs is gone. */
-function bindMounts(record: ContainerRecord): readonly TreeMount[] {
+/**
+ * The caller's, which a start would mount; what is in a tmpfs is gone.
+ *
+ * @param ownIds - root of the container is nobody on the host, and here it would be root
+ */
+function bindMounts(record: ContainerRecord, ownIds: boolean): readonly TreeMount[] {
   return optionsOf(record)
     .mounts.flatMap((mount): readonly TreeMount[] =>
       mount.type === 'bind'
@@ -130,7 +146,7 @@ function bindMounts(record: ContainerRecord): readonly TreeMount[] {
               kind: 'bind',
               source: mount.source,
               target: mount.target,
-              readonly: mount.readonly,
+              readonly: mount.readonly || ownIds,
               recursive: mount.recursive,
             },
           ]
