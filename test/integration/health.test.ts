@@ -58,7 +58,7 @@ describeWith({ root: true, tools: ['busybox'] }, 'health checks', () => {
 
   it('does not count failures in the start period, and looks more often', async () => {
     const container = await start({
-      healthcheck: { test: ['CMD', 'false'], interval: 30, startInterval: 0.05, startPeriod: 0.6, retries: 1 },
+      healthcheck: { test: ['CMD', 'false'], interval: 2, startInterval: 0.05, startPeriod: 0.6, retries: 1 },
     });
     await expect.poll(async () => (await healthOf(container))?.log.length, patient).toBeGreaterThanOrEqual(3);
     expect(await healthOf(container)).toMatchObject({ status: 'starting', failingStreak: 0 });

@@ -41,12 +41,13 @@ describeWith({ root: true, tools: ['busybox', 'unshare'], paths: [built.entry] }
     // As if nobody had seen it end: this process's pid may be anybody's in the next boot.
     const { pid } = process;
     const by = (other: Record<string, unknown>) => ({ pid, startTicks: ticksOf(pid), bootId: 'before', ...other });
-    claim(test.root, container.id, () => ({
+    // Its control groups are there still, as after no reboot: the next start removes them.
+    claim(test.root, container.id, ({ cgroups }) => ({
       status: 'running',
       startedAt: new Date().toISOString(),
       pid,
       supervisor: by({}),
-      cgroups: [],
+      cgroups,
     }));
     claim(test.root, starting.id, () => ({ status: 'starting', by: by({}), cgroups: [] }));
 
