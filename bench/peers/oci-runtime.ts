@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entrant } from '../contest.ts';
 import type { Workbench } from '../workbench.ts';
@@ -13,6 +13,8 @@ async function bundle(
   network: boolean,
 ): Promise<string> {
   const directory = join(bench.directory, `bundle-${name}-${network ? 'net' : 'host'}-${args[0]}`);
+  // Another figure of the same run may have made it.
+  rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   await output([runtime, 'spec'], directory);
   const path = join(directory, 'config.json');
