@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno } from '../base/errno.ts';
 import { HakoError, hasHakoCode } from '../base/errors.ts';
 import type { Gate } from '../base/gate.ts';
@@ -39,14 +38,12 @@ import { isLeftHalfRemoved, type Remover } from './remover.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { ResourceOperations } from './resource-operations.ts';
 import { detachable, detachKeysFor } from './session-attachment.ts';
+import { pauseForStart } from './start-pause.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Stopper } from './stopper.ts';
 import type { Supervised, Supervision } from './supervision.ts';
 import { type ContainerProcesses, readProcesses, type TopOptions } from './top/top.ts';
 import type { Waiter, WaitOptions } from './waiter.ts';
-
-/** How often a start in another process is looked at, in milliseconds. */
-const startPoll = 5;
 
 /** What a container can be asked to do, by id. One object serves all handles of a runtime. */
 export class ContainerOperations {
@@ -306,7 +303,7 @@ export class ContainerOperations {
       if (record.state.waiting === true)
         throw new HakoError('CONTAINER_RUNNING', `Container '${record.name}' is kept ready by a pool. Close the pool.`);
       if (force !== true) throw isRunning(record, 'being started');
-      await raceSignal(sleep(startPoll), signal);
+      await pauseForStart(signal);
     }
   }
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
@@ -21,6 +20,7 @@ import { presentRecord } from './present-record.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
+import { pauseForStart } from './start-pause.ts';
 import type { StateReader } from './state-reader.ts';
 
 /** Limits to change. What is left out stays as it is, `null` takes a limit away. @public */
@@ -38,9 +38,6 @@ export const updateOptions = z.strictObject({
     )
     .optional(),
 });
-
-/** How often a start that is under way is looked at, in milliseconds. */
-const startPoll = 5;
 
 /** Changes the limits of containers, in the kernel and in their records. */
 export class ResourceUpdater {
@@ -90,7 +87,7 @@ export class ResourceUpdater {
           'CONTAINER_NOT_RUNNING',
           `Container '${record.name}' waits in a pool for a program. Give the pool its limits when you make it.`,
         );
-      await sleep(startPoll);
+      await pauseForStart();
     }
   }
 

@@ -1,14 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { raceSignal } from '../../base/signal.ts';
 import { currentBootId } from '../../host/process-identity.ts';
 import type { ContainerRecord, RecordedState } from '../record.ts';
 import type { ContainerRepository } from '../repository.ts';
+import { pauseForStart } from '../start-pause.ts';
 import { notRestarting, type StateReader } from '../state-reader.ts';
 import { lifeOf } from './life.ts';
 import type { Restarter } from './restarter.ts';
-
-/** How often a start that is under way is looked at, in milliseconds. */
-const startPoll = 5;
 
 /** Writes down that somebody wants a container to be at rest, so that no policy in any process starts it again. */
 export class Halter {
@@ -32,7 +28,7 @@ export class Halter {
         this.#restarter.cancel(record.id);
         return halted;
       }
-      await raceSignal(sleep(startPoll), signal);
+      await pauseForStart(signal);
       const next = this.#repository.find(record.id);
       if (next === null) break;
       current = next;
