@@ -1,4 +1,4 @@
-import { constants, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as afterwards, setTimeout as sleep } from 'node:timers/promises';
 import { Disposer } from '../base/dispose.ts';
@@ -8,10 +8,11 @@ import { raceSignal } from '../base/signal.ts';
 import { signalNumber } from '../base/signal-number.ts';
 import { removeGroups } from '../cgroup/index.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
-import { isAlive, ownIdentity } from '../host/process-identity.ts';
+import { ownIdentity } from '../host/process-identity.ts';
 import { EXIT_RECORD, type StartedFrame } from '../native/protocol.ts';
 import type { Attachment } from './attachment.ts';
 import type { StartOptions } from './container.ts';
+import { openNamespace } from './first-process.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
 import type { Life } from './keeping/life.ts';
 import type { LaunchedSupervisor, SupervisorLauncher } from './launcher.ts';
@@ -227,12 +228,8 @@ export class ContainerLauncher {
     const { repository, states, native } = this.#parts;
     const record = repository.find(id);
     const state = record === null ? null : states.refresh(record).state;
-    if (state?.status === 'running') {
-      const fd = native.open(`/proc/${state.pid}/ns/${file}`, constants.O_RDONLY);
-      // Its supervisor reaps it: while that lives, the pid is still its own.
-      if (isAlive(state.supervisor)) return fd;
-      native.close(fd);
-    }
+    const fd = state?.status === 'running' ? openNamespace(native, state, file) : null;
+    if (fd !== null) return fd;
     throw new HakoError(
       'CONTAINER_NOT_RUNNING',
       `Container '${record?.name ?? id.slice(0, 12)}', whose ${file} namespace is to be shared, is not running. Start it first.`,

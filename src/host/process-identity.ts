@@ -30,8 +30,15 @@ export function ownPidNamespace(): string {
   return namespace;
 }
 
-/** Whether a process runs, and its start time in clock ticks; null when there is none with that pid. */
-function statOf(pid: number): { readonly isZombie: boolean; readonly startTicks: string } | null {
+interface ProcessStat {
+  readonly isZombie: boolean;
+  readonly parent: number;
+  /** In clock ticks since boot. */
+  readonly startTicks: string;
+}
+
+/** null: there is no process with that pid. */
+function statOf(pid: number): ProcessStat | null {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -40,8 +47,9 @@ function statOf(pid: number): { readonly isZombie: boolean; readonly startTicks:
   }
   // The command's name, in parentheses, may hold spaces and parentheses: count from the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, startTicks] = [fields[0], fields[19]];
-  return startTicks === undefined ? null : { isZombie: state === 'Z' || state === 'X', startTicks };
+  const [state, parent, startTicks] = [fields[0], fields[1], fields[19]];
+  if (startTicks === undefined) return null;
+  return { isZombie: state === 'Z' || state === 'X', parent: Number(parent), startTicks };
 }
 
 function runs(pid: number, startTicks: string): boolean {
@@ -56,6 +64,11 @@ export function isAlive(process: ProcessIdentity): boolean {
     (process.pidNamespace ?? ownPidNamespace()) === ownPidNamespace() &&
     runs(process.pid, process.startTicks)
   );
+}
+
+/** Whether a process is a child of that very one, which lives. */
+export function isChildOf(pid: number, parent: ProcessIdentity): boolean {
+  return statOf(pid)?.parent === parent.pid && isAlive(parent);
 }
 
 let self: ProcessIdentity | undefined;

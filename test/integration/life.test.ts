@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -83,6 +83,30 @@ describeWith({ root: true, tools: ['busybox', 'unshare'], paths: [built.entry] }
     }));
     await using other = await Runtime.open({ root: test.root });
     expect((await (await other.containers.get(container.id)).inspect()).state.status).toBe('lost');
+  });
+});
+
+describeWith({ root: true, tools: ['busybox'] }, 'between its end and the record of that', () => {
+  it('a container’s pid, which may be another’s by now, leads into nobody else’s namespaces', async () => {
+    await using test = await openRuntime();
+    const { runtime, root } = test;
+    const container = await runtime.containers.create({ image, name: 'ended', command, detached: true });
+    await container.start();
+    const file = join(mkdtempSync(join(tmpdir(), 'hako-pid-')), 'of-the-host');
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    writeFileSync(file, 'x');
+    const share = () =>
+      runtime.run({ image, command: ['true'], namespaces: { uts: 'container:ended' } }).then(() => 'shared');
+    // The positive control.
+    expect(await share()).toBe('shared');
+    // As the supervisor lives on for a while, and the number was given to this process.
+    claim(root, container.id, (state) => ({ ...state, pid: process.pid }));
+    await using other = await Runtime.open({ root });
+    await expect((await other.containers.get('ended')).copyOut(file)).rejects.toMatchObject({
+      code: 'HAKO_ERR_PATH_NOT_FOUND',
+    });
+    await expect(share()).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_NOT_RUNNING' });
+    await container.remove({ force: true });
   });
 });
 

@@ -1,6 +1,5 @@
-import { constants, readlinkSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { Disposer } from '../../base/dispose.ts';
-import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import type { IdMappings } from '../../contracts/isolation.ts';
@@ -8,9 +7,9 @@ import type { Mount } from '../../contracts/mount.ts';
 import type { NativeBinding } from '../../contracts/native-binding.ts';
 import type { FileOwnership } from '../../contracts/privilege-mode.ts';
 import type { ActiveKey, StorageDriver } from '../../contracts/storage-driver.ts';
-import { isAlive } from '../../host/process-identity.ts';
 import { treeMount } from '../../native/worker/mounted-tree.ts';
 import type { MountsTree, NamespaceTree, TreeMount } from '../../native/worker.ts';
+import { openNamespace } from '../first-process.ts';
 import { presentRecord } from '../present-record.ts';
 import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
@@ -83,22 +82,15 @@ export class ContainerTrees {
   /** null: it does not run. */
   #namespaces({ state }: ContainerRecord, view: TreeView, opened: Disposer): NamespaceTree | null {
     if (state.status !== 'running') return null;
-    const { native } = this.#parts;
-    const open = (file: string): number => {
-      const fd = native.open(`/proc/${state.pid}/ns/${file}`, constants.O_RDONLY);
-      opened.defer(() => native.close(fd));
+    const open = (file: string): number | null => {
+      const fd = openNamespace(this.#parts.native, state, file);
+      if (fd !== null) opened.defer(() => this.#parts.native.close(fd));
       return fd;
     };
-    try {
-      const mount = open('mnt');
-      const shared = readlinkSync(`/proc/${state.pid}/ns/user`) === readlinkSync('/proc/self/ns/user');
-      const user = shared ? null : open('user');
-      // Its supervisor reaps it: while that lives, the pid is still its own.
-      if (isAlive(state.supervisor)) return { kind: 'namespace', mount, user, recursive: view === 'container' };
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT', 'ESRCH') && !(error instanceof HakoError && error.errno === 'ENOENT')) throw error;
-    }
-    return null;
+    const [mount, user] = [open('mnt'), open('user')];
+    if (mount === null || user === null) return null;
+    const shared = fstatSync(user).ino === statSync('/proc/self/ns/user').ino;
+    return { kind: 'namespace', mount, user: shared ? null : user, recursive: view === 'container' };
   }
 }
 

@@ -4,6 +4,7 @@ import type { NativeBinding } from '../../contracts/native-binding.ts';
 import { given } from '../call-options.ts';
 import { runningState } from '../container-state.ts';
 import type { ExecLauncher } from '../exec-launcher.ts';
+import { isFirstProcess } from '../first-process.ts';
 import type { Supervised } from '../supervision.ts';
 import { isListening } from './listening.ts';
 import type { HealthCall } from './options.ts';
@@ -39,16 +40,16 @@ export class Prober {
     switch (probe.kind) {
       case 'exec':
         return this.#exec(supervised, probe.command, signal);
-      case 'tcp':
-        return found(
-          isListening(runningState(supervised.record).pid, probe.port),
-          `Nothing listens on TCP port ${probe.port}.`,
-        );
-      case 'file':
-        return found(
-          await this.#isFile(runningState(supervised.record).pid, probe.path),
-          `There is no file ${probe.path}.`,
-        );
+      case 'tcp': {
+        const run = runningState(supervised.record);
+        const listens = isListening(run.pid, probe.port) && isFirstProcess(run);
+        return found(listens, `Nothing listens on TCP port ${probe.port}.`);
+      }
+      case 'file': {
+        const run = runningState(supervised.record);
+        const isThere = (await this.#isFile(run.pid, probe.path)) && isFirstProcess(run);
+        return found(isThere, `There is no file ${probe.path}.`);
+      }
       case 'call':
         return found((await call?.(signal)) === true, 'The function said no.');
     }
