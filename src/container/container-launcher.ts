@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as afterwards, setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
@@ -46,6 +47,8 @@ interface Beginning {
 /** A start that is under way: what it claims, and who carries it out. */
 interface Launch {
   readonly record: ContainerRecord;
+  /** The same, `starting`. */
+  readonly claim: ContainerRecord;
   /** Of one that waited: with what it was told to run. */
   readonly told?: ContainerRecord;
   readonly cgroups: Extract<RecordedState, { status: 'running' }>['cgroups'];
@@ -99,41 +102,50 @@ export class ContainerLauncher {
       cancel: async () => {
         await session.close();
         await launch.supervisor.ended;
-        this.#parts.repository.changeState(launch.record.id, 'starting', launch.record.state);
+        this.#parts.repository.changeState(launch.claim, launch.record.state);
       },
     };
   }
 
   async #begin(claimed: ContainerRecord, how: Beginning): Promise<Launch> {
-    const { states, planner, supervision } = this.#parts;
-    const { options, wait, life } = how;
-    options.signal?.throwIfAborted();
+    const { states, supervision } = this.#parts;
+    how.options.signal?.throwIfAborted();
     await supervision.departed(claimed.id);
-    const record = states.refresh(claimed);
+    for (let found: ContainerRecord | null = states.refresh(claimed); ; found = states.current(claimed.id)) {
+      if (found === null) throw notFound(claimed);
+      const launch = await this.#attempt(found, how);
+      if (launch !== null) return launch;
+    }
+  }
+
+  /** null: the record has been changed meanwhile. */
+  async #attempt(record: ContainerRecord, how: Beginning): Promise<Launch | null> {
+    const { options, wait, life } = how;
     // A supervisor that was killed could not clear up.
     if (record.state.status === 'lost') await removeGroups(record.state.cgroups);
-    const isolation = await planner.plan(record.id, record.mode, optionsOf(record));
+    const isolation = await this.#parts.planner.plan(record.id, record.mode, optionsOf(record));
     const cgroups = isolation.cgroup.groups.map((group) => ({ ...group, controllers: [...group.controllers] }));
     const kept = life === undefined ? {} : { life };
-    this.#claim(record, {
+    const claim = this.#claim(record, {
       status: 'starting',
       by: ownIdentity(),
       cgroups,
       ...(wait ? { waiting: true } : {}),
       ...kept,
     });
+    if (claim === null) return null;
     try {
       const supervisor = await this.#launchPatiently(record, isolation, how);
-      return { record, cgroups, kept, supervisor };
+      return { record, claim, cgroups, kept, supervisor };
     } catch (error) {
-      this.#parts.repository.changeState(record.id, 'starting', record.state);
+      this.#parts.repository.changeState(claim, record.state);
       options.signal?.throwIfAborted();
       throw error;
     }
   }
 
   async #run(launch: Launch, starting: Promise<StartedFrame>, signal?: AbortSignal): Promise<Attachment> {
-    const { record, told, cgroups, kept, supervisor } = launch;
+    const { record, claim, told, cgroups, kept, supervisor } = launch;
     const { repository, supervision } = this.#parts;
     try {
       const started = await starting;
@@ -145,7 +157,7 @@ export class ContainerLauncher {
         cgroups,
         ...kept,
       };
-      if (!repository.changeState(record.id, 'starting', state)) throw notFound(record);
+      if (!repository.changeState(claim, state)) throw notFound(record);
       const { session } = supervisor;
       if (optionsOf(record).detached) session.hold();
       if (told !== undefined) {
@@ -165,23 +177,27 @@ export class ContainerLauncher {
     } catch (error) {
       // Whatever runs cannot be recorded: nobody would find it again.
       await endUnrecorded(supervisor);
-      repository.changeState(record.id, 'starting', record.state);
+      repository.changeState(claim, record.state);
       signal?.throwIfAborted();
       throw error;
     }
   }
 
-  /** Of several that would start the same container, one gets to. */
-  #claim(record: ContainerRecord, starting: Extract<RecordedState, { status: 'starting' }>): void {
-    const { status } = record.state;
-    const isRestart = status === 'restarting' && (starting.life?.restarts ?? 0) > 0;
-    const startable = status === 'created' || status === 'exited' || status === 'lost' || isRestart;
-    if (!startable || !this.#parts.repository.changeState(record.id, status, starting)) {
+  /** Of several that would start the same container, one gets to. null: the record is not what it was. */
+  #claim(record: ContainerRecord, starting: Extract<RecordedState, { status: 'starting' }>): ContainerRecord | null {
+    const { repository } = this.#parts;
+    if (!isStartable(record.state, starting.life))
       throw new HakoError(
         'CONTAINER_ALREADY_STARTED',
         `Container '${record.name}' is running already, or just being made, started or removed.`,
       );
-    }
+    if (!repository.changeState(record, starting)) return null;
+    const claim = { ...record, state: starting };
+    // Its limits may have been changed since they were read; from here on nobody changes them.
+    const options = repository.find(record.id)?.options;
+    if (options === record.options || isDeepStrictEqual(options, record.options)) return claim;
+    repository.changeState(claim, record.state);
+    return null;
   }
 
   /**
@@ -235,6 +251,12 @@ export class ContainerLauncher {
       `Container '${record?.name ?? id.slice(0, 12)}', whose ${file} namespace is to be shared, is not running. Start it first.`,
     );
   }
+}
+
+/** A restart that somebody has stopped does not come back as a start. */
+function isStartable({ status }: RecordedState, life: Life | undefined): boolean {
+  if (life !== undefined && life.restarts > 0) return status === 'restarting';
+  return status === 'created' || status === 'exited' || status === 'lost';
 }
 
 function notFound({ name }: ContainerRecord): HakoError {

@@ -135,7 +135,7 @@ export class Containers<Choice> {
     await image.prepare(key, record.mode, quota === undefined ? waiting : { ...waiting, quota });
     if (options.hostMount) await this.#parts.hostMounts.check(key);
     signal?.throwIfAborted();
-    if (record.state.status === 'creating' && !repository.changeState(record.id, 'creating', { status: 'created' }))
+    if (record.state.status === 'creating' && !repository.changeState(record, { status: 'created' }))
       throw new HakoError('CONTAINER_NOT_FOUND', `Container '${record.name}' was removed while it was being made.`);
     undo.release();
     this.#parts.created(record, options);

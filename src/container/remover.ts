@@ -4,10 +4,12 @@ import { removeGroups } from '../cgroup/index.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import { isAlive, ownIdentity } from '../host/process-identity.ts';
 import type { HostMounts } from './host-mounts.ts';
-import type { ContainerRecord } from './record.ts';
+import type { ContainerRecord, RecordedState } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
+
+type Removing = Extract<RecordedState, { status: 'removing' }>;
 
 /**
  * Removes containers that do not run. The intent is recorded first, and each step may be done again: a removal that
@@ -40,32 +42,41 @@ export class Remover {
 
   /** @throws HakoError `HAKO_ERR_CONTAINER_RUNNING`, `HAKO_ERR_CONTAINER_NOT_FOUND` when others were first */
   async remove(record: ContainerRecord): Promise<void> {
-    const cgroups = 'cgroups' in record.state ? record.state.cgroups : [];
-    this.#claim(record, { status: 'removing', by: ownIdentity(), cgroups });
+    const claim = this.#claim(record);
+    const { cgroups } = claim.state;
     try {
       await removeGroups(cgroups);
       await this.#finishLog(record);
       await this.removeFiles(record);
     } catch (error) {
-      this.#repository.changeState(record.id, 'removing', { status: 'removing', cgroups });
+      this.#repository.changeState(claim, { status: 'removing', cgroups });
       throw error;
     }
     this.#repository.delete(record.id);
   }
 
-  #claim({ id, name, state }: ContainerRecord, removing: ContainerRecord['state']): void {
-    const atWork = state.status === 'starting' || state.status === 'running' || state.status === 'restarting';
-    if (!atWork && this.#repository.changeState(id, state.status, removing)) return;
-    const current = this.#repository.find(id);
-    // Its end could not be written: the disk was full, and is about to be less so.
-    if (current?.state.status === 'running' && this.#states.refresh(current).state.status !== 'running')
-      if (this.#repository.changeState(id, 'running', removing)) return;
-    if (current === null || current.state.status === 'removing')
-      throw new HakoError('CONTAINER_NOT_FOUND', `Container '${name}' is being removed already.`);
-    throw new HakoError(
-      'CONTAINER_RUNNING',
-      `Container '${name}' has just been started. Stop it first, or remove it with force.`,
-    );
+  /** Of several that would remove the same container, one gets to. */
+  #claim(known: ContainerRecord): ContainerRecord & { readonly state: Removing } {
+    const { id, name } = known;
+    for (let record: ContainerRecord | null = known; ; record = this.#repository.find(id)) {
+      if (record === null || (record.state.status === 'removing' && !isLeftHalfRemoved(record)))
+        throw new HakoError('CONTAINER_NOT_FOUND', `Container '${name}' is being removed already.`);
+      if (!this.#isAtRest(record))
+        throw new HakoError(
+          'CONTAINER_RUNNING',
+          `Container '${name}' has just been started. Stop it first, or remove it with force.`,
+        );
+      const cgroups = 'cgroups' in record.state ? record.state.cgroups : [];
+      const state: Removing = { status: 'removing', by: ownIdentity(), cgroups };
+      if (this.#repository.changeState(record, state)) return { ...record, state };
+    }
+  }
+
+  #isAtRest(record: ContainerRecord): boolean {
+    const { status } = record.state;
+    // The end of one that claims to run could not be written: the disk was full, and is about to be less so.
+    if (status === 'running') return this.#states.refresh(record).state.status !== 'running';
+    return status !== 'starting' && status !== 'restarting';
   }
 
   /** The snapshot and the directory. */

@@ -20,13 +20,14 @@ export interface ContainerRepository {
   insert(container: ContainerRecord): ContainerRecord;
   /** @throws HakoError `HAKO_ERR_CONTAINER_NAME_IN_USE` */
   rename(id: ContainerId, name: string): void;
-  setState(id: ContainerId, state: ContainerRecord['state']): void;
   /**
-   * Sets the state only if it still is `from`: how two processes that want the same container agree on one.
+   * Sets the state only if all of it still is as in `record`: how two processes that want the same container agree on
+   * one. A state of the same name may be another run's, or have been stopped since.
    *
+   * @param record - one whose state came from here: read, or set
    * @returns whether it was set
    */
-  changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean;
+  changeState(record: Pick<ContainerRecord, 'id' | 'state'>, to: ContainerRecord['state']): boolean;
   /**
    * Sets the state that `change` makes of the present one; null: leaves it. It sees what no other process changes.
    *

@@ -6,7 +6,7 @@ import type { NativeBinding } from '../contracts/native-binding.ts';
 import { isAlive } from '../host/process-identity.ts';
 import { isExitRecordDamaged, readExitRecord } from './exit-record.ts';
 import type { Life } from './keeping/life.ts';
-import type { ContainerRecord, RecordedState } from './record.ts';
+import { type ContainerRecord, isSameRun, type RecordedState } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 
 /**
@@ -28,29 +28,47 @@ export class StateReader {
     return join(this.#containers, id);
   }
 
-  /** The record with its true state, which is written back where it differs from the claim. */
-  refresh(record: ContainerRecord): ContainerRecord {
-    const state = this.#trueState(record);
-    if (state === record.state) return record;
-    return this.write(record, state) ? { ...record, state } : (this.#repository.find(record.id) ?? record);
+  /** The record as it is now, with its true state; null: there is none any more. */
+  current(id: ContainerId): ContainerRecord | null {
+    const record = this.#repository.find(id);
+    return record === null ? null : this.refresh(record);
   }
 
-  /**
-   * Records what has become true, only if nobody else has moved it on meanwhile: another process may be starting it anew.
-   *
-   * @returns false when somebody has
-   */
-  write(record: ContainerRecord, state: RecordedState): boolean {
+  /** The record with its true state, which is written back where it differs from the claim. */
+  refresh(record: ContainerRecord): ContainerRecord {
+    const { id } = record;
+    const state = this.#trueState(id, record.state);
+    if (state === record.state) return record;
     try {
-      return this.#repository.changeState(record.id, record.state.status, state);
+      // Of the claim as it is now: since this one was read, it may have been stopped, or run anew.
+      const revised = this.#repository.reviseState(id, (current) => {
+        const truth = this.#trueState(id, current);
+        return truth === current ? null : truth;
+      });
+      return revised ?? this.#repository.find(id) ?? record;
     } catch (error) {
       // It is true all the same, and written by the next one who looks.
-      if (hasHakoCode(error, 'HAKO_ERR_STATE_UNAVAILABLE')) return true;
+      if (hasHakoCode(error, 'HAKO_ERR_STATE_UNAVAILABLE')) return { ...record, state };
       throw error;
     }
   }
 
-  #trueState({ id, state }: ContainerRecord): RecordedState {
+  /** Records the end of a run, unless that is done, or another one has begun. */
+  recordEnd(record: ContainerRecord, exit: ExitResult): void {
+    try {
+      for (;;) {
+        const current = this.#repository.find(record.id);
+        if (current?.state.status !== 'running' || !isSameRun(current.state, record.state)) return;
+        const { startedAt, life } = current.state;
+        if (this.#repository.changeState(current, exitedState(startedAt, exit, life))) return;
+      }
+    } catch (error) {
+      // The supervisor has written it down as well.
+      if (!hasHakoCode(error, 'HAKO_ERR_STATE_UNAVAILABLE')) throw error;
+    }
+  }
+
+  #trueState(id: ContainerId, state: RecordedState): RecordedState {
     switch (state.status) {
       case 'running':
         return this.#stateOf(id, state);
@@ -86,7 +104,7 @@ export class StateReader {
   }
 }
 
-export function exitedState(startedAt: string | null, exit: ExitResult, life: Life | undefined): RecordedState {
+function exitedState(startedAt: string | null, exit: ExitResult, life: Life | undefined): RecordedState {
   return {
     status: 'exited',
     startedAt,

@@ -5,8 +5,7 @@ import type { SupervisorSession } from '../native/supervisor-session.ts';
 import { readExitRecord } from './exit-record.ts';
 import type { SupervisorLauncher } from './launcher.ts';
 import { type ContainerRecord, isSameRun } from './record.ts';
-import type { ContainerRepository } from './repository.ts';
-import { exitedState, type StateReader } from './state-reader.ts';
+import type { StateReader } from './state-reader.ts';
 
 /** A running container as this process sees it. */
 export interface Supervised {
@@ -47,18 +46,11 @@ export class Supervision {
   /** OOM kills that the listener was told of. */
   readonly #oomKills = new WeakMap<Supervised, number>();
   readonly #connecting = new Map<ContainerId, Promise<Supervised | null>>();
-  readonly #repository: ContainerRepository;
   readonly #states: StateReader;
   readonly #launcher: SupervisorLauncher;
   readonly #listener: SupervisionListener;
 
-  constructor(
-    repository: ContainerRepository,
-    states: StateReader,
-    launcher: SupervisorLauncher,
-    listener: SupervisionListener,
-  ) {
-    this.#repository = repository;
+  constructor(states: StateReader, launcher: SupervisorLauncher, listener: SupervisionListener) {
     this.#states = states;
     this.#launcher = launcher;
     this.#listener = listener;
@@ -140,9 +132,9 @@ export class Supervision {
 
   async find(record: ContainerRecord): Promise<Supervised | null> {
     const live = this.#live.get(record.id);
-    if (live !== undefined) return live;
-    const current = this.#states.refresh(record);
-    if (current.state.status !== 'running') return null;
+    if (live !== undefined && !(await this.#isOvertaken(live, record))) return live;
+    const current = live === undefined ? this.#states.refresh(record) : this.#states.current(record.id);
+    if (current?.state.status !== 'running') return null;
     let connecting = this.#connecting.get(record.id);
     if (connecting === undefined) {
       connecting = this.#connect(current).finally(() => this.#connecting.delete(record.id));
@@ -177,6 +169,18 @@ export class Supervision {
     return [...this.#live.values()];
   }
 
+  /** Whether another process has started it anew before this one has heard of the run's end, which is waited for then. */
+  async #isOvertaken(
+    { record: { state }, ended }: Supervised,
+    { id, state: known }: ContainerRecord,
+  ): Promise<boolean> {
+    if (known.status !== 'running' || isSameRun(known, state)) return false;
+    const current = this.#states.current(id)?.state;
+    if (current?.status !== 'running' || isSameRun(current, state)) return false;
+    await ended.catch(() => {});
+    return true;
+  }
+
   async #connect(record: ContainerRecord): Promise<Supervised | null> {
     const session = await this.#launcher.connect(this.#states.directory(record.id));
     if (session === null) return null;
@@ -208,9 +212,7 @@ export class Supervision {
     this.#going.add(supervised);
     const departed = () => this.#going.delete(supervised);
     supervised.gone.then(departed, departed);
-    const current = this.#repository.find(record.id)?.state;
-    if (current?.status === 'running' && isSameRun(current, record.state))
-      this.#states.write({ ...record, state: current }, exitedState(current.startedAt, exit, current.life));
+    this.#states.recordEnd(record, exit);
     // Of kills before this process had a session.
     if (exit.oomKilled && !this.#oomKills.has(supervised)) this.#tellOom(supervised, 1);
     this.#listener.exited(record, exit);

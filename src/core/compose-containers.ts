@@ -104,7 +104,7 @@ export async function composeContainers(
   const event = ({ id, name }: ContainerRecord) => ({ id, name, time: new Date() });
 
   const launcher = new SupervisorLauncher(native);
-  const supervision = new Supervision(repository, states, launcher, {
+  const supervision = new Supervision(states, launcher, {
     adopted: (supervised) => {
       deliveries.follow(journaled(supervised.record), supervised.ended);
       keeper.adopted(supervised);

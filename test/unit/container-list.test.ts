@@ -62,7 +62,8 @@ it.each([1, 2, 3, 4, 5])('lists what a fresh reader would, whoever has changed w
       const [id] = ids.splice(random.below(ids.length), 1);
       if (id !== undefined) repository.delete(id);
     } else {
-      repository.changeState(random.pick(ids), 'created', { status: 'removing', cgroups: [] });
+      const found = repository.find(random.pick(ids));
+      if (found !== null) repository.changeState(found, { status: 'removing', cgroups: [] });
     }
     if (random.chance(0.5)) expect(own.list()).toEqual(open(first).list());
   }

@@ -30,6 +30,8 @@ export class SqliteContainerRepository implements ContainerRepository {
   readonly #quarantine: Quarantine;
   readonly #events: Pick<EventLog, 'before'>;
   readonly #parsed = new Map<string, Parsed>();
+  /** How states stand in the store: parsed ones may have their fields in another order. */
+  readonly #texts = new WeakMap<ContainerRecord['state'], string>();
   readonly #list: ContainerList;
 
   constructor(db: Database, quarantine: Quarantine, events: Pick<EventLog, 'before'>) {
@@ -76,18 +78,14 @@ export class SqliteContainerRepository implements ContainerRepository {
     this.#list.changed(id);
   }
 
-  setState(id: ContainerId, state: ContainerRecord['state']): void {
-    this.#db.run('UPDATE containers SET state = ? WHERE id = ?', JSON.stringify(state), id);
-    this.#list.changed(id);
-  }
-
-  changeState(id: ContainerId, from: ContainerRecord['state']['status'], to: ContainerRecord['state']): boolean {
+  changeState({ id, state }: Pick<ContainerRecord, 'id' | 'state'>, to: ContainerRecord['state']): boolean {
+    const from = this.#texts.get(state) ?? JSON.stringify(state);
     const stateText = JSON.stringify(to);
-    const write = () =>
-      this.#db.run("UPDATE containers SET state = ? WHERE id = ? AND state ->> '$.status' = ?", stateText, id, from);
+    const write = () => this.#db.run('UPDATE containers SET state = ? WHERE id = ? AND state = ?', stateText, id, from);
     const changed = to.status === 'removing' ? this.#vital(write) : this.#events.before(write);
     if (changed !== 1) return false;
     this.#list.changed(id);
+    this.#texts.set(to, stateText);
     const known = this.#parsed.get(id);
     if (known !== undefined) this.#remember(id, known.text, known.settled, stateText, to);
     return true;
@@ -101,7 +99,10 @@ export class SqliteContainerRepository implements ContainerRepository {
       const record = this.find(id);
       const state = record === null ? null : change(record.state);
       if (record === null || state === null) return null;
-      this.#events.before(() => this.setState(id, state));
+      const text = JSON.stringify(state);
+      this.#events.before(() => this.#db.run('UPDATE containers SET state = ? WHERE id = ?', text, id));
+      this.#list.changed(id);
+      this.#texts.set(state, text);
       return { ...record, state };
     });
   }
@@ -202,6 +203,7 @@ export class SqliteContainerRepository implements ContainerRepository {
     state: ContainerRecord['state'],
   ): ContainerRecord {
     const record = { ...settled, state };
+    this.#texts.set(state, stateText);
     if (this.#parsed.size < parsedLimit || this.#parsed.has(id))
       this.#parsed.set(id, { text, settled, stateText, record });
     return record;
