@@ -29,7 +29,7 @@ const users = {
     'src/container/container-launcher.ts',
     'src/container/containers.ts',
     'src/container/exit-record.ts',
-    'src/container/files/holder.ts',
+    'src/container/hold-marks.ts',
     'src/container/launcher.ts',
     'src/container/spec/etc-files.ts',
   ],

@@ -16,26 +16,18 @@ export function freezerState(groups: readonly CgroupGroup[], files: CgroupFiles 
 }
 
 /**
- * Stops every process of a container where it is; resolves when all of them have stopped.
+ * Stops every process of a container where it is; resolves when all of them have stopped. One that fails may have frozen some
+ * of them: who is alone in wanting that thaws it.
  *
  * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` for groups without a freezer (see `joinController`);
- * `HAKO_ERR_CONTAINER_NOT_RUNNING` when they are gone; `HAKO_ERR_SYSCALL_FAILED` when a process does not stop within 10 seconds (it is then thawed again).
+ * `HAKO_ERR_CONTAINER_NOT_RUNNING` when they are gone; `HAKO_ERR_SYSCALL_FAILED` when a process does not stop within 10 seconds.
  */
 export async function freezeGroups(
   groups: readonly CgroupGroup[],
   options: OperationOptions = {},
   files: CgroupFiles = kernelCgroupFiles,
 ): Promise<void> {
-  const freezer = requireFreezer(groups, files);
-  try {
-    await turn(freezer, 'frozen', options, files);
-  } catch (error) {
-    await files.write(freezer.file, freezer.off).catch((failure: unknown) => {
-      if (!isAbsent(failure))
-        throw new AggregateError([error, failure], 'A container could be neither frozen nor thawed.');
-    });
-    throw error;
-  }
+  await turn(requireFreezer(groups, files), 'frozen', options, files);
 }
 
 /**

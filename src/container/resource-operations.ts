@@ -16,7 +16,7 @@ export class ResourceOperations {
   readonly #updater: ResourceUpdater;
   readonly #stats: StatsReader;
   readonly #gate: Gate;
-  readonly #updated: (record: ContainerRecord) => void;
+  readonly #told: (record: ContainerRecord, what: 'pause' | 'unpause' | 'update') => void;
 
   constructor(parts: {
     repository: ContainerRepository;
@@ -25,14 +25,14 @@ export class ResourceOperations {
     stats: StatsReader;
     /** Of the runtime. */
     gate: Gate;
-    updated(record: ContainerRecord): void;
+    told(record: ContainerRecord, what: 'pause' | 'unpause' | 'update'): void;
   }) {
     this.#repository = parts.repository;
     this.#pausing = parts.pausing;
     this.#updater = parts.updater;
     this.#stats = parts.stats;
     this.#gate = parts.gate;
-    this.#updated = parts.updated;
+    this.#told = parts.told;
   }
 
   async update(id: ContainerId, options: UpdateOptions): Promise<void> {
@@ -40,22 +40,30 @@ export class ResourceOperations {
     const record = presentRecord(this.#repository, id);
     if (resources === undefined) return;
     await this.#gate.pass(() => this.#updater.update(id, resources));
-    this.#updated(record);
+    this.#told(record, 'update');
   }
 
   async pause(id: ContainerId, options: OperationOptions): Promise<void> {
     const checked = given.pause(options);
-    await this.#gate.pass(async () => this.#pausing.pause(presentRecord(this.#repository, id), checked));
+    await this.#gate.pass(async () => {
+      const record = presentRecord(this.#repository, id);
+      await this.#pausing.pause(record, checked);
+      this.#told(record, 'pause');
+    });
   }
 
   async unpause(id: ContainerId, options: OperationOptions): Promise<void> {
     const checked = given.pause(options);
-    await this.#gate.pass(async () => this.#pausing.unpause(presentRecord(this.#repository, id), checked));
+    await this.#gate.pass(async () => {
+      const record = presentRecord(this.#repository, id);
+      await this.#pausing.unpause(record, checked);
+      this.#told(record, 'unpause');
+    });
   }
 
   /** After a signal that is to be acted on. */
   async release(record: ContainerRecord): Promise<void> {
-    await this.#pausing.release(record);
+    if (await this.#pausing.release(record)) this.#told(record, 'unpause');
   }
 
   async stats(id: ContainerId, options: StatsOptions): Promise<ContainerStats> {

@@ -10,6 +10,7 @@ import { FileOperations } from '../container/files/file-operations.ts';
 import { Holder } from '../container/files/holder.ts';
 import { HostFiles } from '../container/files/host-files.ts';
 import type { IdRangeRepository } from '../container/id-ranges.ts';
+import { Pausing } from '../container/pausing.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import type { StateReader } from '../container/state-reader.ts';
@@ -40,6 +41,7 @@ interface FileSurroundings {
   openGroups(): Promise<unknown>;
   ownershipOf(mode: ContainerRecord['mode']): Promise<FileOwnership>;
   ownMappings(): Promise<IdMappings | null>;
+  warn(message: string, cause?: unknown): void;
 }
 
 /** Puts together what works on the files of containers. */
@@ -50,11 +52,8 @@ export function composeFiles(around: FileSurroundings): FileOperations {
   const hasOwnIds = (id: ContainerId) => ranges.find(id) !== null;
   const trees = new ContainerTrees({ repository, states, storage, native, ownershipOf, hasOwnIds });
   const differ = new Differ(storage, worker, ownershipOf);
-  const holder = new Holder(
-    repository,
-    states,
-    new ControlGroups(host.cgroup, repository, supervision, around.openGroups),
-  );
+  const groups = new ControlGroups(host.cgroup, repository, supervision, around.openGroups);
+  const holder = new Holder(states, new Pausing(repository, states, groups), around.warn.bind(around));
   return new FileOperations({
     repository,
     trees,

@@ -38,10 +38,10 @@ export function composeResources(around: ResourceSurroundings): ResourceOperatio
   };
   return new ResourceOperations({
     repository,
-    pausing: new Pausing(repository, groups, tell),
+    pausing: new Pausing(repository, states, groups),
     updater: new ResourceUpdater(host.cgroup, repository, states, groups),
     stats: new StatsReader(host.cgroup, repository, supervision, new GatheredReads(around.native)),
     gate,
-    updated: (record) => tell(record, 'update'),
+    told: tell,
   });
 }

@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import { Image, Runtime } from 'libhako';
+import { type Container, Image, Runtime } from 'libhako';
 import { expect, it } from 'vitest';
 import { contentOf, inside, prepared, tarList, whole } from '../support/file-cases.ts';
 import { describeWith, findTool } from '../support/requires.ts';
@@ -139,9 +140,11 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
     await host.remove();
   });
 
-  it('holds the container meanwhile, and leaves one that was paused so', async () => {
+  const isOne = (lines: number) => lines <= 1;
+
+  it('holds the container meanwhile, with another commit too, and leaves one that was paused so', async () => {
     await using opened = await openRuntime();
-    const container = await prepared(opened.runtime, 'dd if=/dev/urandom of=/between bs=1M count=48 2>/dev/null', {
+    const container = await prepared(opened.runtime, 'dd if=/dev/urandom of=/between bs=1M count=24 2>/dev/null', {
       command: ['sh', '-c', 'while true; do echo >> /zzz; echo >> /aaa; done'],
     });
     /** How far apart two files are in the image that are written in turn, when a large one is read between them. */
@@ -156,6 +159,14 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
       return Math.abs(a - z);
     };
     expect(await apart(true)).toBeLessThanOrEqual(1);
+    // The first is done while the second still reads.
+    const began = performance.now();
+    await container.commit();
+    const half = (performance.now() - began) / 2;
+    const first = apart(true);
+    await sleep(half);
+    expect(await Promise.all([apart(true), first])).toEqual([expect.toSatisfy(isOne), expect.toSatisfy(isOne)]);
+    expect((await container.inspect()).state.status).toBe('running');
     // The positive control.
     let most = 0;
     for (let round = 0; most <= 1 && round < 10; round++) most = await apart(false);
@@ -166,6 +177,22 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
     await container.commit();
     expect((await container.inspect()).state).toMatchObject({ status: 'paused' });
     await container.unpause();
+    // Paused while it is held, and unpaused while it is.
+    const paused = container.commit({ pause: true });
+    await expect.poll(async () => (await container.inspect()).state.status, { interval: 2 }).toBe('paused');
+    await expect(container.unpause()).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_NOT_PAUSED' });
+    await container.pause();
+    await paused;
+    expect((await container.inspect()).state.status).toBe('paused');
+    let committed = false;
+    const unpaused = container.commit({ pause: true }).then(() => {
+      committed = true;
+    });
+    await expect.poll(() => marks(opened.root, container), { interval: 2 }).toHaveLength(2);
+    await container.unpause();
+    expect(committed || marks(opened.root, container).length === 0).toBe(true);
+    await unpaused;
+    expect((await container.inspect()).state.status).toBe('running');
     await container.remove({ force: true });
   });
 
@@ -184,7 +211,7 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
     expect(blobs()).toEqual(before);
     expect((await container.inspect()).state.status).toBe('running');
     expect((await container.exec(['echo', 'on'])).stdout.toString()).toBe('on\n');
-    expect(readdirSync(join(root, 'containers', container.id)).filter((name) => name.endsWith('hold'))).toEqual([]);
+    expect(marks(root, container)).toEqual([]);
     await container.remove({ force: true });
   });
 
@@ -213,7 +240,7 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
       const container = await runtime.containers.get('held');
       expect((await container.inspect()).state.status).toBe('running');
       expect((await container.exec(['echo', 'on'])).stdout.toString()).toBe('on\n');
-      expect(readdirSync(join(root, 'containers', container.id)).filter((name) => name.endsWith('hold'))).toEqual([]);
+      expect(marks(root, container)).toEqual([]);
       expect(readdirSync(join(root, 'content/ingest'))).toEqual([]);
       expect(await runtime.images.list()).toHaveLength(1);
       await container.remove({ force: true });
@@ -222,6 +249,11 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
     }
   });
 });
+
+/** Who holds a container, by the files that say so. */
+function marks(root: string, container: Container): readonly string[] {
+  return readdirSync(join(root, 'containers', container.id)).filter((name) => /\.(?:hold|thaw)$/.test(name));
+}
 
 describeWith({ root: true, tools: ['busybox', 'umoci', 'skopeo'] }, 'a committed image', () => {
   it('is unpacked by umoci to what the container had', async () => {
