@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "environment.h"
 #include "napi_support.h"
@@ -50,6 +51,40 @@ Napi::Value SocketPair(const Napi::CallbackInfo &info) {
     return Return<Nothing>(info.Env(), FailureOf("socketpair"), ToUndefined);
   }
   return Pair(info.Env(), fds);
+}
+
+// What comes without a descriptor, or with more than one, is not what hako's own worker sends.
+Outcome<UniqueFd> Receive(int socket) {
+  char byte;
+  union {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    cmsghdr aligned;
+  } control = {};
+  iovec into = {&byte, 1};
+  msghdr message = {};
+  message.msg_iov = &into;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes;
+  message.msg_controllen = sizeof control.bytes;
+  ssize_t length = RETRY(recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+  if (length == -1) return FailureOf("recvmsg");
+  const cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+    return Failure{ENOMSG, "recvmsg", {}, "no descriptor came"};
+  }
+  int fd;
+  memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return UniqueFd(fd);
+}
+
+// As those of SocketPair, for whoever makes a stream of it.
+Napi::Value ReceiveDescriptor(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  int socket = arguments.Int(0);
+  if (!arguments.Sound()) return arguments.Throw();
+  return Return<UniqueFd>(info.Env(), Receive(socket), [](Napi::Env env, UniqueFd &fd) -> Napi::Value {
+    return Napi::Number::New(env, fd.Release());
+  });
 }
 
 Napi::Value Pipe(const Napi::CallbackInfo &info) {
@@ -196,6 +231,7 @@ void RegisterFiles(Napi::Object exports) {
   Export(exports, "open", Open);
   Export(exports, "close", Close);
   Export(exports, "socketPair", SocketPair);
+  Export(exports, "receiveDescriptor", ReceiveDescriptor);
   Export(exports, "pipe", Pipe);
   Export(exports, "tryLock", TryLock);
   Export(exports, "isLocked", IsLocked);

@@ -187,6 +187,10 @@ static int read_particulars(struct wire_reader *r, struct job *job, struct failu
     return 0;
   case HAKO_WORKER_COMPARE:
     return read_compare(r, job, f);
+  case HAKO_WORKER_CONNECT:
+    job->port = wire_u16(r);
+    require(r, job->port > 0);
+    return 0;
   case HAKO_WORKER_USAGE:
   case HAKO_WORKER_REMOVE:
     return 0;
@@ -204,7 +208,7 @@ int job_decode(uint8_t type, void *payload, size_t length, struct job *job, stru
   read_idmap(&r, &job->idmap);
   if (type == HAKO_WORKER_REMOVE)
     job->path = read_path(&r, false);
-  else if (read_tree(&r, &job->tree, f) < 0)
+  else if (type != HAKO_WORKER_CONNECT && read_tree(&r, &job->tree, f) < 0)
     return -1;
   if (read_particulars(&r, job, f) < 0)
     return -1;

@@ -63,7 +63,7 @@ struct mountpoint {
 struct job {
   enum hako_worker_frame type;
   struct idmap idmap;
-  struct tree_spec tree; // all but REMOVE
+  struct tree_spec tree; // all but REMOVE and CONNECT
   const char *path;      // REMOVE; COPY: the target; PACK and STAT: what of the tree
   const char *name;      // PACK
   bool follow;           // STAT
@@ -75,6 +75,7 @@ struct job {
   struct mountpoint *mountpoints;
   uint32_t mountpoint_count;
   uint8_t pack_flags;
+  uint16_t port; // CONNECT
 };
 
 // -1 with a "protocol" failure unless the whole of it is sound.

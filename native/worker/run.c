@@ -10,6 +10,7 @@
 #include "../common/syscalls.h"
 #include "assemble.h"
 #include "compare.h"
+#include "connect.h"
 #include "copy.h"
 #include "key_set.h"
 #include "mountpoints.h"
@@ -172,6 +173,10 @@ static int enter_tree(const struct job *job, int *base, struct failure *f) {
 }
 
 int run_job(const struct job *job, struct wire_writer *answer, struct failure *f) {
+  if (job->type == HAKO_WORKER_CONNECT) {
+    close(HAKO_WORKER_FD_BASE);
+    return connect_loopback(HAKO_WORKER_FD_NETWORK_NAMESPACE, job->port, HAKO_WORKER_FD_OUTPUT, f);
+  }
   cleanup_fd int base = -1;
   cleanup_fd int root = enter_tree(job, &base, f);
   cleanup_fd int parent = root < 0 || !job->has_parent ? -1 : tree_open(base, &job->parent, f);

@@ -175,6 +175,10 @@ static int keep_capabilities(uint64_t wanted, struct failure *f) {
   return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ? sandbox_failed(f, "ambient capabilities") : 0;
 }
 
+int sandbox_drop_capabilities(struct failure *f) {
+  return keep_capabilities(0, f);
+}
+
 static int set_limit(int resource, rlim_t most, struct failure *f) {
   struct rlimit limit = {most, most};
   return setrlimit(resource, &limit) < 0 ? sandbox_failed(f, "rlimit") : 0;

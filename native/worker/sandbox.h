@@ -31,6 +31,9 @@ int sandbox_confine(int tree, struct failure *f);
 // its root is all there is; `recursive`: with what is mounted in it. The descriptors are closed.
 int sandbox_join(int mounts, int user, bool recursive, struct failure *f);
 
+// For good: gives up every capability, for a job that has entered another namespace and works on no files.
+int sandbox_drop_capabilities(struct failure *f);
+
 // For good: gives up every capability but `capabilities` (bits as in capabilities(7)) and all system calls that work on
 // file trees have no need of.
 int sandbox_lock(uint64_t capabilities, struct failure *f);

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What Node asks of the worker, which does all work on the file trees of images
-// and containers: one process, one job, one answer. src/native/worker/protocol.ts
+// and containers, and in their namespaces: one process, one job, one answer. src/native/worker/protocol.ts
 // is this file's mirror, held to it by a test. Framing is that of protocol.h.
 #ifndef HAKO_WORKER_PROTOCOL_H
 #define HAKO_WORKER_PROTOCOL_H
 
-#define HAKO_WORKER_VERSION 2u
+#define HAKO_WORKER_VERSION 3u
 
 // File descriptors a worker is born with.
 #define HAKO_WORKER_FD_INPUT 0  // UNPACK: the plain tar stream
-#define HAKO_WORKER_FD_OUTPUT 1 // PACK: the tar stream; COMPARE: the list, or the tar stream
+#define HAKO_WORKER_FD_OUTPUT 1 // PACK: the tar stream; COMPARE: the list, or the tar stream; CONNECT: a unix socket
 #define HAKO_WORKER_FD_SOCKET 3 // one request comes, one answer goes
 #define HAKO_WORKER_FD_BASE 4   // O_DIRECTORY; becomes the worker's "/", so nothing outside it can be named
 #define HAKO_WORKER_FD_MOUNT_NAMESPACE 5 // HAKO_TREE_NAMESPACE
 #define HAKO_WORKER_FD_USER_NAMESPACE 6  // the same, when it is another than ours
+#define HAKO_WORKER_FD_NETWORK_NAMESPACE 5 // CONNECT
 
 #define HAKO_WORKER_MAX_REQUEST (1u << 20)
 
@@ -28,6 +29,7 @@ enum hako_worker_frame {
   HAKO_WORKER_PACK = 6,
   HAKO_WORKER_STAT = 7,
   HAKO_WORKER_COMPARE = 8,
+  HAKO_WORKER_CONNECT = 9,
 
   // ── from the worker ──
   HAKO_WORKER_DONE = 64,   // the job's result, below
@@ -72,6 +74,8 @@ enum hako_worker_frame {
 // COMPARE: tree · u8 HAKO_COMPARE_* flags · u8 there is a parent · tree of the parent.
 //   Writes what is different: by default a list of u8 'A' added, 'C' modified, 'D' deleted · path · NUL
 //   DONE: u64 entries · u64 bytes written
+// CONNECT: u16 TCP port, on the loopback addresses of the network namespace. The base and the idmap say nothing. DONE:
+//   nothing; the connected socket has been sent over the output by SCM_RIGHTS, with one byte
 
 enum hako_tree {
   HAKO_TREE_DIRECTORY = 0,

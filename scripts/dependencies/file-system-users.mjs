@@ -5,6 +5,7 @@ const users = {
   "the kernel's files: /proc, /sys, /dev": [
     'src/cgroup/files.ts',
     'src/container/files/container-trees.ts',
+    'src/container/container-network.ts',
     'src/container/first-process.ts',
     'src/container/health/listening.ts',
     'src/container/process-privileges.ts',

@@ -32,6 +32,12 @@ export interface NativeBinding {
 
   /** socketpair(2), AF_UNIX, SOCK_STREAM. */
   socketPair(): readonly [number, number];
+  /**
+   * A descriptor that was sent over a unix socket (SCM_RIGHTS) and has come already.
+   *
+   * @throws HakoError with errno `EAGAIN` when none has
+   */
+  receiveDescriptor(socket: number): number;
   /** pipe2(2): [read end, write end]. */
   pipe(): readonly [number, number];
   /** open(2) with the given O_* flags, O_CLOEXEC added: directories, namespaces, O_PATH handles of hako's own files. */

@@ -4,6 +4,7 @@ import type { ContainerId } from '../base/ids.ts';
 import { Trash } from '../base/trash.ts';
 import { containerEvent } from '../container/container-event.ts';
 import { ContainerLauncher } from '../container/container-launcher.ts';
+import { ContainerNetwork } from '../container/container-network.ts';
 import { Containers } from '../container/containers.ts';
 import { EventHub } from '../container/event-hub.ts';
 import { ExecLauncher } from '../container/exec-launcher.ts';
@@ -140,7 +141,8 @@ export async function composeContainers(
   );
   const execs = new ExecLauncher({ states, planner, launcher, host });
   const register = new ExecRegister(history);
-  const health = new HealthService(injector.get<HealthRepository>(HealthRepositoryToken), new Prober(execs, native), {
+  const prober = new Prober(execs, native, new ContainerNetwork(native, around.worker));
+  const health = new HealthService(injector.get<HealthRepository>(HealthRepositoryToken), prober, {
     changed: (supervised, status) => {
       const { record } = supervised;
       hub.healthChanged(record.id, status);

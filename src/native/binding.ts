@@ -26,6 +26,7 @@ interface Addon {
   ): Promise<SpawnedProcess>;
   tryReap(pidfd: number): ExitStatus | null;
   socketPair(): [number, number];
+  receiveDescriptor(socket: number): number;
   pipe(): [number, number];
   open(path: string, flags: number): number;
   close(fd: number): void;
@@ -120,6 +121,10 @@ class AddonBinding implements NativeBinding {
 
   socketPair(): readonly [number, number] {
     return now(() => this.#addon.socketPair());
+  }
+
+  receiveDescriptor(socket: number): number {
+    return now(() => this.#addon.receiveDescriptor(socket));
   }
 
   pipe(): readonly [number, number] {

@@ -13,6 +13,7 @@ import { callWorker } from './worker/call.ts';
 import { commonDirectory, rebased } from './worker/common-base.ts';
 import {
   encodeCompare,
+  encodeConnect,
   encodeCopy,
   encodeMountpoints,
   encodePack,
@@ -63,8 +64,8 @@ export type {
 /** Milliseconds in which a worker takes away the file that it is writing when its input ends. */
 const clearingUp = 1000;
 
-/** The two that are needed of a {@link NativeBinding} to feed a worker. */
-type Pipes = Pick<NativeBinding, 'pipe' | 'close'>;
+/** What is needed of a {@link NativeBinding} to feed a worker. */
+type Pipes = Pick<NativeBinding, 'pipe' | 'close' | 'socketPair' | 'receiveDescriptor'>;
 
 /**
  * Work on the file trees of images and containers. Each job runs in a process of its own, in the user namespace that
@@ -209,6 +210,25 @@ export class Worker implements Disposable {
     const result = { entries: count(answer), bytesCopied: count(answer), bytesShared: count(answer) };
     answer.end();
     return result;
+  }
+
+  /**
+   * Connects to a TCP port of the loopback addresses in a network namespace; of another user than ours, too.
+   *
+   * @param network - descriptor of the namespace, which stays the caller's
+   * @throws HakoError `HAKO_ERR_SYSCALL_FAILED` with errno `ECONNREFUSED` when nothing listens there
+   */
+  async connect(network: number, port: number, options: OperationOptions = {}): Promise<Socket> {
+    options.signal?.throwIfAborted();
+    const [ours, theirs] = this.#pipes.socketPair();
+    try {
+      const files = { base: '/', input: null, output: theirs, namespaces: [network] };
+      const worker = await this.#launch(files).finally(() => this.#pipes.close(theirs));
+      (await callWorker(worker, encodeConnect(port), options)).end();
+      return new Socket({ fd: this.#pipes.receiveDescriptor(ours), readable: true, writable: true });
+    } finally {
+      this.#pipes.close(ours);
+    }
   }
 
   /** A job that writes a stream: its own counts of entries and bytes. */

@@ -31,7 +31,7 @@ await using runtime = await Runtime.open({ root: process.env.HOME + '/life' });
 await runtime.images.import(rootfs, { reference: 'box' });
 const healthOf = async (healthcheck) => {
   const container = await runtime.containers.create({
-    image: 'box', command: ['sh', '-c', 'touch /ready; nc -l -p 8080'], healthcheck: { ...healthcheck, interval: 0.05, retries: 1 },
+    image: 'box', command: ['sh', '-c', 'touch /ready; exec nc -ll -p 8080 -e /bin/sh /serve'], healthcheck: { ...healthcheck, interval: 0.05, retries: 1 },
   });
   const judged = new Promise((resolve) => container.on('health', resolve));
   await new Promise((resolve) => setTimeout(resolve, 10));
@@ -42,7 +42,7 @@ const healthOf = async (healthcheck) => {
   return [health, rows.map((row) => row.join(' ')).join()];
 };
 const health = [];
-for (const each of [{ test: 'true' }, { tcp: 8080 }, { file: '/ready' }, { file: '/none' }]) health.push(await healthOf({ startPeriod: 1, startInterval: 0.05, ...each }));
+for (const each of [{ test: 'true' }, { tcp: 8080 }, { file: '/ready' }, { file: '/none' }, { http: { port: 8080 } }]) health.push(await healthOf({ startPeriod: 1, startInterval: 0.05, ...each }));
 const failing = await runtime.containers.create({ image: 'box', command: ['false'], restart: 'on-failure:2' });
 await failing.start();
 for (let end; end?.restartCount !== 2 || end.state.status !== 'exited'; end = await failing.inspect())
@@ -81,13 +81,14 @@ describeWith({ root: true, tools: ['busybox', 'setpriv', 'unshare'], paths: [bui
       const rootfs = join(user.project, 'rootfs');
       mkdirSync(rootfs);
       writeBusyboxRoot(rootfs);
+      writeFileSync(join(rootfs, 'serve'), "printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'");
       const script = join(user.project, 'lifecycle.mjs');
       writeFileSync(script, lifecycle);
       const ran = await user.run(['node', script, rootfs]);
       expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
       const { health, removed } = JSON.parse(ran.stdout) as { health: [string, string][]; removed: number };
-      expect(health.map(([status]) => status)).toEqual(['healthy', 'healthy', 'healthy', 'unhealthy']);
-      for (const [, processes] of health) expect(processes).toMatch(/^\S+ (?:sh -c touch|nc -l)/);
+      expect(health.map(([status]) => status)).toEqual(['healthy', 'healthy', 'healthy', 'unhealthy', 'healthy']);
+      for (const [, processes] of health) expect(processes).toMatch(/^\S+ (?:sh -c touch|nc -ll)/);
       expect(removed).toBe(1);
     },
   );

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../../base/duration.ts';
 import { containerPath, text } from '../option-parts.ts';
+import { httpOption } from './http-options.ts';
 
 /** What a timer of Node's can wait, in milliseconds. */
 const longest = 2 ** 31 - 1;
@@ -30,7 +31,7 @@ const test = z.union([
 
 const port = z.int().min(1).max(65_535);
 
-const probes = ['test', 'tcp', 'file', 'call'] as const;
+const probes = ['test', 'tcp', 'http', 'file', 'call'] as const;
 
 /** `test` as Docker's HEALTHCHECK, or a look from the host that needs nothing in the image. */
 export const healthcheckOption = z
@@ -39,6 +40,8 @@ export const healthcheckOption = z
     test: test.optional(),
     /** Something listens on this TCP port in the container's network namespace. */
     tcp: port.optional(),
+    /** A GET to a port of the container is answered with a status that is expected. Redirects are not followed. */
+    http: httpOption.optional(),
     /** There is such a regular file in the container's root. */
     file: containerPath.optional(),
     /** A function of yours says so. It lives with this process: not for a `detached` container. */
@@ -57,7 +60,7 @@ export const healthcheckOption = z
     retries: z.int().min(0).optional(),
   })
   .refine((options) => probes.filter((probe) => options[probe] !== undefined).length <= 1, {
-    message: 'give one of test, tcp, file and call',
+    message: 'give one of test, tcp, http, file and call',
   });
 
 /** Says whether a container is healthy, or throws why it is not. `signal` is aborted when that takes too long. @public */

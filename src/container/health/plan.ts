@@ -1,4 +1,5 @@
 import type { ContainerDefaults } from '../../oci/image-config.ts';
+import type { HttpCheck } from './http-options.ts';
 import type { HealthcheckOptions } from './options.ts';
 
 /** How a container's health is looked at. */
@@ -6,6 +7,7 @@ export type HealthProbe =
   | { readonly kind: 'exec'; readonly command: readonly string[] }
   | { readonly kind: 'tcp'; readonly port: number }
   | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'http'; readonly check: HttpCheck }
   | { readonly kind: 'call' };
 
 /** Times in milliseconds. */
@@ -49,11 +51,12 @@ function ofImage(nanoseconds: number): number {
 }
 
 function probeOf(
-  { test, tcp, file, call }: HealthcheckOptions = {},
+  { test, tcp, http, file, call }: HealthcheckOptions = {},
   imageTest: readonly string[],
   shell: readonly string[] = ['/bin/sh', '-c'],
 ): HealthProbe | null {
   if (tcp !== undefined) return { kind: 'tcp', port: tcp };
+  if (http !== undefined) return { kind: 'http', check: http };
   if (file !== undefined) return { kind: 'file', path: file };
   if (call !== undefined) return { kind: 'call' };
   const [kind, ...words] = test ?? imageTest;

@@ -2,21 +2,23 @@ import { finished } from 'node:stream/promises';
 import { HakoError } from '../../base/errors.ts';
 import type { NativeBinding } from '../../contracts/native-binding.ts';
 import { given } from '../call-options.ts';
+import type { ContainerNetwork } from '../container-network.ts';
 import { runningState } from '../container-state.ts';
 import type { ExecLauncher } from '../exec-launcher.ts';
 import { isFirstProcess } from '../first-process.ts';
 import type { Supervised } from '../supervision.ts';
+import type { HttpCheck } from './http-options.ts';
 import { isListening } from './listening.ts';
 import type { HealthCall } from './options.ts';
+import { Output } from './output.ts';
 import type { HealthProbe } from './plan.ts';
 
-/** What a check has found; more than this of its output is left out. */
+/** What a check has found; more than 4 KiB of its output is left out. */
 export interface Finding {
   readonly exitCode: number;
   readonly output: string;
 }
 
-const mostOutput = 4096;
 /** A file that is larger is there all the same. */
 const fileLimit = 1;
 
@@ -24,10 +26,12 @@ const fileLimit = 1;
 export class Prober {
   readonly #execs: ExecLauncher;
   readonly #native: NativeBinding;
+  readonly #network: ContainerNetwork;
 
-  constructor(execs: ExecLauncher, native: NativeBinding) {
+  constructor(execs: ExecLauncher, native: NativeBinding, network: ContainerNetwork) {
     this.#execs = execs;
     this.#native = native;
+    this.#network = network;
   }
 
   /** Aborting `signal` ends the check; what it had written until then is the finding. */
@@ -50,6 +54,8 @@ export class Prober {
         const isThere = (await this.#isFile(run.pid, probe.path)) && isFirstProcess(run);
         return found(isThere, `There is no file ${probe.path}.`);
       }
+      case 'http':
+        return this.#http(supervised, probe.check, signal);
       case 'call':
         return found((await call?.(signal)) === true, 'The function said no.');
     }
@@ -74,6 +80,12 @@ export class Prober {
     }
   }
 
+  async #http({ record }: Supervised, check: HttpCheck, signal: AbortSignal): Promise<Finding> {
+    // Most processes that load this never make such a check.
+    const { checkHttp } = await import('./http-check.ts');
+    return checkHttp(await this.#network.connect(record, check.port, signal), check, signal);
+  }
+
   async #isFile(pid: number, path: string): Promise<boolean> {
     try {
       return (await this.#native.readFileInRoot(`/proc/${pid}/root`, path, fileLimit)) !== null;
@@ -86,21 +98,4 @@ export class Prober {
 
 function found(isHealthy: boolean, otherwise: string): Finding {
   return isHealthy ? { exitCode: 0, output: '' } : { exitCode: 1, output: otherwise };
-}
-
-/** The beginning of what a check writes; the rest is read and left out. */
-class Output {
-  readonly #chunks: Buffer[] = [];
-  #length = 0;
-
-  add(chunk: Buffer): void {
-    const room = mostOutput - this.#length;
-    if (room > 0) this.#chunks.push(Buffer.from(chunk.subarray(0, room)));
-    this.#length += chunk.length;
-  }
-
-  text(): string {
-    const text = Buffer.concat(this.#chunks).toString();
-    return this.#length > mostOutput ? `${text}...` : text;
-  }
 }

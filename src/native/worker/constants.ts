@@ -1,12 +1,20 @@
 /** The numbers of native/worker/worker_protocol.h, held to it by test/unit/worker-protocol.test.ts. */
 
-export const WORKER_VERSION = 2;
+export const WORKER_VERSION = 3;
 export const WORKER_MAX_REQUEST = 1 << 20;
 
 /** The extended attribute in which a tree with a single owner keeps `<uid>:<gid>:<octal mode>`. */
 export const OWNER_XATTR = 'user.hako.owner';
 
-export const WorkerFd = { INPUT: 0, OUTPUT: 1, SOCKET: 3, BASE: 4, MOUNT_NAMESPACE: 5, USER_NAMESPACE: 6 } as const;
+export const WorkerFd = {
+  INPUT: 0,
+  OUTPUT: 1,
+  SOCKET: 3,
+  BASE: 4,
+  MOUNT_NAMESPACE: 5,
+  USER_NAMESPACE: 6,
+  NETWORK_NAMESPACE: 5,
+} as const;
 
 export const WorkerFrameType = {
   UNPACK: 1,
@@ -17,6 +25,7 @@ export const WorkerFrameType = {
   PACK: 6,
   STAT: 7,
   COMPARE: 8,
+  CONNECT: 9,
   DONE: 64,
   FAILED: 65,
 } as const;

@@ -142,6 +142,11 @@ export function encodeCompare({ own, parent, marks, owners, output, idMappings }
   return writer.finish();
 }
 
+/** @param port - of TCP */
+export function encodeConnect(port: number): Buffer {
+  return begin(WorkerFrameType.CONNECT, null).u16(port, 'port').finish();
+}
+
 function begin(type: number, idMappings: IdMappings | null): FrameWriter {
   const writer = new FrameWriter(type, WORKER_MAX_REQUEST, 1024).u32(WORKER_VERSION, 'protocol version');
   writeIdMap(writer, idMapRequest(idMappings));
