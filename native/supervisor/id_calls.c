@@ -2,13 +2,7 @@
 #include "id_calls.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
-
-#include "../common/failure.h"
-#include "../common/fd.h"
-#include "../common/syscalls.h"
 
 #define LEAVE UINT32_MAX // (uid_t)-1: not to be changed
 #define MOST_GROUPS 65536u // NGROUPS_MAX
@@ -26,42 +20,11 @@ static struct id_answer give(int64_t value) {
 
 struct context {
   const struct id_call *call;
-  int proc;
-  struct subject subject; // process 0: not looked up yet
   struct credentials now;
 };
 
-static bool find_subject(struct context *context) {
-  return context->subject.process > 0 ||
-         id_table_subject(context->proc, (pid_t)context->call->notification->pid, &context->subject);
-}
-
 static uint32_t argument(const struct context *context, int index) {
   return (uint32_t)context->call->notification->data.args[index];
-}
-
-// The process's memory, once it is known to be the one that waits: its number may
-// have become another's.
-static int open_memory(const struct context *context) {
-  char path[DECIMAL_SIZE + sizeof "/mem"];
-  char number[DECIMAL_SIZE];
-  strcpy(path, decimal(number, (long)context->call->notification->pid));
-  strcat(path, "/mem");
-  cleanup_fd int fd = openat(context->proc, path, O_RDWR | O_CLOEXEC);
-  uint64_t id = context->call->notification->id;
-  if (fd < 0 || ioctl(context->call->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0)
-    return -1;
-  return steal_fd(&fd);
-}
-
-static bool peek(const struct context *context, uint64_t address, void *data, size_t size) {
-  cleanup_fd int fd = open_memory(context);
-  return fd >= 0 && RETRY(pread(fd, data, size, (off_t)address)) == (ssize_t)size;
-}
-
-static bool poke(const struct context *context, uint64_t address, const void *data, size_t size) {
-  cleanup_fd int fd = open_memory(context);
-  return fd >= 0 && RETRY(pwrite(fd, data, size, (off_t)address)) == (ssize_t)size;
 }
 
 static bool is_root_in_part(const struct ids *uid) {
@@ -71,9 +34,9 @@ static bool is_root_in_part(const struct ids *uid) {
 static struct id_answer become(struct context *context, struct credentials *next) {
   if (is_root_in_part(&context->now.uid) && !is_root_in_part(&next->uid))
     next->kept_rights = context->now.keeps_rights;
-  if (!find_subject(context))
-    return refuse(ESRCH);
-  return id_table_set(context->proc, context->subject, &context->now, next) ? done : refuse(EAGAIN);
+  if (id_table_set((pid_t)context->call->notification->pid, next))
+    return done;
+  return refuse(errno == ESRCH ? ESRCH : EAGAIN);
 }
 
 static bool is_root(const struct context *context) {
@@ -87,11 +50,11 @@ static bool is_own(const struct ids *ids, uint32_t id) {
 // ── those that ask ──
 
 static struct id_answer tell_three(const struct context *context, const struct ids *ids) {
-  const uint32_t values[] = {ids->real, ids->effective, ids->saved};
-  for (int i = 0; i < 3; i++)
-    if (!poke(context, context->call->notification->data.args[i], &values[i], sizeof values[i]))
-      return refuse(EFAULT);
-  return done;
+  const __u64 *to = context->call->notification->data.args;
+  const struct memory_part parts[] = {{to[0], &ids->real, sizeof ids->real},
+                                      {to[1], &ids->effective, sizeof ids->effective},
+                                      {to[2], &ids->saved, sizeof ids->saved}};
+  return id_memory_write(context->call, parts, 3) ? done : refuse(EFAULT);
 }
 
 static struct id_answer tell_groups(const struct context *context) {
@@ -99,8 +62,10 @@ static struct id_answer tell_groups(const struct context *context) {
   int32_t room = (int32_t)argument(context, 0);
   if (room < 0 || (room > 0 && (uint32_t)room < now->group_count))
     return refuse(EINVAL);
-  size_t size = now->group_count * sizeof now->groups[0];
-  if (room > 0 && size > 0 && !poke(context, context->call->notification->data.args[1], now->groups, size))
+  const struct memory_part part = {.address = context->call->notification->data.args[1],
+                                   .data = now->groups,
+                                   .size = now->group_count * sizeof now->groups[0]};
+  if (room > 0 && part.size > 0 && !id_memory_write(context->call, &part, 1))
     return refuse(EFAULT);
   return give(now->group_count);
 }
@@ -180,7 +145,7 @@ static struct id_answer set_groups(struct context *context, struct credentials *
     return refuse(EINVAL);
   next->group_count = count < MOST_EMULATED_GROUPS ? count : MOST_EMULATED_GROUPS;
   size_t size = next->group_count * sizeof next->groups[0];
-  if (size > 0 && !peek(context, context->call->notification->data.args[1], next->groups, size))
+  if (size > 0 && !id_memory_read(context->call, context->call->notification->data.args[1], next->groups, size))
     return refuse(EFAULT);
   return become(context, next);
 }
@@ -268,15 +233,8 @@ static struct id_answer dispatch(struct context *context) {
 }
 
 struct id_answer id_call_answer(const struct id_call *call, const struct credentials *initial) {
-  cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  struct context context = {.call = call, .proc = proc, .now = *initial};
-  if (proc < 0)
-    return refuse(ENOMEM);
-  // Most containers' processes never change their ids: then nobody has to be looked for.
-  if (!id_table_is_empty()) {
-    if (!find_subject(&context))
-      return refuse(ESRCH);
-    context.now = id_table_find(proc, context.subject, initial);
-  }
+  struct context context = {.call = call};
+  if (!id_table_find((pid_t)call->notification->pid, initial, &context.now))
+    return refuse(ESRCH);
   return dispatch(&context);
 }

@@ -5,14 +5,8 @@
 #ifndef HAKO_ID_CALLS_H
 #define HAKO_ID_CALLS_H
 
-#include <linux/seccomp.h>
-
+#include "id_memory.h"
 #include "id_table.h"
-
-struct id_call {
-  const struct seccomp_notif *notification;
-  int listener; // tells whether the process still waits for the answer
-};
 
 struct id_answer {
   bool goes_on; // the kernel is to do the call

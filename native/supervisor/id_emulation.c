@@ -19,6 +19,7 @@
 struct listener {
   struct watch watch;
   struct credentials initial;
+  unsigned given_up_on;
 };
 
 static bool structs_fit(void) {
@@ -32,7 +33,7 @@ static void answer(struct listener *listener, const struct seccomp_notif *notifi
     struct seccomp_notif_resp response;
     char space[NOTIFICATION_SIZE];
   } out = {.response = {.id = notification->id}};
-  struct id_call call = {.notification = notification, .listener = listener->watch.fd};
+  struct id_call call = {.notification = notification, .listener = listener->watch.fd, .given_up_on = &listener->given_up_on};
   struct id_answer result = id_call_answer(&call, &listener->initial);
   out.response.val = result.value;
   out.response.error = -result.errnum;

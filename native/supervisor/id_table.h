@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Who the processes of a container take themselves for, where the kernel knows
-// one id only (id_emulation.h). A process that has never changed its ids is who
-// its nearest ancestor that has was when the process was made.
+// one id only (id_emulation.h). Each process carries the number of its
+// credentials in a limit that means nothing since Linux 2.4.25, RLIMIT_LOCKS:
+// the kernel hands it on to children and keeps it over execve, as it does with
+// credentials(7), and nobody has to be followed.
 #ifndef HAKO_ID_TABLE_H
 #define HAKO_ID_TABLE_H
 
@@ -25,22 +27,10 @@ struct credentials {
   uint32_t groups[MOST_EMULATED_GROUPS];
 };
 
-// A process, told from any other that had or will have its number.
-struct subject {
-  pid_t process;  // the thread group's leader
-  uint64_t start; // proc_pid_stat(5), field 22
-};
+// `thread`: any of the process's. `initial`: who the tree of processes began as. False: the process is gone.
+bool id_table_find(pid_t thread, const struct credentials *initial, struct credentials *out);
 
-// Nobody has changed ids yet.
-bool id_table_is_empty(void);
-
-// The process of a thread, by the host's procfs. False: it is gone.
-bool id_table_subject(int proc, pid_t thread, struct subject *out);
-
-// `initial`: who the tree of processes began as.
-struct credentials id_table_find(int proc, struct subject subject, const struct credentials *initial);
-
-// False: there is no room, and nobody in the table is gone.
-bool id_table_set(int proc, struct subject subject, const struct credentials *before, const struct credentials *now);
+// False: with errno. EAGAIN: more different credentials than there is room for.
+bool id_table_set(pid_t thread, const struct credentials *now);
 
 #endif

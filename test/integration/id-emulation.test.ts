@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { Rootfs } from '../native/support/rootfs.ts';
 import { IsolatedContainer, type IsolatedOptions, runIsolated, thisHost } from '../support/isolated-run.ts';
 import { describeWith } from '../support/requires.ts';
@@ -22,11 +23,13 @@ describeWith({ root: true, tools: ['cc', 'setpriv'] }, 'a container with a singl
   const directory = mkdtempSync(join(tmpdir(), 'hako-id-walk-'));
   const walk = join(directory, 'walk');
   const edges = join(directory, 'edges');
+  const fuse = join(directory, 'fuse');
   beforeAll(() => {
     const flags = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-O1', '-static', '-pthread'];
     for (const [program, source] of [
       [walk, 'id_walk'],
       [edges, 'id_edges'],
+      [fuse, 'stuck_fuse'],
     ])
       execFileSync('cc', [...flags, '-o', program ?? '', `test/native/${source}.c`]);
   });
@@ -72,6 +75,37 @@ describeWith({ root: true, tools: ['cc', 'setpriv'] }, 'a container with a singl
     container.supervisor.owner.send({ type: 'signal', signal: 9 });
     const { exitCode } = await container.end();
     expect(exitCode).toBe(137);
+  });
+
+  test('memory that never comes holds the supervisor up for seconds, and then no more', async () => {
+    const mountpoint = join(directory, 'mnt');
+    mkdirSync(mountpoint);
+    chmodSync(directory, 0o755);
+    const server = spawn(fuse, [mountpoint], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => {
+      server.kill('SIGKILL');
+      execFileSync('umount', ['-l', mountpoint]);
+    });
+    await once(server.stdout, 'data');
+    using rootfs = new Rootfs();
+    copyFileSync(edges, rootfs.at('stall'));
+    const mounts = [{ type: 'bind', source: mountpoint, target: '/mnt' }] as const;
+    await using container = await IsolatedContainer.launch(
+      rootfs,
+      ['/stall', 'stall', '/mnt/file'],
+      asSingleId(rootfs, await thisHost(), { settings: { mounts } }),
+    );
+    await container.started();
+    await container.supervisor.owner.until((text) => text.includes('getuid'));
+    expect(container.supervisor.owner.output('stdout').toString()).toBe(
+      `open = 0 0\n${'getresuid = -1 14\n'.repeat(3)}getuid = 0 0\n`,
+    );
+    // Others answer for themselves.
+    const begun = performance.now();
+    expect((await container.exec(['/stall', 'faults'])).stdout).toContain('getgroups = 2 0\n');
+    expect(performance.now() - begun).toBeLessThan(1000);
+    container.supervisor.owner.send({ type: 'signal', signal: 9 });
+    expect((await container.end()).exitCode).toBe(137);
   });
 
   test('the positive control: without emulation they are not', async () => {
@@ -123,6 +157,15 @@ describeWith({ root: true, tools: ['cc', 'setpriv'] }, 'a container with a singl
   test('who a process is does not reach others: not its parent, nor those made before', async () => {
     const script = '(sleep 1; id -u) & su -s /bin/sh app -c "id -u"; id -u; wait';
     expect((await inSingleId(sh(script))).stdout).toBe('1000\n0\n0\n');
+  });
+
+  test('a process keeps who it is when whom it has that from is gone', async () => {
+    const script = 'su -s /bin/sh app -c "(sleep 1; id -u) & exit"; sleep 2';
+    expect((await inSingleId(sh(script))).stdout).toBe('1000\n');
+  });
+
+  test('hundreds at once have ids of their own', async () => {
+    expect((await inSingleId(['/walk', 'crowd'], {}, edges)).stdout).toBe('600 know who they are\n');
   });
 
   test('what a profile of the caller’s refuses stays refused', async () => {

@@ -6,15 +6,20 @@
 //     id_edges faults     bad pointers, counts and ids
 //     id_edges threads    a change in one thread, seen by the others
 //     id_edges storm      asks who it is, from four processes, until it is killed
+//     id_edges crowd      600 processes at once, each another user
+//     id_edges stall FILE asks to be told in memory that never comes, since it is this file's
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void told(const char *what, long result) {
@@ -80,6 +85,45 @@ static void storm(void) {
     syscall(SYS_getuid);
 }
 
+static void crowd(void) {
+  int ready[2];
+  int go[2];
+  int right = 0;
+  if (pipe(ready) < 0 || pipe(go) < 0)
+    return;
+  for (uid_t id = 1; id <= 600; id++)
+    if (fork() == 0) {
+      char byte;
+      close(go[1]);
+      long changed = syscall(SYS_setuid, id);
+      if (write(ready[1], "", 1) != 1 || read(go[0], &byte, 1) != 0)
+        _exit(1);
+      _exit(changed == 0 && getuid() == id ? 0 : 1);
+    }
+  for (int i = 0; i < 600; i++) {
+    char byte;
+    if (read(ready[0], &byte, 1) != 1)
+      return;
+  }
+  close(go[1]);
+  int status;
+  while (wait(&status) > 0)
+    right += status == 0;
+  printf("%d know who they are\n", right);
+}
+
+static void stall(const char *file) {
+  int fd = open(file, O_RDWR);
+  void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  told("open", fd < 0 || memory == MAP_FAILED ? -1 : 0);
+  for (int i = 0; i < 3; i++)
+    told("getresuid", syscall(SYS_getresuid, memory, memory, memory));
+  told("getuid", syscall(SYS_getuid));
+  fflush(stdout);
+  for (;;)
+    syscall(SYS_getresuid, memory, memory, memory);
+}
+
 int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "faults") == 0)
     faults();
@@ -87,6 +131,10 @@ int main(int argc, char **argv) {
     threads();
   else if (argc == 2 && strcmp(argv[1], "storm") == 0)
     storm();
+  else if (argc == 2 && strcmp(argv[1], "crowd") == 0)
+    crowd();
+  else if (argc == 3 && strcmp(argv[1], "stall") == 0)
+    stall(argv[2]);
   else
     return 2;
   return 0;

@@ -50,6 +50,11 @@ describe('the process', () => {
     ]);
   });
 
+  test('a limit that the emulation of ids needs is not the caller’s', async () => {
+    const emulated = { ...(await context({ ulimits: { locks: 5 } })), idEmulation: new Uint8Array(8) };
+    expect(() => compileStart(emulated)).toThrow(/ulimits\.locks .* idEmulation: 'none'/);
+  });
+
   test('host name and domain belong to the UTS namespace', async () => {
     expect(await start({ hostname: 'h', domainname: 'd' })).toMatchObject({ hostname: 'h', domainname: 'd' });
     expect(await start({ namespaces: { uts: 'host' } })).toMatchObject({ hostname: '', domainname: '' });

@@ -99,7 +99,7 @@ function commonProcess({
 }: ProcessContext): Pick<ProcessRequest, 'umask' | 'rlimits' | 'oomScoreAdj' | 'seccomp' | 'idEmulation'> {
   return {
     umask: options.umask,
-    rlimits: rlimitsOf(options, host),
+    rlimits: rlimitsOf(options, host, idEmulation !== null),
     oomScoreAdj: options.oomScoreAdj ?? inheritedScore(host),
     seccomp,
     idEmulation,
@@ -149,7 +149,13 @@ function absolute(workingDir: string): string {
 }
 
 /** Node raises its own soft limit of open files to the hard one, which a container should not inherit (moby#51485). */
-function rlimitsOf({ ulimits }: ParsedContainerOptions, host: HostInfo): readonly ResourceLimit[] {
+/** @param emulated - with ids that are emulated, whose numbers the supervisor keeps in the limit of locks (native/supervisor/id_table.h) */
+function rlimitsOf({ ulimits }: ParsedContainerOptions, host: HostInfo, emulated: boolean): readonly ResourceLimit[] {
+  if (emulated && ulimits.locks !== undefined)
+    throw new HakoError(
+      'INVALID_OPTION',
+      "ulimits.locks cannot be set where a container's ids are emulated, which uses it; Linux has kept no such limit since 2.4.25. Leave it out, or choose rootless({ idEmulation: 'none' }).",
+    );
   const limits: ResourceLimit[] = [];
   if (ulimits.nofile === undefined) {
     const hard = host.openFilesLimit === null ? RLIM_INFINITY : BigInt(host.openFilesLimit);
