@@ -46,6 +46,7 @@ import { claimRoot } from './root-claim.ts';
 import type { RuntimeParts } from './runtime.ts';
 import { RuntimeEventBus } from './runtime-events.ts';
 import { settleStorage } from './settle-storage.ts';
+import { Checkpointer } from './state/checkpointer.ts';
 import { SqliteContainerRepository } from './state/container-repository.ts';
 import { Database } from './state/database.ts';
 import { EventLog } from './state/event-log.ts';
@@ -82,6 +83,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   const services = new HostFileServices(native, worker, () => ownMappings());
   opened.use(await claimRoot(paths.claims, native, services));
   const database = opened.use(new Database(paths.database));
+  opened.use(new Checkpointer(database, paths.database, warn));
   const access = opened.use(new StoreAccess(paths.database));
   const history = opened.use(new EventLog(database, warn, () => access.isFree()));
   const quarantine = new Quarantine(database, warn);

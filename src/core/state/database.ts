@@ -12,6 +12,12 @@ const SQLITE_LOCKED = 6;
 const SQLITE_FULL = 13;
 const SQLITE_CONSTRAINT = 19;
 
+/** Pages of the write-ahead log from which on a commit makes a checkpoint: SQLite's own, and where somebody else sees to it. */
+const checkpointAt = { alone: 1000, helped: 8192 };
+
+/** The write-ahead log's file is cut down to it when it begins anew, in bytes. */
+const logSizeLimit = 4 << 20;
+
 /** How long a statement waits for another process's write, on the main thread, in milliseconds. See StoreAccess. */
 const busyTimeout = 1_000;
 
@@ -28,6 +34,7 @@ export class Database implements Disposable {
   readonly #reserve: Reserve;
   #isReserveGiven = false;
   readonly #statements = new Map<string, StatementSync>();
+  #committed: (() => void) | null = null;
 
   /** @throws HakoError `HAKO_ERR_STATE_CORRUPT`, `HAKO_ERR_STATE_TOO_NEW` */
   constructor(path: string) {
@@ -45,7 +52,7 @@ export class Database implements Disposable {
     this.#reserve.fill();
     try {
       this.#db.exec(
-        `PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON`,
+        `PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = ${logSizeLimit}`,
       );
       this.#migrate(path);
     } catch (cause) {
@@ -66,7 +73,9 @@ export class Database implements Disposable {
   }
 
   run(sql: string, ...values: SQLInputValue[]): number {
-    return this.#told(() => Number(this.#statement(sql).run(...values).changes));
+    const changes = this.#told(() => Number(this.#statement(sql).run(...values).changes));
+    if (changes > 0 && !this.#db.isTransaction) this.#committed?.();
+    return changes;
   }
 
   get(sql: string, ...values: SQLInputValue[]): Record<string, unknown> | undefined {
@@ -118,12 +127,20 @@ export class Database implements Disposable {
     try {
       const result = body();
       this.#told(() => this.#db.exec('COMMIT'));
+      this.#committed?.();
       return result;
     } catch (error) {
       // Some failures, a full disk among them, have rolled back by themselves.
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  /** @param committed - told of each commit by whoever sees to checkpoints, unless they fall far behind; null: nobody does */
+  leaveCheckpointsTo(committed: (() => void) | null): void {
+    if (!this.#db.isOpen) return;
+    this.#committed = committed;
+    this.#db.exec(`PRAGMA wal_autocheckpoint = ${committed === null ? checkpointAt.alone : checkpointAt.helped}`);
   }
 
   #version(): number {

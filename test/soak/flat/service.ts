@@ -1,61 +1,38 @@
 /**
  * A service that does one thing over and over, and tells now and then what it takes up, one line of JSON each.
- * argv: the entry of libhako, root, image, `exec` or `run`, how often, how many samples.
+ * argv: the entry of libhako, root, image, what to do (see rounds.ts), how often, how many samples.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type * as Libhako from 'libhako';
-import type { Sample } from './sample.ts';
+import { Meter } from './meter.ts';
+import { type Kind, rounds } from './rounds.ts';
 
-const [entry = '', root = '', image = '', what = '', count = '0', samples = '1'] = process.argv.slice(2);
+const [entry = '', root = '', image = '', kind = '', count = '0', samples = '1'] = process.argv.slice(2);
 const { Runtime } = (await import(entry)) as typeof Libhako;
 const atOnce = 4;
+/** A supervisor is there for some milliseconds after it has told of the end, in milliseconds. */
+const rest = 250;
 
 // A parent of its own: whoever else works on this machine has groups as well.
-await using runtime = await Runtime.open({ root, cgroupParent: `/hako-flat-${process.pid}` });
+const open = () => Runtime.open({ root, cgroupParent: `/hako-flat-${process.pid}` });
+await using runtime = await open();
 const container = await runtime.containers.create({ image, command: ['sleep', '1000000'], ephemeral: true });
 await container.start();
 const { state } = await container.inspect();
 if (state.status !== 'running') throw new Error(state.status);
-const { supervisorPid, cgroups } = state;
-// Where containers' groups are made: beside this one's.
-const parents = cgroups.map((directory) => directory.slice(0, directory.lastIndexOf('/')));
+const meter = new Meter(root, state);
+// What is made once, and when it is needed, such as the thread for checkpoints.
+for (let run = 0; run < 64; run++) await runtime.run({ image, command: ['true'] });
 
-const entries = (directory: string): number => readdirSync(directory).length;
-const directories = (directory: string): number =>
-  readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()).length;
-const kibibytes = (pid: number | 'self', field: string, file: string): number =>
-  Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/${file}`, 'latin1'))?.[1]);
-
-function sample(done: number): Sample {
-  global.gc?.();
-  return {
-    done,
-    'memory of node (KiB)': kibibytes('self', 'VmRSS', 'status'),
-    'heap of node (KiB)': Math.round(process.memoryUsage().heapUsed / 1024),
-    'descriptors of node': entries('/proc/self/fd'),
-    'threads of node': entries('/proc/self/task'),
-    'memory of the supervisor (KiB)': kibibytes(supervisorPid, 'Pss', 'smaps_rollup'),
-    'descriptors of the supervisor': entries(`/proc/${supervisorPid}/fd`),
-    mounts: readFileSync('/proc/self/mountinfo', 'latin1').split('\n').length - 1,
-    'control groups': parents.reduce((sum, parent) => sum + directories(parent), 0),
-    containers: entries(`${root}/containers`),
-  };
-}
-
-async function once(): Promise<void> {
-  const { exitCode, stdout } =
-    what === 'exec' ? await container.exec(['echo', 'x']) : await runtime.run({ image, command: ['echo', 'x'] });
-  if (exitCode !== 0 || stdout.toString() !== 'x\n') throw new Error(`${what} gave ${exitCode}, ${stdout}`);
-}
-
-const rounds = Number(samples);
-const each = Math.ceil(Number(count) / rounds / atOnce);
-for (let round = 0; round <= rounds; round++) {
-  console.log(JSON.stringify(sample(round * each * atOnce)));
-  if (round === rounds) break;
+const each = Math.ceil(Number(count) / Number(samples) / atOnce);
+let round = 0;
+for (let taken = 0; ; taken++) {
+  await delay(rest);
+  console.log(JSON.stringify(meter.read(round)));
+  if (taken === Number(samples)) break;
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
-      for (let i = 0; i < each; i++) await once();
+      for (let i = 0; i < each; i++) await rounds[kind as Kind]({ runtime, image, container, open }, round++);
     }),
   );
 }

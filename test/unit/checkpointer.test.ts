@@ -1,0 +1,67 @@
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Checkpointer } from '../../src/core/state/checkpointer.ts';
+import { Database } from '../../src/core/state/database.ts';
+
+let directory = '';
+let path = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'hako-checkpointer-'));
+  path = join(directory, 'hako.db');
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const threads = (): number => readdirSync('/proc/self/task').length;
+const warnings: string[] = [];
+const warn = (message: string): void => void warnings.push(message);
+
+/** So many commits of ten pages or so each. */
+function commit(database: Database, count: number): void {
+  for (let id = 0; id < count; id++)
+    database.run("INSERT INTO leases (id, purpose, holder) VALUES (?, ?, '{}')", `${count}-${id}`, 'x'.repeat(40_000));
+}
+
+function autocheckpoint(database: Database): unknown {
+  return database.get('PRAGMA wal_autocheckpoint')?.['wal_autocheckpoint'];
+}
+
+it('brings commits into the database while no statement does, and ends its thread', async () => {
+  using database = new Database(path);
+  const before = threads();
+  {
+    await using _ = new Checkpointer(database, path, warn);
+    const empty = statSync(path).size;
+    commit(database, 200);
+    // More than SQLite by itself lets gather, and none of it moved by this thread.
+    expect(statSync(`${path}-wal`).size).toBeGreaterThan(2000 * 4096);
+    expect(statSync(path).size).toBe(empty);
+    commit(database, 60);
+    await expect.poll(() => statSync(path).size).toBeGreaterThan(200 * 40_000);
+    expect(threads()).toBe(before + 1);
+    // The log begins anew, within its limit.
+    commit(database, 1);
+    expect(statSync(`${path}-wal`).size).toBeLessThanOrEqual(4 << 20);
+  }
+  expect(threads()).toBe(before);
+  expect(autocheckpoint(database)).toBe(1000);
+  expect(warnings).toEqual([]);
+});
+
+it('starts no thread for a few commits', async () => {
+  using database = new Database(path);
+  const before = threads();
+  await using _ = new Checkpointer(database, path, warn);
+  commit(database, 100);
+  expect(threads()).toBe(before);
+});
+
+it('leaves checkpoints to SQLite where the thread cannot work, and says so', async () => {
+  using database = new Database(path);
+  await using _ = new Checkpointer(database, join(directory, 'absent/hako.db'), warn);
+  expect(autocheckpoint(database)).toBe(8192);
+  commit(database, 300);
+  await expect.poll(() => autocheckpoint(database)).toBe(1000);
+  expect(warnings).toEqual([expect.stringContaining('on the main thread')]);
+});
