@@ -257,7 +257,8 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Changes limits: at once if the container runs, and for all its starts from now on. All are changed, or none.
+   * Changes limits, at once if the container runs and for all its starts from now on, and the restart policy, from its next
+   * end on. All are changed, or none.
    *
    * @throws HakoError `HAKO_ERR_INVALID_OPTION`; `HAKO_ERR_HOST_UNSUPPORTED` for what this host cannot limit;
    * `HAKO_ERR_SYSCALL_FAILED` when the kernel refuses a limit, with errno `EBUSY` for less memory than is in use.

@@ -16,6 +16,7 @@ export class ResourceOperations {
   readonly #updater: ResourceUpdater;
   readonly #stats: StatsReader;
   readonly #gate: Gate;
+  readonly #keep: (id: ContainerId) => Promise<void>;
   readonly #told: (record: ContainerRecord, what: 'pause' | 'unpause' | 'update') => void;
 
   constructor(parts: {
@@ -25,6 +26,8 @@ export class ResourceOperations {
     stats: StatsReader;
     /** Of the runtime. */
     gate: Gate;
+    /** Its restart policy is another now. */
+    keep(id: ContainerId): Promise<void>;
     told(record: ContainerRecord, what: 'pause' | 'unpause' | 'update'): void;
   }) {
     this.#repository = parts.repository;
@@ -32,14 +35,18 @@ export class ResourceOperations {
     this.#updater = parts.updater;
     this.#stats = parts.stats;
     this.#gate = parts.gate;
+    this.#keep = parts.keep;
     this.#told = parts.told;
   }
 
   async update(id: ContainerId, options: UpdateOptions): Promise<void> {
-    const { resources } = given.update(options);
+    const changes = given.update(options);
     const record = presentRecord(this.#repository, id);
-    if (resources === undefined) return;
-    await this.#gate.pass(() => this.#updater.update(id, resources));
+    if (changes.resources === undefined && changes.restart === undefined) return;
+    await this.#gate.pass(async () => {
+      await this.#updater.update(id, changes);
+      if (changes.restart !== undefined) await this.#keep(id);
+    });
     this.#told(record, 'update');
   }
 

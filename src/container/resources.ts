@@ -20,6 +20,7 @@ import { presentRecord } from './present-record.ts';
 import type { ContainerRecord } from './record.ts';
 import { optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
+import { restartOption } from './restart/options.ts';
 import { pauseForStart } from './start-pause.ts';
 import type { StateReader } from './state-reader.ts';
 
@@ -29,6 +30,8 @@ export type ResourceChanges = { readonly [Name in keyof ResourceOptions]?: Resou
 /** What of a container can be changed while it runs. @public */
 export interface UpdateOptions {
   readonly resources?: ResourceChanges;
+  /** Counts from the next end on. With `'no'`, a restart that is waited for does not come. */
+  readonly restart?: ContainerSettings['restart'];
 }
 
 export const updateOptions = z.strictObject({
@@ -37,9 +40,10 @@ export const updateOptions = z.strictObject({
       Object.fromEntries(Object.entries(resourceOptions.shape).map(([name, option]) => [name, option.nullable()])),
     )
     .optional(),
+  restart: restartOption.optional(),
 });
 
-/** Changes the limits of containers, in the kernel and in their records. */
+/** Changes the limits of containers, in the kernel and in their records, and what else of their options may change. */
 export class ResourceUpdater {
   readonly #host: CgroupHost;
   readonly #repository: ContainerRepository;
@@ -54,12 +58,13 @@ export class ResourceUpdater {
   }
 
   /** Several processes may change one container at once: whoever finds its record changed begins anew. */
-  async update(id: ContainerId, changes: ResourceChanges): Promise<void> {
+  async update(id: ContainerId, { resources, restart }: UpdateOptions): Promise<void> {
     for (;;) {
       const record = await this.#settled(id);
       const options = {
         ...(record.options as ContainerSettings),
-        resources: merged(record, changes),
+        ...(resources === undefined ? {} : { resources: merged(record, resources) }),
+        ...(restart === undefined ? {} : { restart: structuredClone(restart) }),
       } as unknown as ContainerRecord['options'];
       const before = await this.#limits(optionsOf(record));
       const after = await this.#limits(parseContainerOptions(options));

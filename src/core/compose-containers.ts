@@ -176,6 +176,7 @@ export async function composeContainers(
     gate,
     history,
     events,
+    keep: (id) => keeper.policyChanged(id),
     openGroups: around.openGroups,
   });
   const restarter = new Restarter({ repository, states, launcher: containerLauncher, gate, warn });

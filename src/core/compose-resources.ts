@@ -1,4 +1,5 @@
 import type { Gate } from '../base/gate.ts';
+import type { ContainerId } from '../base/ids.ts';
 import { GatheredReads } from '../cgroup/index.ts';
 import { containerEvent } from '../container/container-event.ts';
 import { ControlGroups } from '../container/control-groups.ts';
@@ -24,6 +25,8 @@ interface ResourceSurroundings {
   readonly gate: Gate;
   readonly history: EventRecorder;
   readonly events: RuntimeEventBus;
+  /** A container's restart policy is another now. */
+  keep(id: ContainerId): Promise<void>;
   /** Makes the parents of containers' control groups. */
   openGroups(): Promise<unknown>;
 }
@@ -42,6 +45,7 @@ export function composeResources(around: ResourceSurroundings): ResourceOperatio
     updater: new ResourceUpdater(host.cgroup, repository, states, groups),
     stats: new StatsReader(host.cgroup, repository, supervision, new GatheredReads(around.native)),
     gate,
+    keep: around.keep,
     told: tell,
   });
 }

@@ -55,6 +55,62 @@ describeWith({ root: true, tools: ['busybox'] }, 'restart policies', () => {
     }
   });
 
+  it('goes by a policy that it is given while it runs', async () => {
+    const container = await create({
+      command: ['sh', '-c', 'test -e /again && exec sleep 60; touch /again; sleep 0.3; exit 3'],
+    });
+    await container.start();
+    await container.update({ restart: 'on-failure:3' });
+    expect((await container.inspect()).options.restart).toBe('on-failure:3');
+    await expect.poll(() => restartsOf(container)).toBe(1);
+    await expect.poll(() => statusOf(container)).toBe('running');
+    await container.update({ restart: { policy: 'no' }, resources: { pids: 50 } });
+    await container.kill();
+    await container.wait();
+    await sleep(250);
+    expect(await statusOf(container)).toBe('exited');
+    await container.remove();
+  });
+
+  it('calls off a restart that is waited for, and gives no policy to what is removed at its end', async () => {
+    const container = await create({ command: ['false'], restart: 'always' });
+    await container.start();
+    await expect.poll(() => restartsOf(container), { timeout: 5000 }).toBeGreaterThan(2);
+    await expect.poll(() => statusOf(container)).toBe('restarting');
+    await container.update({ restart: 'no' });
+    expect(await statusOf(container)).toBe('exited');
+    const count = await restartsOf(container);
+    await sleep(1500);
+    expect(await restartsOf(container)).toBe(count);
+    await container.remove();
+    const removed = await create({ command: ['sleep', '60'], autoRemove: true });
+    await expect(removed.update({ restart: 'always' })).rejects.toMatchObject({ code: 'HAKO_ERR_INVALID_OPTION' });
+    await expect(removed.update({ restart: 'often' } as never)).rejects.toMatchObject({
+      code: 'HAKO_ERR_INVALID_OPTION',
+    });
+    await removed.remove();
+  });
+
+  it('keeps a detached container whose policy another process has changed', async () => {
+    const container = await create({
+      command: [
+        'sh',
+        '-c',
+        'while ! test -e /go; do sleep 0.05; done; test -e /again && exec sleep 60; touch /again; exit 1',
+      ],
+      detached: true,
+    });
+    await container.start();
+    const other = await elsewhere(
+      test.root,
+      `await (await runtime.containers.get('${container.id}')).update({ restart: 'always' });`,
+    );
+    await container.exec(['touch', '/go']);
+    await expect.poll(() => restartsOf(container), { timeout: 5000 }).toBe(1);
+    await killed(other);
+    await container.remove({ force: true });
+  });
+
   it('restarts after a failure as often as it may, waiting twice as long each time', async () => {
     const container = await create({ command: ['sh', '-c', 'exit 3'], restart: 'on-failure:3' });
     const exits: number[] = [];

@@ -1,6 +1,8 @@
-import type { Container } from '../../index.ts';
+import type { Container, UpdateOptions } from '../../index.ts';
 import { type Command, defineCommand, forEachOperand } from '../command.ts';
+import { lifeOptions } from '../settings/life.ts';
 import { resourceChanges, resourceOptions } from '../settings/resources.ts';
+import { defined } from '../values.ts';
 
 const containers = { usage: 'CONTAINER…', min: 1 } as const;
 
@@ -50,14 +52,14 @@ export const renameCommand = defineCommand({
 
 export const updateCommand = defineCommand({
   name: 'update',
-  summary: 'Change the limits of containers, also while they run',
+  summary: 'Change the limits and the restart policy of containers, also while they run',
   operands: containers,
-  options: resourceOptions,
+  options: { ...resourceOptions, restart: lifeOptions.restart },
   async run(call) {
-    const resources = resourceChanges(call.values);
+    const changes = defined<UpdateOptions>({ resources: resourceChanges(call.values), restart: call.values.restart });
     const runtime = await call.openRuntime();
     return forEachOperand(call, async (name) => {
-      await (await runtime.containers.get(name)).update({ resources });
+      await (await runtime.containers.get(name)).update(changes);
       return name;
     });
   },

@@ -6,6 +6,7 @@ import type { HealthService } from '../health/health-service.ts';
 import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
 import type { ContainerRepository } from '../repository.ts';
+import { notRestarting } from '../state-reader.ts';
 import type { Stopper } from '../stopper.ts';
 import type { Supervised, Supervision } from '../supervision.ts';
 import { isKept, type Life, lifeOf, newLife } from './life.ts';
@@ -75,9 +76,32 @@ export class Keeper {
   /** Ends a container that its health check has found unhealthy, if that is wished; its policy starts it again. */
   unhealthy(supervised: Supervised): void {
     const { record } = supervised;
-    if (!optionsOf(record).restart.onUnhealthy) return;
+    // Its policy may have been changed since it was found.
+    if (!optionsOf(this.#parts.repository.find(record.id) ?? record).restart.onUnhealthy) return;
     this.#parts.restarter.condemn(record.id);
     this.#parts.stopper.end(supervised, {}).catch((error: unknown) => this.#tell(record, error));
+  }
+
+  /**
+   * A container has another restart policy now. One that runs and needed nobody until now is kept from here on, by this
+   * process; one that waits for a restart that is not wanted any more is left as it ended.
+   */
+  async policyChanged(id: ContainerId): Promise<void> {
+    const { repository, supervision } = this.#parts;
+    const found = repository.find(id);
+    if (found === null) return;
+    if (optionsOf(found).restart.policy === 'no') {
+      repository.reviseState(id, (state) => (state.status === 'restarting' ? notRestarting(state) : null));
+      return;
+    }
+    const record = repository.reviseState(id, (state) =>
+      state.status === 'running' && state.life === undefined ? { ...state, life: newLife() } : null,
+    );
+    if (record === null) return;
+    this.#kept.add(id);
+    const supervised = await supervision.find(record);
+    if (supervised === null) await this.#over(record);
+    else if (!this.#running.has(id)) this.#watch(supervised);
   }
 
   /** Of a container that nobody keeps any more, found when the root is opened. */
