@@ -21,6 +21,10 @@ static bool is_null(int fd) {
   return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
 }
 
+static bool absent(int errnum) {
+  return errnum == ENOENT || errnum == ENOTDIR;
+}
+
 int setup_keep_null(struct setup *setup) {
   if (setup->null >= 0)
     return 0;
@@ -62,6 +66,8 @@ int setup_open_null(struct setup *setup) {
     return open_common_null(setup);
   // The container's own, if it has one: it goes by the name that programs know.
   cleanup_fd int own = root_open(setup->root, "dev/null", O_PATH | O_NOFOLLOW);
+  if (own < 0 && !absent(errno) && errno != ELOOP && errno != EACCES)
+    return fail(setup->failure, "stdio", errno, "/dev/null");
   bool usable = own >= 0 && is_null(own);
   if (!usable && setup_keep_null(setup) < 0)
     return -1;
@@ -100,10 +106,6 @@ static int cover(int kept, bool *attached, int target) {
   }
   cleanup_fd int clone = sys_open_tree(kept, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
   return clone < 0 ? -1 : sys_move_mount(clone, target);
-}
-
-static bool absent(int errnum) {
-  return errnum == ENOENT || errnum == ENOTDIR;
 }
 
 int setup_mask(struct setup *setup, const struct setup_op *op) {

@@ -15,73 +15,8 @@ import {
   privateNamespaces,
   type SetupOptions,
 } from './support/container.ts';
+import { errorOf, loopFaults, spared, startCalls } from './support/fault-calls.ts';
 import { Rootfs } from './support/rootfs.ts';
-
-/**
- * Each system call on the way to execve is made to fail: the first time that it is made, then the second, and so on until
- * it isn't made so often. Whichever it is, the failure is told, and nothing is left of what was made before it.
- */
-const calls = [
-  ...[
-    'clone3',
-    'socketpair',
-    'mmap',
-    'openat',
-    'openat2',
-    'fstat',
-    'fstatfs',
-    'fcntl',
-    'dup2',
-    'pipe2',
-    'execve',
-    'close_range',
-    'getcwd',
-  ],
-  ...[
-    'fsopen',
-    'fsconfig',
-    'fsmount',
-    'open_tree',
-    'move_mount',
-    'mount_setattr',
-    'mount',
-    'umount2',
-    'pivot_root',
-    'fchdir',
-    'chdir',
-    'mkdir',
-    'mkdirat',
-    'mknodat',
-    'symlinkat',
-  ],
-  ...[
-    'unshare',
-    'sethostname',
-    'keyctl',
-    'socket',
-    'ioctl',
-    'sendmsg',
-    'recvmsg',
-    'recvfrom',
-    'sendto',
-    'poll',
-    'write',
-    'read',
-  ],
-  ...[
-    'prlimit64',
-    'fchown',
-    'setgroups',
-    'setresgid',
-    'setresuid',
-    'capset',
-    'prctl',
-    'seccomp',
-    'setsid',
-    'waitid',
-    'wait4',
-  ],
-];
 
 const log = `/tmp/hako-faults-${process.pid}`;
 afterAll(() => rmSync(log, { force: true }));
@@ -98,7 +33,7 @@ const decisive = new Set(
 
 const inject = (call: string, occurrence: number): string[] => [
   ...['strace', '-f', '-o', log, '-e', `trace=${call}`, '-e', 'signal=none'],
-  ...['-e', `inject=${call}:error=EIO:when=${occurrence}`],
+  ...['-e', `inject=${call}:error=${errorOf(call)}:when=${occurrence}`],
 ];
 
 interface Result {
@@ -114,6 +49,9 @@ const result = ({ failed, exited }: Outcome): Result => {
   };
 };
 
+let failures = 0;
+afterAll(() => console.log(`${failures} system calls failed`));
+
 /** Until the call isn't made that often. */
 async function eachOccurrence(call: string, attempt: (occurrence: number) => Promise<Result>): Promise<void> {
   // Of a call that is made dozens of times some stand for all, unless there is time.
@@ -121,6 +59,7 @@ async function eachOccurrence(call: string, attempt: (occurrence: number) => Pro
   for (let occurrence = 1; ; occurrence += all || occurrence < 5 ? 1 : 6) {
     const { injected, told } = await attempt(occurrence);
     if (injected === 0) return expect(told).toBe('exited 0');
+    failures++;
     // The supervisor's first own calls are its birth: no session is there to be told.
     if (told !== 'nothing') expect(told).toMatch(/^[a-z-]+$|^exited (0|1|127)$/);
     if (decisive.has(call)) expect(told).not.toBe('exited 0');
@@ -136,6 +75,10 @@ const demanding = containerProcess(['true'], {
   seccomp: { program: allow, flags: 0 },
 });
 
+/**
+ * Each system call on the way to execve is made to fail: the first time that it is made, then the second, and so on until
+ * it isn't made so often. Whichever it is, the failure is told, and nothing is left of what was made before it.
+ */
 describeWith(
   {
     root: true,
@@ -144,7 +87,8 @@ describeWith(
   },
   'when a system call fails',
   () => {
-    const start = async (call: string, occurrence: number, request: Partial<StartRequest>): Promise<Result> => {
+    /** Of a start whose system calls strace looks at. */
+    const traced = async (trace: readonly string[], request: Partial<StartRequest>): Promise<Outcome> => {
       using rootfs = new Rootfs();
       const cgroup = join(pids ?? '', `hako-faults-${process.pid}`);
       const steps = [
@@ -153,27 +97,43 @@ describeWith(
       ] as const;
       const options: SetupOptions = {
         bindDevices: request.unshare !== undefined,
-        supervisor: { prefix: [...inject(call, occurrence), '-qq'] },
+        supervisor: { prefix: [...trace, '-qq'] },
       };
       await using supervisor = launch(rootfs, demanding, { hostname: 'name', cgroup: steps, ...request }, options);
       if (request.wait === true) supervisor.owner.go(['true'], { env: ['PATH=/bin'], cwd: '/work/here' });
       // An answer that could not be sent ends the session before anything is undone.
       await Promise.all([supervisor.owner.closed, supervisor.exited]);
-      const outcome = outcomeOf(supervisor.owner);
       expect(existsSync(cgroup)).toBe(false);
-      return result(outcome);
+      return outcomeOf(supervisor.owner);
+    };
+    const start = async (call: string, occurrence: number, request: Partial<StartRequest>): Promise<Result> =>
+      result(await traced(inject(call, occurrence), request));
+
+    const inUserNamespace: Partial<StartRequest> = {
+      unshare: privateNamespaces | CLONE_NEWUSER,
+      idMap: { method: 'direct', uidMap: '0 0 65536\n', gidMap: '0 0 65536\n', denySetgroups: false },
     };
 
-    test.each(calls)('%s, at a start', (call) => eachOccurrence(call, (occurrence) => start(call, occurrence, {})));
+    test.each([{}, inUserNamespace, { wait: true }])('no other is made than those that are tried', async (request) => {
+      const { exited } = await traced(['strace', '-f', '-c', '-U', 'name', '-o', log], request);
+      expect(exited?.exitCode).toBe(0);
+      const made = readFileSync(log, 'utf8')
+        .split('\n')
+        .slice(2)
+        .filter((line) => /^\s*\w+\s*$/.test(line));
+      expect(made.length).toBeGreaterThan(50);
+      const tried = new Set([...startCalls, ...loopFaults.map(([call]) => call), ...spared]);
+      expect(made.map((line) => line.trim()).filter((call) => call !== 'total' && !tried.has(call))).toEqual([]);
+    });
+
+    test.each(startCalls)('%s, at a start', (call) =>
+      eachOccurrence(call, (occurrence) => start(call, occurrence, {})),
+    );
 
     test.each(['openat2', 'write', 'setresuid', 'setresgid', 'setgroups', 'recvfrom', 'open_tree'])(
       '%s, at a start with a user namespace',
       (call) => {
-        const request: Partial<StartRequest> = {
-          unshare: privateNamespaces | CLONE_NEWUSER,
-          idMap: { method: 'direct', uidMap: '0 0 65536\n', gidMap: '0 0 65536\n', denySetgroups: false },
-        };
-        return eachOccurrence(call, (occurrence) => start(call, occurrence, request));
+        return eachOccurrence(call, (occurrence) => start(call, occurrence, inUserNamespace));
       },
     );
 
@@ -184,7 +144,7 @@ describeWith(
       eachOccurrence(call, (occurrence) => start(call, occurrence, { wait: true })),
     );
 
-    const ofExec = calls.filter(
+    const ofExec = startCalls.filter(
       (call) =>
         !/^(fs|open_tree|m|umount|pivot|symlink|unshare|sethostname|socket$|ioctl|write|read|fstatfs)/.test(call),
     );

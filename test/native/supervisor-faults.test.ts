@@ -3,42 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWith } from '../support/requires.ts';
+import { loopFaults } from './support/fault-calls.ts';
 import { execRequest, jsonFile, SupervisorProcess, shell } from './support/supervisor-process.ts';
-
-/**
- * Each system call of the supervisor's own loop is made to fail: the first time that it is made, then the second, and
- * so on until it isn't made so often. Whatever its peers are told then, it ends, and the container with it.
- */
-const faults = [
-  ['epoll_create1', 'EMFILE'],
-  ['signalfd4', 'ENFILE'],
-  ['rt_sigprocmask', 'EINVAL'],
-  ['close_range', 'ENOSYS'],
-  ['epoll_ctl', 'ENOMEM'],
-  ['epoll_pwait', 'EINTR'],
-  ['mmap', 'ENOMEM'],
-  ['socket', 'EMFILE'],
-  ['fchmod', 'EPERM'],
-  ['bind', 'EACCES'],
-  ['listen', 'EADDRINUSE'],
-  ['accept4', 'EMFILE'],
-  ['accept4', 'ECONNABORTED'],
-  ['openat', 'EMFILE'],
-  ['read', 'EIO'],
-  ['write', 'ENOSPC'],
-  ['sendmsg', 'ENOBUFS'],
-  ['sendmsg', 'EPIPE'],
-  ['shutdown', 'ENOTCONN'],
-  ['pwrite64', 'ENOSPC'],
-  ['renameat', 'EIO'],
-  ['unlinkat', 'EIO'],
-  ['waitid', 'EINTR'],
-  ['ioctl', 'EIO'],
-  ['madvise', 'ENOMEM'],
-] as const;
 
 const everything = { stdin: true, stdout: true, stderr: true };
 let directory: string;
+let failures = 0;
+afterAll(() => console.log(`${failures} system calls failed`));
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'hako-faults-'));
 });
@@ -62,10 +33,15 @@ async function converse(supervisor: SupervisorProcess): Promise<void> {
   await supervisor.owner.next('exited');
 }
 
+/**
+ * Each system call of the supervisor's own loop is made to fail: the first time that it is made, then the second, and
+ * so on until it isn't made so often. Whatever its peers are told then, it ends, and the container with it.
+ */
 describeWith({ root: true, tools: ['strace'] }, 'when a system call of the loop fails', () => {
-  test.each(faults)('%s with %s', async (call, error) => {
+  test.each(loopFaults)('%s with %s', async (call, error) => {
     const log = join(directory, 'log');
-    for (let occurrence = 1; occurrence <= 40; occurrence++) {
+    const most = process.env['HAKO_EXHAUSTIVE'] === undefined ? 40 : Number.POSITIVE_INFINITY;
+    for (let occurrence = 1; occurrence <= most; occurrence++) {
       const trace = [
         '-e',
         `trace=${call}`,
@@ -100,6 +76,7 @@ describeWith({ root: true, tools: ['strace'] }, 'when a system call of the loop 
         expect(exited?.exitCode).toBe(3);
         break;
       }
+      failures++;
     }
   });
 });
