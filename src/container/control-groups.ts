@@ -1,6 +1,7 @@
 import { HakoError } from '../base/errors.ts';
 import { type CgroupGroup, joinController } from '../cgroup/index.ts';
 import type { CgroupHost } from '../contracts/host-info.ts';
+import type { SupervisorSession } from '../native/supervisor-session.ts';
 import { type ContainerRecord, isSameRun, type RecordedState } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { Supervised, Supervision } from './supervision.ts';
@@ -35,20 +36,25 @@ export class ControlGroups {
     const supervised = await this.#supervision.require(record);
     const groups = groupsOf(this.#repository.find(record.id));
     return joinController(this.#host, record.id, groups, controller, {
-      make: async (directory) => {
-        const control = await this.#supervision.control(supervised);
-        try {
-          await control.addGroup(directory);
-        } catch (error) {
-          if (!(error instanceof HakoError) || error.errno !== 'ENOENT') throw error;
-          await this.#openGroups();
-          await control.addGroup(directory);
-        }
-      },
+      make: async (directory) => this.#add(await this.#supervision.control(supervised), directory),
       record: (joined) => void this.#repository.reviseState(record.id, (state) => extended(state, supervised, joined)),
     });
   }
+
+  async #add(control: Pick<SupervisorSession, 'addGroup'>, directory: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await control.addGroup(directory);
+      } catch (error) {
+        if (!(error instanceof HakoError) || error.errno !== 'ENOENT' || attempt === mostTries) throw error;
+        await this.#openGroups();
+      }
+    }
+  }
 }
+
+/** The parents of control groups are gone so often in a row only when runtimes open and close without a pause. */
+const mostTries = 10;
 
 /** Those that a record claims; none of a container that does not run. */
 export function groupsOf(record: Pick<ContainerRecord, 'state'> | null): readonly CgroupGroup[] {
