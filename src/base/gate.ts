@@ -39,10 +39,27 @@ export class Gate {
   }
 
   /** @throws the refusal, once the gate has begun to close */
-  async pass<T>(work: () => Promise<T>): Promise<T> {
+  pass<T>(work: () => Promise<T>): Promise<T> {
+    return this.#enter(() => this.#whenReady(work));
+  }
+
+  /**
+   * As {@link pass}, for work that keeps the main thread busy: with few others at a time.
+   *
+   * @throws the refusal also when the gate has begun to close before it was this one's turn
+   */
+  passInTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#enter(() =>
+      this.#turns.take(async () => {
+        this.#closing.signal.throwIfAborted();
+        return this.#whenReady(work);
+      }),
+    );
+  }
+
+  async #enter<T>(work: () => Promise<T>): Promise<T> {
     this.#closing.signal.throwIfAborted();
-    const waiting = this.#ready();
-    const inside = waiting === null ? work() : waiting.then(work);
+    const inside = work();
     this.#inside.add(inside);
     try {
       return await inside;
@@ -53,18 +70,9 @@ export class Gate {
     }
   }
 
-  /**
-   * As {@link pass}, for work that keeps the main thread busy: with few others at a time.
-   *
-   * @throws the refusal also when the gate has begun to close before it was this one's turn
-   */
-  passInTurn<T>(work: () => Promise<T>): Promise<T> {
-    return this.pass(() =>
-      this.#turns.take(async () => {
-        this.#closing.signal.throwIfAborted();
-        return work();
-      }),
-    );
+  #whenReady<T>(work: () => Promise<T>): Promise<T> {
+    const waiting = this.#ready();
+    return waiting === null ? work() : waiting.then(work);
   }
 
   /** Resolves when nobody is inside any more, whatever became of them. */

@@ -3,22 +3,27 @@
  * argv: the entry of libhako, root, image, how many.
  */
 import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Libhako from 'libhako';
 
 const [entry = '', root = '', image = '', count = '0'] = process.argv.slice(2);
 const { Runtime } = (await import(entry)) as typeof Libhako;
 
+/** At worst, in milliseconds. */
 interface Lag {
-  /** Milliseconds that a callback of the service had to wait at worst, for whatever reason. */
+  /** That a callback of the service had to wait, for whatever reason: how late a timer came. */
   readonly waited: number;
+  /** The same as node:perf_hooks has it. */
+  readonly delay: number;
   /** Of the main thread's own time, between two callbacks: what is left when the machine's other work is not counted. */
   readonly busy: number;
 }
 
-/** Watches how late a timer comes. */
 function watchLag(): { worst(): Promise<Lag> } {
   const every = 5;
+  const delays = monitorEventLoopDelay({ resolution: every });
+  delays.enable();
   const cpu = (): number => {
     const { user, system } = process.threadCpuUsage();
     return (user + system) / 1000;
@@ -33,10 +38,15 @@ function watchLag(): { worst(): Promise<Lag> } {
   timer.unref();
   return {
     worst: async () => {
-      // What was done just now, the timer has yet to see.
+      // What was done just now, the timers have yet to see.
       await delay(4 * every);
-      const seen = { waited: Math.round(waited), busy: Math.round(busy) };
+      const seen = {
+        waited: Math.round(waited),
+        delay: Math.round(delays.max / 1e6 - every),
+        busy: Math.round(busy),
+      };
       [waited, busy] = [0, 0];
+      delays.reset();
       return seen;
     },
   };
