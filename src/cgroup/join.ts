@@ -3,6 +3,8 @@ import type { CgroupHost } from '../contracts/host-info.ts';
 import { type CgroupFiles, hasCode, isAbsent, kernelCgroupFiles } from './files.ts';
 import type { CgroupGroup } from './plan.ts';
 
+const TIMEOUT = 10_000;
+
 /** What is done with a group that a running container gets besides those that it was started in. */
 export interface LateGroup {
   /** Has the group made, and removed with the others. */
@@ -16,7 +18,8 @@ export interface LateGroup {
  * start some 80 µs. On v2 it is under all of them already.
  *
  * @returns the container's groups
- * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` when the host has no such controller
+ * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` when the host has no such controller; `HAKO_ERR_SYSCALL_FAILED` when some
+ * process is still outside after 10 seconds, which another try puts in
  */
 export async function joinController(
   host: CgroupHost,
@@ -60,18 +63,30 @@ export function noController(host: CgroupHost, controller: string): HakoError {
 
 /** A process that was moved forks inside the new group, so a pass in which none was outside is the last. */
 async function moveAll(from: string, to: string, files: CgroupFiles): Promise<void> {
+  const deadline = Date.now() + TIMEOUT;
   for (;;) {
     const inside = new Set(await processes(to, files));
     const outside = (await processes(from, files)).filter((pid) => !inside.has(pid));
     if (outside.length === 0) return;
-    for (const pid of outside) {
-      await files.write(`${to}/cgroup.procs`, pid).catch((error: unknown) => {
-        if (hasCode(error, 'ESRCH')) return;
-        if (!isAbsent(error)) throw error;
-        throw new HakoError('CONTAINER_NOT_RUNNING', 'The container has just ended.', { cause: error });
-      });
-    }
+    for (const pid of outside) await move(pid, from, to, files);
+    if (Date.now() > deadline)
+      throw new HakoError(
+        'SYSCALL_FAILED',
+        'Not every process of the container could be put under another controller within 10 seconds: it makes new ones faster, or one of them hangs. Try again when it is calmer, or limit its pids.',
+        { operation: 'cgroup', path: to },
+      );
   }
+}
+
+async function move(pid: string, from: string, to: string, files: CgroupFiles): Promise<void> {
+  // One that has ended since it was listed may have left its number to somebody else's. No other group has such a name.
+  const groups = files.readNow(`/proc/${pid}/cgroup`) ?? '';
+  if (!groups.includes(from.slice(from.lastIndexOf('/')))) return;
+  await files.write(`${to}/cgroup.procs`, pid).catch((error: unknown) => {
+    if (hasCode(error, 'ESRCH')) return;
+    if (!isAbsent(error)) throw error;
+    throw new HakoError('CONTAINER_NOT_RUNNING', 'The container has just ended.', { cause: error });
+  });
 }
 
 /** Of a group and of those that the container made below it. 0 stands for a process of another PID namespace, which cannot be named here. */

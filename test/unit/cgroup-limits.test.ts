@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   freezeGroups,
   freezerState,
@@ -131,7 +131,9 @@ describe('a controller that is joined later', () => {
     const files = new FakeCgroupfs()
       .group('/f')
       .group('/p/x', { 'cgroup.procs': '5\n0\n' })
-      .group('/p/x/inner', { 'cgroup.procs': '6\n' });
+      .group('/p/x/inner', { 'cgroup.procs': '6\n' })
+      .text('/proc/5/cgroup', '3:pids:/x\n')
+      .text('/proc/6/cgroup', '3:pids:/x/inner\n');
     const order: string[] = [];
     files.onWrite = (path, value) => {
       order.push(value);
@@ -166,11 +168,48 @@ describe('a controller that is joined later', () => {
     expect(order.length).toBe(3);
   });
 
+  const late = (files: FakeCgroupfs) => ({
+    make: async (directory: string) => void files.group(directory, { 'cgroup.procs': '' }),
+    record: () => {},
+  });
+
+  test('gets nobody whose number was a process of the container’s a moment ago', async () => {
+    const files = new FakeCgroupfs()
+      .group('/f')
+      .group('/p/x', { 'cgroup.procs': '5\n6\n' })
+      .text('/proc/5/cgroup', '3:pids:/x\n')
+      .text('/proc/6/cgroup', '3:pids:/another\n');
+    files.onWrite = (_, value) => {
+      files.group('/p/x', { 'cgroup.procs': '5\n' });
+      return `${value}\n`;
+    };
+    await joinController(v1, 'x', groups, 'freezer', late(files), files);
+    expect(files.writes).toEqual(['/f/x/cgroup.procs 5']);
+  });
+
+  test('is given up when processes are made faster than they are put in', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const files = new FakeCgroupfs().group('/f').group('/p/x', { 'cgroup.procs': '5\n' });
+    files.onWrite = (_, value) => {
+      const next = Number(value) + 1;
+      files.group('/p/x', { 'cgroup.procs': `${next}\n` }).text(`/proc/${next}/cgroup`, '3:pids:/x\n');
+      vi.setSystemTime(Date.now() + 100);
+      return `${value}\n`;
+    };
+    files.text('/proc/5/cgroup', '3:pids:/x\n');
+    await expect(joinController(v1, 'x', groups, 'freezer', late(files), files)).rejects.toMatchObject({
+      code: 'HAKO_ERR_SYSCALL_FAILED',
+      message: expect.stringMatching(/within 10 seconds.*limit its pids/),
+    });
+    expect(files.writes.length).toBeGreaterThan(90);
+  });
+
   test('is told to be missing, with the reason', async () => {
     const host = { ...v1, controllers: { pids: '/p' }, missing: { freezer: 'it was left out' } };
-    const late = { make: () => expect.unreachable(), record: () => expect.unreachable() };
+    const never = { make: () => expect.unreachable(), record: () => expect.unreachable() };
     for (const of of [groups, []])
-      await expect(joinController(host, 'x', of, 'freezer', late, new FakeCgroupfs())).rejects.toMatchObject({
+      await expect(joinController(host, 'x', of, 'freezer', never, new FakeCgroupfs())).rejects.toMatchObject({
         code: 'HAKO_ERR_HOST_UNSUPPORTED',
         message: expect.stringContaining('it was left out'),
       });
