@@ -98,11 +98,12 @@ Napi::Value Pipe(const Napi::CallbackInfo &info) {
 Napi::Value TryLock(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   int fd = arguments.Int(0);
+  int kind = arguments.Bool(1) ? LOCK_SH : LOCK_EX;
   if (!arguments.Sound()) return arguments.Throw();
   return RunAsync<bool>(
       info.Env(), "hako.tryLock",
-      [fd]() -> Outcome<bool> {
-        if (RETRY(flock(fd, LOCK_EX | LOCK_NB)) == 0) return true;
+      [fd, kind]() -> Outcome<bool> {
+        if (RETRY(flock(fd, kind | LOCK_NB)) == 0) return true;
         if (errno == EWOULDBLOCK) return false;
         return FailureOf("flock");
       },

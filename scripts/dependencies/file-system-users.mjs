@@ -32,6 +32,7 @@ const users = {
     'src/container/exit-record.ts',
     'src/container/hold-marks.ts',
     'src/container/launcher.ts',
+    'src/container/files/rest-locks.ts',
     'src/container/spec/etc-files.ts',
   ],
   'a log, in the state directory': [

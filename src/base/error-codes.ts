@@ -39,6 +39,7 @@ export const errorKinds = {
   CONTAINER_NOT_RUNNING: 'failed_precondition',
   CONTAINER_ALREADY_STARTED: 'failed_precondition',
   CONTAINER_RUNNING: 'conflict',
+  CONTAINER_BUSY: 'conflict',
   CONTAINER_PAUSED: 'failed_precondition',
   CONTAINER_NOT_PAUSED: 'failed_precondition',
   CONTAINER_START_FAILED: 'internal',

@@ -202,24 +202,35 @@ export class ContainerLauncher {
 
   /**
    * Again and again where other runtimes, as they close, take away the parents of control groups, and while the
-   * supervisor of a run that another process had started still clears up.
+   * supervisor of a run that another process had started still clears up, or somebody works on the files (RestLocks).
    */
   async #launchPatiently(...launch: [ContainerRecord, Isolation, Beginning]): Promise<LaunchedSupervisor> {
-    const [{ id }, , { options }] = launch;
+    const [record, , { options }] = launch;
     for (let attempt = 1; ; attempt++) {
       // What the last run left would be taken for this one's end.
-      rmSync(join(this.#parts.states.directory(id), EXIT_RECORD), { force: true });
+      rmSync(join(this.#parts.states.directory(record.id), EXIT_RECORD), { force: true });
       try {
         return await this.#launch(...launch);
       } catch (error) {
         if (!(error instanceof HakoError)) throw error;
         const orphaned = error.operation === 'cgroup' && error.errno === 'ENOENT';
         const occupied = error.operation === 'state' && error.errno === 'EAGAIN';
-        if ((!orphaned && !occupied) || attempt === (occupied ? mostVisits : mostLaunches)) throw error;
+        if ((!orphaned && !occupied) || attempt === (occupied ? mostVisits : mostLaunches))
+          throw occupied ? this.#isOccupied(record, error) : error;
         if (occupied) await raceSignal(sleep(betweenVisits), options.signal);
         else await this.#parts.openGroups();
       }
     }
+  }
+
+  /** By a supervisor that does not go, or by somebody who works on its files. */
+  #isOccupied({ id, name }: ContainerRecord, cause: HakoError): HakoError {
+    const { states, native } = this.#parts;
+    if (native.isLocked(states.directory(id))) return cause;
+    const remedy = 'Let that end, or abort it, and start again.';
+    return new HakoError('CONTAINER_BUSY', `Files of container '${name}' are still being worked on. ${remedy}`, {
+      cause,
+    });
   }
 
   async #launch(record: ContainerRecord, isolation: Isolation, how: Beginning): Promise<LaunchedSupervisor> {

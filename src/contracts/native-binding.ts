@@ -48,8 +48,8 @@ export interface NativeBinding {
   pidfdOpen(pid: number): number;
   pidfdSendSignal(pidfd: number, signal: number): void;
 
-  /** flock(2) LOCK_EX, waiting or not; resolves to false when it would have had to wait. The lock goes with the descriptor. */
-  lock(fd: number, wait: boolean): Promise<boolean>;
+  /** flock(2), waiting or not; resolves to false when it would have had to wait. The lock goes with the descriptor. */
+  lock(fd: number, wait: boolean, kind?: 'exclusive' | 'shared'): Promise<boolean>;
   /** Whether somebody holds flock(2) LOCK_EX of a file or directory; one that is not there, nobody does. */
   isLocked(path: string): boolean;
   /** syncfs(2): all that was written to the filesystem that `fd` lies on is on disk. */

@@ -9,6 +9,7 @@ import { Differ } from '../container/files/diff.ts';
 import { FileOperations } from '../container/files/file-operations.ts';
 import { Holder } from '../container/files/holder.ts';
 import { HostFiles } from '../container/files/host-files.ts';
+import { RestLocks } from '../container/files/rest-locks.ts';
 import type { IdRangeRepository } from '../container/id-ranges.ts';
 import { Pausing } from '../container/pausing.ts';
 import type { ContainerRecord } from '../container/record.ts';
@@ -50,10 +51,11 @@ export function composeFiles(around: FileSurroundings): FileOperations {
   const ownershipOf = around.ownershipOf.bind(around);
   const ranges = injector.get<IdRangeRepository>(IdRangeRepositoryToken);
   const hasOwnIds = (id: ContainerId) => ranges.find(id) !== null;
-  const trees = new ContainerTrees({ repository, states, storage, native, ownershipOf, hasOwnIds });
+  const locks = new RestLocks(repository, states, native);
+  const trees = new ContainerTrees({ states, locks, storage, native, ownershipOf, hasOwnIds });
   const differ = new Differ(storage, worker, ownershipOf);
   const groups = new ControlGroups(host.cgroup, repository, supervision, around.openGroups);
-  const holder = new Holder(states, new Pausing(repository, states, groups), around.warn.bind(around));
+  const holder = new Holder(locks, new Pausing(repository, states, groups), around.warn.bind(around));
   return new FileOperations({
     repository,
     trees,

@@ -32,7 +32,7 @@ interface Addon {
   close(fd: number): void;
   pidfdOpen(pid: number): number;
   pidfdSendSignal(pidfd: number, signal: number): void;
-  tryLock(fd: number): Promise<boolean>;
+  tryLock(fd: number, shared: boolean): Promise<boolean>;
   isLocked(path: string): boolean;
   spreadDirectories(path: string): void;
   syncFilesystem(fd: number): Promise<void>;
@@ -149,9 +149,9 @@ class AddonBinding implements NativeBinding {
 
   // Asks again and again instead of waiting in the kernel: whoever holds the lock may be in this very process, and
   // four threads of the pool that wait for it would leave it none to do what it needs before letting go.
-  async lock(fd: number, wait: boolean): Promise<boolean> {
+  async lock(fd: number, wait: boolean, kind: 'exclusive' | 'shared' = 'exclusive'): Promise<boolean> {
     for (let pause = FIRST_LOCK_WAIT_MS; ; pause = Math.min(pause * 2, LONGEST_LOCK_WAIT_MS)) {
-      const taken = await later(() => this.#addon.tryLock(fd));
+      const taken = await later(() => this.#addon.tryLock(fd, kind === 'shared'));
       if (taken || !wait) return taken;
       await delay(pause);
     }

@@ -27,6 +27,7 @@ import type {
   CompareRequest,
   CopyResult,
   Mountpoint,
+  MountsTree,
   NamespaceTree,
   PackRequest,
   PackResult,
@@ -270,12 +271,13 @@ export class Worker implements Disposable {
 }
 
 /** What a launcher must know of a tree. */
-type WorkedOn = { readonly base: string; readonly kind?: 'directory' | 'overlay' | 'mounts' } | NamespaceTree;
+type WorkedOn = { readonly base: string; readonly kind?: 'directory' | 'overlay' } | MountsTree | NamespaceTree;
 
-function filesOf(tree: WorkedOn): Pick<WorkerFiles, 'base' | 'namespaces'> {
+function filesOf(tree: WorkedOn): Pick<WorkerFiles, 'base' | 'held' | 'namespaces'> {
   // A worker that enters a container has no use for a directory of the host, and closes it.
   if (tree.kind === 'namespace')
     return { base: '/', namespaces: tree.user === null ? [tree.mount] : [tree.mount, tree.user] };
+  if (tree.kind === 'mounts' && tree.held !== undefined) return { base: tree.base, held: tree.held };
   return { base: tree.base };
 }
 

@@ -69,7 +69,7 @@ export class Committer {
   async commit(record: ContainerRecord, { signal, ...given }: CommitOptions): Promise<Image> {
     const options = signal === undefined ? {} : { signal };
     const { differ, holder, images, ownershipOf } = this.#parts;
-    const { pause } = given;
+    const pause = given.pause === undefined ? 'if possible' : given.pause ? 'must' : 'no';
     const layer = () => differ.layer(record, options);
     const request: CommitRequest = {
       base: record.image.id,
@@ -78,8 +78,7 @@ export class Committer {
       author: given.author,
       comment: given.comment,
       createdBy: commandOf(optionsOf(record), record.imageDefaults).join(' '),
-      layer: () =>
-        pause === false ? layer() : held(layer, (work) => holder.whilePaused(record, pause === true, options, work)),
+      layer: () => held(layer, (work) => holder.whileStill(record, { ...options, pause }, work)),
     };
     return images.commit(request, await ownershipOf(record.mode), options);
   }

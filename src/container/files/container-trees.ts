@@ -1,21 +1,20 @@
 import { fstatSync, statSync } from 'node:fs';
 import { Disposer } from '../../base/dispose.ts';
-import { HakoError } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import type { IdMappings } from '../../contracts/isolation.ts';
 import type { Mount } from '../../contracts/mount.ts';
 import type { NativeBinding } from '../../contracts/native-binding.ts';
+import type { OperationOptions } from '../../contracts/operation.ts';
 import type { FileOwnership } from '../../contracts/privilege-mode.ts';
 import type { ActiveKey, StorageDriver } from '../../contracts/storage-driver.ts';
 import { treeMount } from '../../native/worker/mounted-tree.ts';
 import type { MountsTree, NamespaceTree, TreeMount } from '../../native/worker.ts';
 import { openNamespace } from '../first-process.ts';
-import { presentRecord } from '../present-record.ts';
 import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
-import type { ContainerRepository } from '../repository.ts';
 import type { StateReader } from '../state-reader.ts';
 import { volatileMounts } from '../volatile-mounts.ts';
+import type { RestLocks } from './rest-locks.ts';
 
 /** The root of a container for the worker to work in, and whose ids its files have. */
 export interface ContainerTree {
@@ -28,9 +27,15 @@ export interface ContainerTree {
 /** `container`: with its mounts, as programs in it see it; `image`: its root filesystem alone. */
 export type TreeView = 'container' | 'image';
 
+/** What a tree is lent for. */
+export interface Lending extends OperationOptions {
+  /** Whether anything will be written in it. */
+  readonly writes: boolean;
+}
+
 export interface ContainerTreesParts {
-  readonly repository: ContainerRepository;
   readonly states: StateReader;
+  readonly locks: RestLocks;
   readonly storage: StorageDriver;
   readonly native: Pick<NativeBinding, 'open' | 'close'>;
   ownershipOf(mode: ContainerRecord['mode']): Promise<FileOwnership>;
@@ -46,37 +51,50 @@ export class ContainerTrees {
     this.#parts = parts;
   }
 
-  /** Lends the tree while `use` runs. @param writes - whether anything will be written in it */
+  /** Lends the tree while `use` runs. A container that is at rest stays so for that long. */
   async lend<T>(
-    claimed: ContainerRecord,
+    { id }: ContainerRecord,
     view: TreeView,
-    writes: boolean,
+    options: Lending,
     use: (tree: ContainerTree) => Promise<T>,
   ): Promise<T> {
-    await using opened = new Disposer();
-    // What the caller knows of it may be a while ago: it may run again by now.
-    const record = this.#parts.states.refresh(presentRecord(this.#parts.repository, claimed.id));
-    if (writes && record.state.status === 'starting')
-      throw new HakoError(
-        'CONTAINER_RUNNING',
-        `Container '${record.name}' is just being started. Copy again when it runs.`,
-      );
+    for (;;) {
+      await using opened = new Disposer();
+      // What the caller knows of it may be a while ago: it may run again by now.
+      const { record, rest } = opened.use(await this.#parts.locks.settle(id, options));
+      const tree = await this.#tree(record, rest, view, options, opened);
+      if (tree !== null) return await use(tree);
+    }
+  }
+
+  /** null: it has ended meanwhile. */
+  async #tree(
+    record: ContainerRecord,
+    rest: number | null,
+    view: TreeView,
+    options: Lending,
+    opened: Disposer,
+  ): Promise<ContainerTree | null> {
     const ownership = await this.#parts.ownershipOf(record.mode);
     const mounts = await this.#parts.storage.mounts(record.id as string as ActiveKey);
     // Of several mounts that make up a root, those and no others are shown by putting them together anew.
-    const running = view === 'container' || mounts.length === 1 ? this.#namespaces(record, view, opened) : null;
-    if (running !== null) return await use({ tree: running, idMappings: null, ownership });
+    if (rest === null && (view === 'container' || mounts.length === 1)) {
+      const running = this.#namespaces(record, view, opened);
+      return running === null ? null : { tree: running, idMappings: null, ownership };
+    }
     const binds = view === 'container' ? bindMounts(record, this.#parts.hasOwnIds(record.id)) : [];
     // The places that a first start makes for mounts have to be made in it; one that is lost may not have come to that.
     const mayLackPlaces = record.state.status === 'created' || record.state.status === 'lost';
-    const writable = writes || (binds.length > 0 && mayLackPlaces);
+    const writable = options.writes || (binds.length > 0 && mayLackPlaces);
+    if (writable) opened.use(await this.#parts.locks.write(record, options.writes, options));
     const root = (writable ? unmarked(mounts, record) : readable(mounts)).map(treeMount);
     const tree = {
       kind: 'mounts',
       base: this.#parts.states.directory(record.id),
+      ...(rest === null ? {} : { held: rest }),
       mounts: [...root.map((mount, index) => sealed(mount, index, record)), ...binds],
     } as const;
-    return await use({ tree, idMappings: ownership.kind === 'same' ? null : ownership.idMappings, ownership });
+    return { tree, idMappings: ownership.kind === 'same' ? null : ownership.idMappings, ownership };
   }
 
   /** null: it does not run. */

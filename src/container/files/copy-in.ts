@@ -28,7 +28,7 @@ export class CopyIn {
   /** What is at a destination. @throws HakoError `HAKO_ERR_PATH_UNSUPPORTED` */
   async destination(record: ContainerRecord, path: string, options: OperationOptions): Promise<CopyDestination> {
     const written = containerPathOf(path);
-    return this.#trees.lend(record, 'container', false, async (root) => {
+    return this.#trees.lend(record, 'container', { ...options, writes: false }, async (root) => {
       const there = await this.#look(root, written.path, false, options);
       if (there === null) return { written, path: written.path, present: null };
       if (there.linkTarget === null) return { written, path: `/${there.resolved}`, present: there };
@@ -39,7 +39,7 @@ export class CopyIn {
 
   /** A directory that must be there. @throws HakoError `HAKO_ERR_PATH_NOT_FOUND`, `HAKO_ERR_PATH_CONFLICT` */
   async directory(record: ContainerRecord, written: WrittenPath, options: OperationOptions): Promise<string> {
-    const there = await this.#trees.lend(record, 'container', false, (root) =>
+    const there = await this.#trees.lend(record, 'container', { ...options, writes: false }, (root) =>
       this.#look(root, written.path, true, options),
     );
     if (there === null)
@@ -62,7 +62,8 @@ export class CopyIn {
     archive: AsyncIterable<Uint8Array>,
     { archive: keepsIds, keepKinds, signal }: Placing,
   ): Promise<void> {
-    await this.#trees.lend(record, 'container', true, ({ tree, idMappings, ownership }) =>
+    const options = signal === undefined ? {} : { signal };
+    await this.#trees.lend(record, 'container', { ...options, writes: true }, ({ tree, idMappings, ownership }) =>
       this.#worker.unpack(
         {
           tree,
@@ -79,7 +80,7 @@ export class CopyIn {
           ...(keepsIds ? {} : { owner: { uid: 0, gid: 0 } }),
         },
         archive,
-        signal === undefined ? {} : { signal },
+        options,
       ),
     );
   }

@@ -36,7 +36,7 @@ export class CopyOut {
     const written = containerPathOf(path);
     const follow = followLink || written.isDirectory;
     const waiting = signal === undefined ? {} : { signal };
-    const status = await this.#trees.lend(record, 'container', false, ({ tree, idMappings }) =>
+    const status = await this.#trees.lend(record, 'container', { ...waiting, writes: false }, ({ tree, idMappings }) =>
       this.#worker.stat(tree, inTree(written.path), follow, idMappings, waiting),
     );
     const stat = pathStat(nameOf(written), status);
@@ -50,7 +50,7 @@ export class CopyOut {
 
   #pack(record: ContainerRecord, path: string, name: string, options: OperationOptions): AsyncGenerator<Uint8Array> {
     return produced((output) =>
-      this.#trees.lend(record, 'container', false, ({ tree, idMappings, ownership }) =>
+      this.#trees.lend(record, 'container', { ...options, writes: false }, ({ tree, idMappings, ownership }) =>
         this.#worker.pack(
           { tree, idMappings, path, name, whiteouts: false, owners: ownership.kind === 'single' },
           output,

@@ -69,7 +69,11 @@ export class FileOperations {
   async diff(id: ContainerId, given: OperationOptions): Promise<readonly FileChange[]> {
     const record = this.#record(id);
     const options = this.#while(givenFiles.waiting(given, 'diff'));
-    return this.#parts.gate.pass(() => this.#parts.differ.diff(record, options));
+    return this.#parts.gate.pass(() =>
+      this.#parts.holder.whileStill(record, { ...options, pause: 'no' }, () =>
+        this.#parts.differ.diff(record, options),
+      ),
+    );
   }
 
   async stat(id: ContainerId, path: string, given: CopyOutOptions): Promise<PathStat> {
@@ -118,7 +122,7 @@ export class FileOperations {
     const options = this.#while(givenFiles.waiting(given, 'export'));
     const { trees, worker } = this.#parts;
     const archive = produced((output) =>
-      trees.lend(record, 'image', false, ({ tree, idMappings, ownership }) =>
+      trees.lend(record, 'image', { ...options, writes: false }, ({ tree, idMappings, ownership }) =>
         worker.pack({ tree, idMappings, whiteouts: false, owners: ownership.kind === 'single' }, output, options),
       ),
     );

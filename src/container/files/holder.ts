@@ -2,34 +2,38 @@ import { hasHakoCode } from '../../base/errors.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
 import type { Pausing } from '../pausing.ts';
 import type { ContainerRecord } from '../record.ts';
-import type { StateReader } from '../state-reader.ts';
+import type { RestLocks } from './rest-locks.ts';
 
 /** Holds containers while something is done to their files. One whose holder has died is let go by whoever opens the root next. */
 export class Holder {
-  readonly #states: StateReader;
+  readonly #locks: RestLocks;
   readonly #pausing: Pick<Pausing, 'hold' | 'forgetDead'>;
   readonly #warn: (message: string, cause?: unknown) => void;
 
   constructor(
-    states: StateReader,
+    locks: RestLocks,
     pausing: Pick<Pausing, 'hold' | 'forgetDead'>,
     warn: (message: string, cause?: unknown) => void,
   ) {
-    this.#states = states;
+    this.#locks = locks;
     this.#pausing = pausing;
     this.#warn = warn;
   }
 
-  /** @param must - fail where the host cannot hold containers; else the work is done all the same */
-  async whilePaused<T>(
-    claimed: ContainerRecord,
-    must: boolean,
-    options: OperationOptions,
+  /**
+   * Nothing changes its files while the work is done: one that is at rest stays there, one that runs is frozen.
+   *
+   * @param pause - `must`: fail where the host cannot freeze containers; else the work is done all the same
+   */
+  async whileStill<T>(
+    { id }: ContainerRecord,
+    { pause, ...options }: OperationOptions & { readonly pause: 'no' | 'if possible' | 'must' },
     work: () => Promise<T>,
   ): Promise<T> {
-    const record = this.#states.refresh(claimed);
-    if (record.state.status !== 'running') return work();
-    const letGo = await this.#hold(record, must, options);
+    await using settled = await this.#locks.settle(id, options);
+    const { record, rest } = settled;
+    if (rest !== null || pause === 'no') return await work();
+    const letGo = await this.#hold(record, pause === 'must', options);
     const done = await work().catch(async (error: unknown) => {
       // What went wrong first is what the caller is told.
       await letGo().catch((failure: unknown) => this.#warn(`Container '${record.name}' could not be thawed.`, failure));

@@ -14,6 +14,8 @@ export interface LaunchedWorker {
 export interface WorkerFiles {
   /** The directory that the job is about. */
   readonly base: string;
+  /** A descriptor of it to take instead of one of its own; not taken over. */
+  readonly held?: number;
   /** Descriptors for the tar stream; the launcher takes neither over. */
   readonly input: number | null;
   readonly output: number | null;
@@ -28,7 +30,7 @@ const SIGKILL = 9;
 
 /** Starts workers from a sealed copy of the program, see {@link NativeBinding.sealExecutable}. */
 export function nativeLauncher(binding: NativeBinding, executable: number): LaunchWorker {
-  return async ({ base, input, output, namespaces = [] }) => {
+  return async ({ base, held, input, output, namespaces = [] }) => {
     const opened: number[] = [];
     const own = (fd: number): number => {
       opened.push(fd);
@@ -36,7 +38,7 @@ export function nativeLauncher(binding: NativeBinding, executable: number): Laun
     };
     let ours: number | undefined;
     try {
-      const directory = own(binding.open(base, constants.O_RDONLY | constants.O_DIRECTORY));
+      const directory = held ?? own(binding.open(base, constants.O_RDONLY | constants.O_DIRECTORY));
       const [here, there] = binding.socketPair();
       ours = here;
       own(there);

@@ -36,6 +36,8 @@ export interface MountsTree {
   readonly kind: 'mounts';
   /** A directory of the host that the root may be laid over. */
   readonly base: string;
+  /** An open descriptor of it, whose lock the worker holds for as long as it lives. Who asks closes it. */
+  readonly held?: number;
   readonly mounts: readonly TreeMount[];
 }
 
