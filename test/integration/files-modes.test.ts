@@ -1,13 +1,13 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Runtime } from 'libhako';
 import { expect, it } from 'vitest';
 import { expectedRound, fileRound } from '../support/file-rounds.mjs';
-import { OrdinaryUser } from '../support/ordinary-user.ts';
 import { describeWith } from '../support/requires.ts';
 import { writeBusyboxRoot } from '../support/test-runtime.ts';
+import { ProgrammingUser } from '../support/user-program.ts';
 
 const drivers = ['overlay2', 'vfs'] as const;
 
@@ -78,18 +78,13 @@ describeWith(
       'all that can be done with them (id mapping: %s)',
       { timeout: 120_000 },
       async (idMapping) => {
-        using user = new OrdinaryUser({ idMapping });
-        const rootfs = join(user.project, 'rootfs');
-        mkdirSync(rootfs);
-        writeBusyboxRoot(rootfs);
+        using user = new ProgrammingUser({ idMapping });
         copyFileSync(
           fileURLToPath(new URL('../support/file-rounds.mjs', import.meta.url)),
           join(user.project, 'file-rounds.mjs'),
         );
-        const script = join(user.project, 'program.mjs');
-        writeFileSync(script, program);
         for (const storage of drivers) {
-          const ran = await user.run(['node', script, storage, rootfs]);
+          const ran = await user.run(program, storage, user.rootfs);
           expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
           expect(JSON.parse(ran.stdout)).toEqual(expectedRound());
         }

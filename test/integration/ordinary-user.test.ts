@@ -2,9 +2,8 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { built } from '../support/built.ts';
-import { OrdinaryUser } from '../support/ordinary-user.ts';
 import { describeWith } from '../support/requires.ts';
-import { writeBusyboxRoot } from '../support/test-runtime.ts';
+import { ProgrammingUser } from '../support/user-program.ts';
 
 /** Prints what a container of each kind of image has said, on the storage driver that is named. */
 const program = `
@@ -56,17 +55,12 @@ describeWith({ root: true, tools: ['busybox', 'setpriv', 'unshare'], paths: [bui
     'imports a root filesystem and runs it, on either storage driver (id mapping: %s)',
     { timeout: 120_000 },
     async (idMapping) => {
-      using user = new OrdinaryUser({ idMapping });
-      const rootfs = join(user.project, 'rootfs');
-      mkdirSync(rootfs);
-      writeBusyboxRoot(rootfs);
-      writeFileSync(join(rootfs, 'etc/mark'), 'marked\n');
-      mkdirSync(join(rootfs, 'tmp'));
-      chmodSync(join(rootfs, 'tmp'), 0o1777);
-      const script = join(user.project, 'program.mjs');
-      writeFileSync(script, program);
+      using user = new ProgrammingUser({ idMapping });
+      writeFileSync(join(user.rootfs, 'etc/mark'), 'marked\n');
+      mkdirSync(join(user.rootfs, 'tmp'));
+      chmodSync(join(user.rootfs, 'tmp'), 0o1777);
       for (const storage of ['overlay2', 'vfs']) {
-        const ran = await user.run(['node', script, storage, rootfs]);
+        const ran = await user.run(program, storage, user.rootfs);
         expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
         expect(JSON.parse(ran.stdout)).toEqual({ box: '0\nmarked\n', exitCode: 0, left: 0 });
       }
@@ -77,14 +71,9 @@ describeWith({ root: true, tools: ['busybox', 'setpriv', 'unshare'], paths: [bui
     'has health checks, restarts and processes looked at (id mapping: %s)',
     { timeout: 120_000 },
     async (idMapping) => {
-      using user = new OrdinaryUser({ idMapping });
-      const rootfs = join(user.project, 'rootfs');
-      mkdirSync(rootfs);
-      writeBusyboxRoot(rootfs);
-      writeFileSync(join(rootfs, 'serve'), "printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'");
-      const script = join(user.project, 'lifecycle.mjs');
-      writeFileSync(script, lifecycle);
-      const ran = await user.run(['node', script, rootfs]);
+      using user = new ProgrammingUser({ idMapping });
+      writeFileSync(join(user.rootfs, 'serve'), "printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'");
+      const ran = await user.run(lifecycle, user.rootfs);
       expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
       const { health, removed } = JSON.parse(ran.stdout) as { health: [string, string][]; removed: number };
       expect(health.map(([status]) => status)).toEqual(['healthy', 'healthy', 'healthy', 'unhealthy', 'healthy']);
