@@ -141,6 +141,8 @@ static void apply(struct input *input, uint8_t how, const char *directory) {
       .opaque_xattr = HAKO_OPAQUE_USER,
       .ownership = how / 3 % 2,
       .devices_optional = 1,
+      .plain = how / 6 % 2,
+      .temporary = how / 12 % 2 ? ".aside" : "",
       .limits = limits,
   };
   struct unpack_result result;

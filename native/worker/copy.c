@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "../common/fd.h"
@@ -17,8 +16,7 @@
 #include "metadata.h"
 #include "parents.h"
 #include "walk_path.h"
-
-#define XATTR_SIZE 65536u // XATTR_SIZE_MAX and XATTR_LIST_MAX of the kernel
+#include "xattrs.h"
 
 // A directory of the copy between its top and where the walk is.
 struct level {
@@ -53,24 +51,20 @@ static int no_memory(struct failure *f) {
   return fail(f, "memory", ENOMEM, "copy");
 }
 
+struct attributed {
+  int fd;
+  const char *name;
+};
+
+static int copy_xattr(void *context, const char *attribute, const void *value, size_t length, struct failure *f) {
+  const struct attributed *to = context;
+  int set = set_xattr(to->fd, attribute, value, length, f);
+  return set == 0 ? fail(f, "setxattr", ENOTSUP, attribute, " on ", to->name) : set < 0 ? -1 : 0;
+}
+
 static int copy_xattrs(int from, int to, const char *name, struct failure *f) {
-  static char names[XATTR_SIZE];
-  static char value[XATTR_SIZE];
-  ssize_t length = flistxattr(from, names, sizeof names);
-  if (length < 0)
-    return errno == ENOTSUP ? 0 : fail(f, "listxattr", errno, name);
-  for (ssize_t at = 0; at < length; at += (ssize_t)strlen(names + at) + 1) {
-    const char *attribute = names + at;
-    if (!xattr_is_allowed(attribute) && strcmp(attribute, HAKO_OWNER_XATTR) != 0)
-      continue;
-    ssize_t size = fgetxattr(from, attribute, value, sizeof value);
-    if (size < 0)
-      return fail(f, "getxattr", errno, attribute, " of ", name);
-    int set = set_xattr(to, attribute, value, (size_t)size, f);
-    if (set <= 0)
-      return set < 0 ? -1 : fail(f, "setxattr", ENOTSUP, attribute, " on ", name);
-  }
-  return 0;
+  struct attributed target = {.fd = to, .name = name};
+  return each_xattr(from, name, &(struct xattr_walk){.owner = true, .visit = copy_xattr, .context = &target}, f);
 }
 
 static int copy_file(struct copy *c, int parent, const char *name, const struct stat *status, struct failure *f) {

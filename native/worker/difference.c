@@ -6,7 +6,8 @@
 #include <sys/types.h>
 #include <sys/xattr.h>
 
-#include "metadata.h"
+#include "worker_protocol.h"
+#include "xattrs.h"
 
 #define XATTR_SIZE 65536u // XATTR_SIZE_MAX and XATTR_LIST_MAX of the kernel
 

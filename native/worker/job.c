@@ -30,6 +30,13 @@ static const char *read_path(struct wire_reader *r, bool may_be_base) {
   return path;
 }
 
+// One component; "" where there may be none.
+static const char *read_name(struct wire_reader *r, bool may_be_none) {
+  const char *name = wire_str(r);
+  require(r, !strchr(name, '/') && strcmp(name, "..") != 0 && (*name != 0 || may_be_none));
+  return name;
+}
+
 static uint8_t read_choice(struct wire_reader *r, uint8_t most) {
   uint8_t choice = wire_u8(r);
   require(r, choice <= most);
@@ -114,7 +121,7 @@ static int read_tree(struct wire_reader *r, struct tree_spec *tree, struct failu
 
 #define UNPACK_FLAGS                                                                                         \
   (HAKO_UNPACK_DEVICES_OPTIONAL | HAKO_UNPACK_SYNC | HAKO_UNPACK_KEEP_ROOT | HAKO_UNPACK_KEEP_KINDS | \
-   HAKO_UNPACK_OWNER | HAKO_UNPACK_NO_CAPABILITIES)
+   HAKO_UNPACK_OWNER | HAKO_UNPACK_PLAIN)
 
 static void read_unpack(struct wire_reader *r, struct job *job) {
   struct unpack_options *options = &job->unpack;
@@ -127,10 +134,11 @@ static void read_unpack(struct wire_reader *r, struct job *job) {
   options->devices_optional = (job->unpack_flags & HAKO_UNPACK_DEVICES_OPTIONAL) != 0;
   options->keep_root = (job->unpack_flags & HAKO_UNPACK_KEEP_ROOT) != 0;
   options->keep_kinds = (job->unpack_flags & HAKO_UNPACK_KEEP_KINDS) != 0;
-  options->no_capabilities = (job->unpack_flags & HAKO_UNPACK_NO_CAPABILITIES) != 0;
+  options->plain = (job->unpack_flags & HAKO_UNPACK_PLAIN) != 0;
   options->has_owner = (job->unpack_flags & HAKO_UNPACK_OWNER) != 0;
   options->uid = wire_u32(r);
   options->gid = wire_u32(r);
+  options->temporary = read_name(r, true);
   options->limits.archive_bytes = wire_u64(r);
   options->limits.entries = wire_u64(r);
   options->limits.file_bytes = wire_u64(r);
@@ -177,13 +185,17 @@ static int read_particulars(struct wire_reader *r, struct job *job, struct failu
     return read_mountpoints(r, job, f);
   case HAKO_WORKER_PACK:
     job->path = read_path(r, true);
-    job->name = wire_str(r);
-    require(r, !strchr(job->name, '/') && strcmp(job->name, "..") != 0);
+    job->name = read_name(r, true);
     job->pack_flags = read_choice(r, HAKO_PACK_WHITEOUTS | HAKO_PACK_OWNERS | HAKO_PACK_ADOPT);
     return 0;
   case HAKO_WORKER_STAT:
     job->path = read_path(r, true);
     job->follow = read_choice(r, 1) == 1;
+    return 0;
+  case HAKO_WORKER_SWEEP:
+    job->path = read_path(r, true);
+    job->name = read_name(r, false);
+    job->below = read_choice(r, 1) == 1;
     return 0;
   case HAKO_WORKER_COMPARE:
     return read_compare(r, job, f);

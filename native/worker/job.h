@@ -64,8 +64,8 @@ struct job {
   enum hako_worker_frame type;
   struct idmap idmap;
   struct tree_spec tree; // all but REMOVE and CONNECT
-  const char *path;      // REMOVE; COPY: the target; PACK and STAT: what of the tree
-  const char *name;      // PACK
+  const char *path;      // REMOVE; COPY: the target; PACK, STAT and SWEEP: what of the tree
+  const char *name;      // PACK and SWEEP
   bool follow;           // STAT
   uint8_t compare_flags;
   bool has_parent;
@@ -76,6 +76,7 @@ struct job {
   uint32_t mountpoint_count;
   uint8_t pack_flags;
   uint16_t port; // CONNECT
+  bool below; // SWEEP
 };
 
 // -1 with a "protocol" failure unless the whole of it is sound.

@@ -11,28 +11,6 @@
 
 #include "../common/syscalls.h"
 
-static bool starts_with(const char *text, const char *prefix) {
-  return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-bool xattr_is_allowed(const char *name) {
-  if (starts_with(name, "user."))
-    return name[5] != 0 && !starts_with(name, "user.overlay.") && !starts_with(name, "user.hako.");
-  // Not trusted.* (overlayfs keeps redirects, metacopy and opaqueness there, and no container can see it), nor
-  // security.* (labels and signatures are the host's to give) but for file capabilities.
-  return strcmp(name, "security.capability") == 0 || strcmp(name, "system.posix_acl_access") == 0 ||
-         strcmp(name, "system.posix_acl_default") == 0;
-}
-
-int set_xattr(int fd, const char *name, const void *value, size_t length, struct failure *f) {
-  if (fsetxattr(fd, name, value, length, 0) == 0)
-    return 1;
-  // EPERM: capabilities or ACLs of ids that this namespace hasn't got; EINVAL: such ids inside the value.
-  if (errno == ENOTSUP || errno == EPERM || errno == EINVAL)
-    return 0;
-  return fail(f, "setxattr", errno, name);
-}
-
 static int record_owner(int fd, const struct metadata *meta, const char *path, struct failure *f) {
   char text[40];
   int length = snprintf(text, sizeof text, "%u:%u:%o", meta->uid, meta->gid, meta->mode);

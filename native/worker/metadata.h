@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Owner, mode, extended attributes and times of files that come from elsewhere.
+// Owner, mode and times of files that come from elsewhere.
 #ifndef HAKO_METADATA_H
 #define HAKO_METADATA_H
 
@@ -18,13 +18,6 @@ struct metadata {
   uint32_t gid;
   struct timespec mtime;
 };
-
-// May an image or another tree give files this attribute? Only what has a meaning inside a container and can't be
-// mistaken for something that we, overlayfs or the host's security modules wrote.
-bool xattr_is_allowed(const char *name);
-
-// Sets one attribute on an open file. 1: done; 0: this file system or namespace won't have it; -1: failure.
-int set_xattr(int fd, const char *name, const void *value, size_t length, struct failure *f);
 
 // Owner of an open regular file or directory. To be called before attributes and mode are set: chown(2) clears
 // capabilities and set-id bits.

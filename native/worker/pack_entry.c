@@ -14,12 +14,10 @@
 
 #include "../common/fd.h"
 #include "link_table.h"
-#include "metadata.h"
 #include "tar_writer.h"
 #include "walk_path.h"
 #include "worker_protocol.h"
-
-#define XATTR_SIZE 65536u // XATTR_SIZE_MAX and XATTR_LIST_MAX of the kernel
+#include "xattrs.h"
 
 static int no_memory(struct failure *f) {
   return fail(f, "memory", ENOMEM, "pack");
@@ -32,23 +30,13 @@ static int put(struct pack *p, const struct tar_output *output, struct failure *
 
 // ── what is read off an open file or directory ──
 
+static int add_xattr(void *context, const char *name, const void *value, size_t length, struct failure *f) {
+  struct pack *p = context;
+  return tar_write_xattr(&p->writer, name, value, length, f);
+}
+
 static int add_xattrs(struct pack *p, int fd, const char *name, struct failure *f) {
-  static char names[XATTR_SIZE];
-  static char value[XATTR_SIZE];
-  ssize_t length = flistxattr(fd, names, sizeof names);
-  if (length < 0)
-    return errno == ENOTSUP ? 0 : fail(f, "listxattr", errno, name);
-  for (ssize_t at = 0; at < length; at += (ssize_t)strlen(names + at) + 1) {
-    const char *attribute = names + at;
-    if (!xattr_is_allowed(attribute))
-      continue;
-    ssize_t size = fgetxattr(fd, attribute, value, sizeof value);
-    if (size < 0)
-      return fail(f, "getxattr", errno, attribute, " of ", name);
-    if (tar_write_xattr(&p->writer, attribute, value, (size_t)size, f) < 0)
-      return -1;
-  }
-  return 0;
+  return each_xattr(fd, name, &(struct xattr_walk){.visit = add_xattr, .context = p}, f);
 }
 
 static void restore_owner(const struct pack *p, int fd, struct tar_output *output) {

@@ -17,6 +17,7 @@
 #include "pack.h"
 #include "path_stat.h"
 #include "sandbox.h"
+#include "sweep.h"
 #include "tree.h"
 #include "usage.h"
 
@@ -39,6 +40,7 @@ static uint64_t capabilities_for(const struct job *job) {
     return MAKE_FILES;
   case HAKO_WORKER_REMOVE:
   case HAKO_WORKER_MOUNTPOINTS:
+  case HAKO_WORKER_SWEEP:
     return CAPABILITY(CAP_DAC_OVERRIDE) | CAPABILITY(CAP_FOWNER);
   case HAKO_WORKER_PACK:
     return CAPABILITY(CAP_DAC_READ_SEARCH) | (job->pack_flags & HAKO_PACK_WHITEOUTS ? CAPABILITY(CAP_SYS_ADMIN) : 0);
@@ -143,6 +145,20 @@ static int run_stat(const struct job *job, int root, struct wire_writer *answer,
   return 0;
 }
 
+static int run_sweep(const struct job *job, int root, struct wire_writer *answer, struct failure *f) {
+  const struct sweep_request request = {
+      .directory = job->path,
+      .name = job->name,
+      .below = job->below,
+      .crosses_mounts = job->tree.kind >= HAKO_TREE_MOUNTS,
+  };
+  uint32_t removed;
+  if (sweep(root, &request, &removed, f) < 0)
+    return -1;
+  wire_put_u32(answer, removed);
+  return 0;
+}
+
 static int run_compare(const struct job *job, int root, int parent, struct wire_writer *answer, struct failure *f) {
   struct compare_result result;
   if (compare_trees(root, parent, HAKO_WORKER_FD_OUTPUT, job->compare_flags, &result, f) < 0)
@@ -199,6 +215,8 @@ int run_job(const struct job *job, struct wire_writer *answer, struct failure *f
     return run_mountpoints(job, root, answer, f);
   case HAKO_WORKER_STAT:
     return run_stat(job, root, answer, f);
+  case HAKO_WORKER_SWEEP:
+    return run_sweep(job, root, answer, f);
   case HAKO_WORKER_COMPARE:
     return run_compare(job, root, parent, answer, f);
   default:

@@ -23,7 +23,7 @@
 static const uint16_t allowed[] = {
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_close,
     SYS_openat, SYS_openat2, SYS_getdents64, SYS_readlinkat, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs,
-    SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat,
+    SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat, SYS_renameat, SYS_renameat2,
     SYS_fchmod, SYS_fchmodat, SYS_fchmodat2, SYS_fchown, SYS_fchownat, SYS_utimensat, SYS_ftruncate, SYS_umask,
     SYS_fsetxattr, SYS_fgetxattr, SYS_flistxattr,
     SYS_copy_file_range, SYS_ioctl, SYS_fcntl, SYS_fchdir, SYS_syncfs,

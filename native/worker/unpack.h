@@ -18,11 +18,12 @@ struct unpack_options {
   enum hako_ownership ownership;
   bool devices_optional; // a device that this namespace may not make is passed over and counted
   bool keep_root;        // what is said of `at` itself is passed over
-  bool no_capabilities;  // security.capability is not set
+  bool plain;            // nothing is made that gives rights: set-id modes, devices, security.capability
   bool keep_kinds;       // nothing else takes a directory's place, and no directory that of anything else
   bool has_owner;        // everything belongs to uid and gid
   uint32_t uid;
   uint32_t gid;
+  const char *temporary; // the name of a file until it is whole; "": its own
   struct tar_limits limits;
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -14,11 +15,12 @@
 #include "../common/rmtree.h"
 #include "entry_name.h"
 #include "unpack_state.h"
+#include "xattrs.h"
 
 static struct metadata metadata_of(const struct unpack *u, const struct tar_entry *entry) {
   const struct unpack_options *options = u->options;
   return (struct metadata){
-      .mode = entry->mode,
+      .mode = options->plain ? entry->mode & ~(uint32_t)(S_ISUID | S_ISGID) : entry->mode,
       .uid = options->has_owner ? options->uid : entry->uid,
       .gid = options->has_owner ? options->gid : entry->gid,
       .mtime = {.tv_sec = (time_t)entry->mtime, .tv_nsec = (long)entry->mtime_nanoseconds},
@@ -62,7 +64,7 @@ static int set_xattrs(struct unpack *u, int fd, const struct tar_entry *entry) {
   struct tar_xattr xattr;
   for (size_t at = 0; tar_xattr_next(entry->xattrs, &at, &xattr);) {
     bool allowed = xattr_is_allowed(xattr.name) &&
-                   !(u->options->no_capabilities && strcmp(xattr.name, "security.capability") == 0);
+                   !(u->options->plain && strcmp(xattr.name, "security.capability") == 0);
     int set = allowed ? set_xattr(fd, xattr.name, xattr.value, xattr.length, u->f) : 0;
     if (set < 0)
       return -1;
@@ -107,22 +109,54 @@ static int write_content(struct unpack *u, int fd, const struct place *place, ui
   return 0;
 }
 
-int unpack_file(struct unpack *u, const struct place *place, const struct tar_entry *entry) {
-  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+static int fill(struct unpack *u, int fd, const struct place *place, const struct tar_entry *entry) {
   const struct metadata meta = metadata_of(u, entry);
-  cleanup_fd int fd = MAKE_IN_PLACE(u, place, openat(place->parent, place->base, flags, 0600));
-  if (fd < 0)
-    return make_failed(u, "create", place);
-  if (write_content(u, fd, place, entry->size) < 0) {
-    // Half a file is worse than none, to whoever finds it.
-    unlinkat(place->parent, place->base, 0);
-    return -1;
-  }
-  if (set_owner(fd, &meta, u->options->ownership, place->path, u->f) < 0 || set_xattrs(u, fd, entry) < 0)
+  if (write_content(u, fd, place, entry->size) < 0 ||
+      set_owner(fd, &meta, u->options->ownership, place->path, u->f) < 0 || set_xattrs(u, fd, entry) < 0)
     return -1;
   if (fchmod(fd, meta.mode) < 0)
     return fail(u->f, "chmod", errno, place->path);
   return set_mtime(fd, &meta.mtime, place->path, u->f);
+}
+
+#define MAKE_FILE (O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
+
+static int write_in_place(struct unpack *u, const struct place *place, const struct tar_entry *entry) {
+  cleanup_fd int fd = MAKE_IN_PLACE(u, place, openat(place->parent, place->base, MAKE_FILE, 0600));
+  if (fd < 0)
+    return make_failed(u, "create", place);
+  if (fill(u, fd, place, entry) == 0)
+    return 0;
+  // Half a file is worse than none, to whoever finds it.
+  unlinkat(place->parent, place->base, 0);
+  return -1;
+}
+
+// What was there goes when the file is whole, but for a directory, which rename(2) lets no file replace.
+static int write_aside(struct unpack *u, const struct place *place, const struct tar_entry *entry) {
+  const char *aside = u->options->temporary;
+  struct stat status;
+  bool taken = fstatat(place->parent, place->base, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  if (taken && S_ISDIR(status.st_mode) && unpack_clear(u, place) < 0)
+    return -1;
+  cleanup_fd int fd = openat(place->parent, aside, MAKE_FILE, 0600);
+  if (fd < 0)
+    return fail(u->f, "create", errno, place->path);
+  if (fill(u, fd, place, entry) == 0) {
+    if (renameat(place->parent, aside, place->parent, place->base) == 0) {
+      // It may have been a symlink on the way to what comes next.
+      if (taken)
+        parents_forget(&u->parents);
+      return 0;
+    }
+    fail(u->f, "rename", errno, place->path);
+  }
+  unlinkat(place->parent, aside, 0);
+  return -1;
+}
+
+int unpack_file(struct unpack *u, const struct place *place, const struct tar_entry *entry) {
+  return *u->options->temporary ? write_aside(u, place, entry) : write_in_place(u, place, entry);
 }
 
 // ── directories ──
@@ -216,7 +250,7 @@ int unpack_node(struct unpack *u, const struct place *place, const struct tar_en
   // Character device 0:0 is overlayfs's whiteout: from an archive it would be a deletion in disguise.
   bool forged = entry->type == TAR_CHARACTER && device == makedev(0, 0);
   mode_t type = entry->type == TAR_FIFO ? S_IFIFO : entry->type == TAR_BLOCK ? S_IFBLK : S_IFCHR;
-  if (forged) {
+  if (forged || (u->options->plain && type != S_IFIFO)) {
     u->result->devices_skipped++;
     return 0;
   }

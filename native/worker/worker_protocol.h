@@ -6,7 +6,7 @@
 #ifndef HAKO_WORKER_PROTOCOL_H
 #define HAKO_WORKER_PROTOCOL_H
 
-#define HAKO_WORKER_VERSION 3u
+#define HAKO_WORKER_VERSION 4u
 
 // File descriptors a worker is born with.
 #define HAKO_WORKER_FD_INPUT 0  // UNPACK: the plain tar stream
@@ -30,6 +30,7 @@ enum hako_worker_frame {
   HAKO_WORKER_STAT = 7,
   HAKO_WORKER_COMPARE = 8,
   HAKO_WORKER_CONNECT = 9,
+  HAKO_WORKER_SWEEP = 10,
 
   // ── from the worker ──
   HAKO_WORKER_DONE = 64,   // the job's result, below
@@ -52,7 +53,8 @@ enum hako_worker_frame {
 //       mount namespace at its descriptor; the idmap says nothing
 //
 // UNPACK: tree · str directory that the archive is for ("": the root), in which symlinks are followed inside the tree
-//   · u8 whiteouts · u8 opaque xattr · u8 ownership · u32 HAKO_UNPACK_* · u32 uid · u32 gid · limits
+//   · u8 whiteouts · u8 opaque xattr · u8 ownership · u32 HAKO_UNPACK_* · u32 uid · u32 gid
+//   · str name of a file in its directory until it is whole, one component ("": its own) · limits
 //   limits: u64 bytes of the archive · u64 entries · u64 apparent bytes of one file · u32 components of a name
 //           · u32 bytes of an extended header · u32 bytes of one entry's xattrs
 //   DONE: u64 entries · u64 bytes read · u64 bytes written (without holes) · u64 devices skipped
@@ -76,6 +78,8 @@ enum hako_worker_frame {
 //   DONE: u64 entries · u64 bytes written
 // CONNECT: u16 TCP port, on the loopback addresses of the network namespace. The base and the idmap say nothing. DONE:
 //   nothing; the connected socket has been sent over the output by SCM_RIGHTS, with one byte
+// SWEEP: tree · str directory · str name · u8 also below it. Removes the files of that name, which an UNPACK has left.
+//   DONE: u32 removed
 
 enum hako_tree {
   HAKO_TREE_DIRECTORY = 0,
@@ -115,7 +119,7 @@ enum hako_ownership {
 #define HAKO_UNPACK_KEEP_ROOT 0x4u        // an entry for the directory itself changes nothing of it
 #define HAKO_UNPACK_KEEP_KINDS 0x8u       // what is a directory stays one, and what is none becomes none: else "kind"
 #define HAKO_UNPACK_OWNER 0x10u           // everything belongs to uid and gid, whatever the archive says
-#define HAKO_UNPACK_NO_CAPABILITIES 0x20u // security.capability is left out: what it gave in a user namespace it would give on the host
+#define HAKO_UNPACK_PLAIN 0x20u           // no set-id mode, device or security.capability: what they gave in a container they would give on the host
 
 #define HAKO_PACK_WHITEOUTS 0x1u // overlayfs's marks become ".wh." entries; else they are left out
 #define HAKO_PACK_OWNERS 0x2u    // ids come from HAKO_OWNER_XATTR where it is there

@@ -19,6 +19,7 @@ import {
   encodePack,
   encodeRemove,
   encodeStat,
+  encodeSweep,
   encodeUnpack,
   encodeUsage,
 } from './worker/encode.ts';
@@ -32,6 +33,7 @@ import type {
   PackRequest,
   PackResult,
   PathStatus,
+  SweepRequest,
   Tree,
   TreeUsage,
   UnpackRequest,
@@ -55,6 +57,7 @@ export type {
   PackResult,
   PathStatus,
   PlainTree,
+  SweepRequest,
   Tree,
   TreeMount,
   TreeUsage,
@@ -177,6 +180,14 @@ export class Worker implements Disposable {
     const made = answer.u32();
     answer.end();
     return made;
+  }
+
+  /** Resolves to how many files were taken away. */
+  async sweep(request: SweepRequest, options: OperationOptions = {}): Promise<number> {
+    const answer = await this.#call(request.tree, encodeSweep(request), options);
+    const removed = answer.u32();
+    answer.end();
+    return removed;
   }
 
   /** What a tree takes of its disk. The path may lead through links of the host's. */

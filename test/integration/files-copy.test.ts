@@ -110,7 +110,7 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'copying', () => {
     const { there } = fresh();
     await container().copyOut('/data', there); // not there: becomes the copy
     expect(readdirSync(there).sort()).toEqual(['hard', 'link', 'one', 'sub']);
-    expect(statSync(join(there, 'one')).mode & 0o7777).toBe(0o4711);
+    expect(statSync(join(there, 'one')).mode & 0o7777).toBe(0o711);
     expect(statSync(join(there, 'one')).ino).toBe(statSync(join(there, 'hard')).ino);
     expect(readlinkSync(join(there, 'link'))).toBe('sub/two');
     await container().copyOut('/data', there); // there: the copy goes into it
@@ -128,6 +128,18 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'copying', () => {
     await container().copyOut('/todata/link', join(there, 'followed'), { followLink: true });
     expect(lstatSync(join(there, 'followed')).isFile()).toBe(true);
     await container().copyOut('/todata', join(there, 'aslink'));
+    await container().copyOut('/data/one', join(there, 'special'), { keepSpecial: true });
+    expect(statSync(join(there, 'special')).mode & 0o7777).toBe(0o4711);
+    // Where a link leads the kernel says, not its text.
+    writeFileSync(join(there, 'beside'), 'untouched');
+    symlinkSync('none/../beside', join(there, 'astray'));
+    await expect(container().copyOut('/plain', join(there, 'astray'))).rejects.toMatchObject({
+      code: 'HAKO_ERR_PATH_NOT_FOUND',
+    });
+    expect(readFileSync(join(there, 'beside'), 'utf8')).toBe('untouched');
+    symlinkSync('sub/../sub/later', join(there, 'dangling'));
+    await container().copyOut('/plain', join(there, 'dangling'));
+    expect(readFileSync(join(there, 'sub/later'), 'utf8')).toBe('plain\n');
     expect(readlinkSync(join(there, 'aslink'))).toBe('/data');
     await expect(container().copyOut('/data', join(there, 'renamed'))).rejects.toMatchObject({
       code: 'HAKO_ERR_PATH_CONFLICT',

@@ -185,7 +185,11 @@ describeWith(
       for (const directory of Object.values(hosts)) onHost(hostSetup, directory);
       const their = docker('cp', '-q', ...flags, `${theirs}:${from}`, to);
       const our = await hako(() =>
-        ours.copyOut(from, `${hosts.hako}/${to}`, { followLink: flags.includes('-L'), archive: flags.includes('-a') }),
+        ours.copyOut(from, `${hosts.hako}/${to}`, {
+          followLink: flags.includes('-L'),
+          archive: flags.includes('-a'),
+          keepSpecial: true,
+        }),
       );
       expect(`${outcome(our)}\n${onHost(hostList, hosts.hako)}`, their.stderr).toBe(
         `${their.status === 0 ? 'done' : 'refused'}\n${onHost(hostList, hosts.docker)}`,

@@ -16,6 +16,7 @@ export const cpCommand = defineCommand({
   operands: { usage: 'FROM TO', min: 2, max: 2 },
   options: {
     archive: { type: 'flag', short: 'a', help: 'Keep user and group ids' },
+    'keep-special': { type: 'flag', help: 'To the host: keep set-user-ID modes, devices and file capabilities too' },
     'follow-link': { type: 'flag', short: 'L', help: 'Copy what a symbolic link leads to' },
   },
   details:
@@ -34,7 +35,8 @@ export const cpCommand = defineCommand({
     };
     if (target.container !== null)
       await container.copyIn(source.path === '-' ? io.stdin : source.path, target.path, options);
-    else if (target.path !== '-') await container.copyOut(source.path, target.path, options);
+    else if (target.path !== '-')
+      await container.copyOut(source.path, target.path, { ...options, keepSpecial: values['keep-special'] === true });
     else {
       const { stream } = await container.copyOut(source.path, { followLink: options.followLink });
       await pipeline(stream, io.stdout, { end: false });

@@ -13,6 +13,12 @@ export interface CopyOutOptions extends OperationOptions {
 export interface CopyOutToHostOptions extends CopyOutOptions {
   /** Keep user and group ids, which takes the right to; by default everything belongs to who copies. */
   readonly archive?: boolean;
+  /**
+   * Keep set-user-ID and set-group-ID modes, devices and file capabilities, as `docker cp` does. Whoever is root in the
+   * container becomes whom they say on the host: only for containers that are trusted like the host. Default false: modes
+   * are kept without those bits, devices are left out, file capabilities too.
+   */
+  readonly keepSpecial?: boolean;
 }
 
 /** @public */
@@ -30,7 +36,7 @@ export interface CopyInOptions extends OperationOptions {
 
 const flag = z.boolean().optional();
 const copyOut = z.strictObject({ ...operationOptions, followLink: flag });
-const copyOutToHost = z.strictObject({ ...operationOptions, followLink: flag, archive: flag });
+const copyOutToHost = z.strictObject({ ...operationOptions, followLink: flag, archive: flag, keepSpecial: flag });
 const copyIn = z.strictObject({ ...operationOptions, followLink: flag, archive: flag, noOverwriteDirNonDir: flag });
 const waiting = z.strictObject(operationOptions);
 

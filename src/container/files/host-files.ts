@@ -7,6 +7,7 @@ import type { OperationOptions } from '../../contracts/operation.ts';
 import { produced, type Worker } from '../../native/worker.ts';
 import { hostPathOf } from './container-path.ts';
 import { copyLimits } from './copy-limits.ts';
+import type { CopyOutToHostOptions } from './copy-options.ts';
 import type { CopyDestination, CopySource } from './copy-plan.ts';
 
 /** The host's side of a copy: its paths are the caller's own, and are looked up as the caller would. */
@@ -45,7 +46,9 @@ export class HostFiles {
     const end = await endOfLinks(written.path);
     try {
       const parent = await realpath(posix.dirname(end));
-      return { written, path: posix.join(parent, posix.basename(end)), present: null };
+      const path = posix.join(parent, posix.basename(end));
+      // Somebody may have made it by now.
+      return { written, path, present: await kindOf(path) };
     } catch (error) {
       throw missing(error, posix.dirname(end));
     }
@@ -76,7 +79,7 @@ export class HostFiles {
   async unpack(
     directory: string,
     archive: AsyncIterable<Uint8Array>,
-    { archive: keepsIds = false, signal }: OperationOptions & { readonly archive?: boolean },
+    { archive: keepsIds = false, keepSpecial = false, signal }: CopyOutToHostOptions,
   ): Promise<void> {
     const idMappings = await this.#own();
     const asRoot = idMappings === null;
@@ -91,8 +94,8 @@ export class HostFiles {
         limits: copyLimits,
         keepRoot: true,
         keepKinds: true,
-        // Whoever may set them in a container with ids of its own may not on the host.
-        capabilities: false,
+        // Whoever is root in a container would else be root of the host through them.
+        plain: !keepSpecial,
         ...(keepsIds ? {} : { owner: { uid: asRoot ? effective('uid') : 0, gid: asRoot ? effective('gid') : 0 } }),
       },
       archive,
@@ -104,13 +107,16 @@ export class HostFiles {
 /** As many as the kernel follows (path_resolution(7)). */
 const mostLinks = 40;
 
-/** Where a link that leads to nothing would lead: what is copied there is made there, as by Docker. */
+/**
+ * Where a link that leads to nothing would lead: what is copied there is made there, as by Docker. A `..` of a target
+ * stays in it: it is the kernel that says what it is the parent of, and whether that is there.
+ */
 async function endOfLinks(path: string): Promise<string> {
   let end = path;
   for (let links = 0; links < mostLinks; links++) {
     try {
       const target = await readlink(end);
-      end = posix.resolve(await realpath(posix.dirname(end)), target);
+      end = target.startsWith('/') ? target : `${posix.dirname(end)}/${target}`;
     } catch (error) {
       if (hasErrno(error, 'ENOENT', 'EINVAL')) return end;
       throw error;
@@ -119,8 +125,13 @@ async function endOfLinks(path: string): Promise<string> {
   return end;
 }
 
-async function kindOf(path: string): Promise<{ readonly isDirectory: boolean }> {
-  return { isDirectory: (await stat(path)).isDirectory() };
+async function kindOf(path: string): Promise<{ readonly isDirectory: boolean } | null> {
+  try {
+    return { isDirectory: (await stat(path)).isDirectory() };
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
 }
 
 function effective(kind: 'uid' | 'gid'): number {

@@ -1,6 +1,6 @@
 /** The numbers of native/worker/worker_protocol.h, held to it by test/unit/worker-protocol.test.ts. */
 
-export const WORKER_VERSION = 3;
+export const WORKER_VERSION = 4;
 export const WORKER_MAX_REQUEST = 1 << 20;
 
 /** The extended attribute in which a tree with a single owner keeps `<uid>:<gid>:<octal mode>`. */
@@ -26,6 +26,7 @@ export const WorkerFrameType = {
   STAT: 7,
   COMPARE: 8,
   CONNECT: 9,
+  SWEEP: 10,
   DONE: 64,
   FAILED: 65,
 } as const;
@@ -41,7 +42,7 @@ export const UnpackFlag = {
   KEEP_ROOT: 4,
   KEEP_KINDS: 8,
   OWNER: 16,
-  NO_CAPABILITIES: 32,
+  PLAIN: 32,
 } as const;
 export const PackFlag = { WHITEOUTS: 1, OWNERS: 2, ADOPT: 4 } as const;
 export const CompareFlag = { MARKS: 1, OWNERS: 2, LAYER: 4 } as const;

@@ -22,6 +22,7 @@ import type {
   Mountpoint,
   OverlayTree,
   PackRequest,
+  SweepRequest,
   Tree,
   TreeMount,
   UnpackRequest,
@@ -61,18 +62,29 @@ export function encodeUnpack(request: UnpackRequest): Buffer {
         (request.sync ? UnpackFlag.SYNC : 0) |
         (request.keepRoot === true ? UnpackFlag.KEEP_ROOT : 0) |
         (request.keepKinds === true ? UnpackFlag.KEEP_KINDS : 0) |
-        (request.capabilities === false ? UnpackFlag.NO_CAPABILITIES : 0) |
+        (request.plain === true ? UnpackFlag.PLAIN : 0) |
         (request.owner === undefined ? 0 : UnpackFlag.OWNER),
       'flags',
     )
     .u32(request.owner?.uid ?? 0, 'user id')
     .u32(request.owner?.gid ?? 0, 'group id')
+    .str(request.temporary ?? '', 'temporary name')
     .u64(limits.archiveBytes, 'limit of bytes')
     .u64(limits.entries, 'limit of entries')
     .u64(limits.fileBytes, "limit of a file's bytes")
     .u32(limits.pathDepth, 'limit of path components')
     .u32(limits.headerBytes, 'limit of an extended header')
     .u32(limits.xattrBytes, 'limit of extended attributes')
+    .finish();
+}
+
+export function encodeSweep({ tree, idMappings, directory, name, below }: SweepRequest): Buffer {
+  const writer = begin(WorkerFrameType.SWEEP, idMappings);
+  writeTree(writer, tree);
+  return writer
+    .str(directory, 'directory')
+    .str(name, 'temporary name')
+    .u8(below ? 1 : 0, 'what is below')
     .finish();
 }
 

@@ -92,11 +92,28 @@ export interface UnpackRequest {
   readonly keepRoot?: boolean;
   /** Fail where a directory would take the place of something else, or something else that of a directory. */
   readonly keepKinds?: boolean;
-  /** false: `security.capability` is left out. Default true. */
-  readonly capabilities?: boolean;
+  /** Leave out what gives rights: set-user-ID and set-group-ID modes, devices (which are counted), `security.capability`. */
+  readonly plain?: boolean;
   /** Everything belongs to these ids, instead of those in the archive. */
   readonly owner?: { readonly uid: number; readonly gid: number };
+  /**
+   * A name that nobody can guess: a file is written under it, in the directory where it is to be, and takes its own name,
+   * and the place of what had that, when it is whole. By default files are made where they are to be.
+   */
+  readonly temporary?: string;
   readonly limits?: Partial<ArchiveLimits>;
+}
+
+/** Takes away the files that an unpacking which was killed has left. */
+export interface SweepRequest {
+  readonly tree: Tree;
+  readonly idMappings: IdMappings | null;
+  /** Of the tree; symbolic links are followed inside it. */
+  readonly directory: string;
+  /** The `temporary` of the unpacking. */
+  readonly name: string;
+  /** Also in all that is below the directory. */
+  readonly below: boolean;
 }
 
 export interface UnpackResult {
