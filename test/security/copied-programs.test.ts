@@ -85,7 +85,10 @@ describeWith(
       await inside(container, 'mkdir /nodes; mknod /nodes/disk b 8 0; mknod /nodes/null c 1 3; echo x > /nodes/file');
       const [kept, copied] = [join(host, 'kept'), join(host, 'copied')];
       await container.copyOut('/nodes', kept, { keepSpecial: true });
-      expect([lstatSync(join(kept, 'disk')).isBlockDevice(), lstatSync(join(kept, 'disk')).rdev]).toEqual([true, 0x800]);
+      expect([lstatSync(join(kept, 'disk')).isBlockDevice(), lstatSync(join(kept, 'disk')).rdev]).toEqual([
+        true,
+        0x800,
+      ]);
       await container.copyOut('/nodes', copied);
       expect(['disk', 'null', 'file'].map((name) => existsSync(join(copied, name)))).toEqual([false, false, true]);
     });
