@@ -49,19 +49,19 @@ enum hako_frame {
   // ── to the supervisor ──
   HAKO_START = 1,     // first on the owner's session; struct below
   HAKO_EXEC = 2,      // first on a session; struct below
-  HAKO_ATTACH = 3,    // first on a session; u32 HAKO_ATTACH_* flags; without an answer of its own (a STATE after it has one)
+  HAKO_ATTACH = 3,    // first on a session; u32 HAKO_ATTACH_* flags · str the beginning of an exec's id, which only one has ("": the container's first process, without an answer of its own: a STATE after it has one; an exec's is STARTED, or FAILED with operation "attach")
   HAKO_STATE = 4,     // any time; no payload; answered by HAKO_STATE_REPLY
   HAKO_SIGNAL = 5,    // i32 signal, to the session's process (the exec's, else the container's first)
   HAKO_STDIN = 6,     // raw bytes
   HAKO_STDIN_EOF = 7, // half-close
   HAKO_RESIZE = 8,    // u16 rows · u16 columns
-  HAKO_HOLD = 9,      // u8: 1 = this session is an owner's too: its end ends a container that is not detached, and it is told LOG_ROTATED; 0 = take that back
+  HAKO_HOLD = 9,      // u8: 1 = this session is an owner's too: its end ends a container that is not detached, and it is told LOG_ROTATED; 0 = take that back, and on an exec's session: no end of a session ends the exec or its stdin from now on
   HAKO_GO = 11,       // after PREPARED, and the only frame then: struct below
   HAKO_GROUP = 10,    // str cgroup directory: made if it is absent, removed with those of START, and joined by every exec from now on, also by those on their way; FAILED (operation "cgroup") when that fails, and the session goes on
 
   // ── from the supervisor ──
   HAKO_PREPARED = 71, // no payload: the container waits for GO; see HAKO_START_WAIT
-  HAKO_STARTED = 64,     // i32 pid in the supervisor's pid namespace · u64 start time in ticks (proc_pid_stat(5) field 22) · i64 ns since the epoch · u32 uid · u32 gid
+  HAKO_STARTED = 64,     // i32 pid in the supervisor's pid namespace · u64 start time in ticks (proc_pid_stat(5) field 22) · i64 ns since the epoch · u32 uid · u32 gid · u8 has a terminal
   HAKO_FAILED = 65,      // str operation · i32 errno (0: not a system call's) · str detail; nothing of the request is left behind
   HAKO_OUTPUT = 66,      // u8 stream (1 stdout, 2 stderr; a tty is 1) · raw bytes
   HAKO_EXITED = 67,      // i32 exit code (0–255; 128 + signal) · i32 signal or 0 · u8 OOM-killed · i64 ns since the epoch; last frame of a session, after all OUTPUT
@@ -87,7 +87,7 @@ enum hako_frame {
 //   u32 flags (HAKO_GO_*) · list<str> argv · list<str> env ("NAME=value", complete) · str cwd
 //
 // EXEC:
-//   u32 flags (HAKO_EXEC_*) · u32 attach · list<str> cgroup directories to join · process
+//   str id, by which others may attach (at most 64 bytes) · u32 flags (HAKO_EXEC_*) · u32 attach · list<str> cgroup directories to join · process
 //
 // idmap:   u8 HAKO_IDMAP_* · str uid map · str gid map (lines as in user_namespaces(7)) · u8 deny setgroups
 //          · str path of newuidmap · str path of newgidmap

@@ -19,7 +19,7 @@ export type {
   ResourcePressure,
   ResourceUsage,
 } from './cgroup/index.ts';
-export type { Attachment, Exec, ProgramResult, TerminalSize } from './container/attachment.ts';
+export type { Attachment, Exec, ExecAttachment, ProgramResult, TerminalSize } from './container/attachment.ts';
 export {
   type AttachOptions,
   Container,

@@ -14,6 +14,7 @@ void answer_started(struct session *session, const struct process *process) {
   wire_put_i64(&writer, process->started_at);
   wire_put_u32(&writer, process->uid);
   wire_put_u32(&writer, process->gid);
+  wire_put_u8(&writer, process->tty_master >= 0);
   session_send_frame(session, frame, wire_end(&writer));
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "../protocol.h"
@@ -15,6 +17,7 @@
 
 struct exec {
   struct task task;
+  char id[MOST_EXEC_ID + 1];
   // Until execve has succeeded.
   bool starting;
   uint64_t oom_kills; // of the container when it came
@@ -161,6 +164,7 @@ static void run(struct session *session, const struct exec_request *request, str
     session_finish(session);
     return;
   }
+  snprintf(exec->id, sizeof exec->id, "%s", request->id);
   task_leave(session);
   task_join(&exec->task, session, request->attach);
   if (begin(exec, request, failure) < 0) {
@@ -192,6 +196,39 @@ struct task *exec_find(pid_t pid) {
   while (exec && (exec->process.pid != pid || exec->exited))
     exec = exec->next;
   return exec;
+}
+
+static struct exec *exec_named(const char *id) {
+  struct exec *found = NULL;
+  for (struct task *task = supervisor.execs; task; task = task->next) {
+    struct exec *exec = LOOP_OWNER(task, struct exec, task);
+    if (task->exited || strncmp(exec->id, id, strlen(id)) != 0)
+      continue;
+    if (found)
+      return NULL;
+    found = exec;
+  }
+  return found;
+}
+
+bool exec_attach(struct session *session, const char *id, uint32_t attach) {
+  struct exec *exec = exec_named(id);
+  if (!exec)
+    return false;
+  task_leave(session);
+  task_join(&exec->task, session, attach);
+  if (exec->starting)
+    session_hold_input(session, true);
+  else
+    answer_started(session, &exec->process);
+  return true;
+}
+
+void exec_release(struct session *session) {
+  struct task *task = session->task;
+  task->stdin_once = false;
+  for (struct session *each = task->sessions; each; each = each->task_next)
+    each->ends_task = false;
 }
 
 void exec_reaped(struct task *task, int code, int signal) {

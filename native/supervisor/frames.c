@@ -22,16 +22,21 @@ void supervisor_hold(struct session *session, bool holds) {
   session->ends_container = holds && !(supervisor.flags & HAKO_START_DETACHED);
 }
 
-static bool attach(struct session *session, uint32_t flags) {
+static bool attach(struct session *session, uint32_t flags, const char *exec) {
   if (session->greeted || (flags & ~ATTACH_FLAGS) != 0)
     return false;
-  session->attach = flags;
+  if (*exec == 0)
+    session->attach = flags;
+  else if (!exec_attach(session, exec, flags))
+    session_refuse(session, "attach", ESRCH, exec);
   return true;
 }
 
 static bool hold(struct session *session, uint8_t value) {
   if (value > 1)
     return false;
+  if (value == 0 && session->task != &supervisor.task)
+    exec_release(session);
   supervisor_hold(session, value == 1);
   return true;
 }
@@ -67,7 +72,8 @@ static bool handle(struct session *session, uint8_t type, uint8_t **payload, uin
     return length == 0;
   case HAKO_ATTACH: {
     uint32_t flags = wire_u32(&reader);
-    return wire_done(&reader) && attach(session, flags);
+    const char *exec = wire_str(&reader);
+    return wire_done(&reader) && attach(session, flags, exec);
   }
   case HAKO_SIGNAL: {
     int32_t number = wire_i32(&reader);

@@ -269,6 +269,8 @@ int request_decode_exec(void *payload, size_t length, struct exec_request *out, 
   struct wire_reader r = wire_reader(payload, length);
   if (arena_map(&out->arena, 2 * length + MOST_BESIDES, MAP_PRIVATE, failure) < 0)
     return -1;
+  out->id = wire_str(&r);
+  require(&r, strlen(out->id) <= MOST_EXEC_ID);
   out->flags = wire_u32(&r);
   out->attach = wire_u32(&r);
   require(&r, (out->flags & ~EXEC_FLAGS) == 0 && (out->attach & ~ATTACH_FLAGS) == 0);

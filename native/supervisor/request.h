@@ -106,8 +106,11 @@ struct start_request {
   struct sink_request sink;
 };
 
+#define MOST_EXEC_ID 64u
+
 struct exec_request {
   struct arena arena;
+  const char *id;
   uint32_t flags, attach;
   struct string_list cgroups;
   struct process_request process;

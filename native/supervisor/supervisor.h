@@ -48,6 +48,13 @@ void supervisor_reaped(pid_t pid, int code, int signal);
 
 // exec.c
 struct task *exec_find(pid_t pid);
+
+// Has a session see and feed the one exec whose id begins like that, from here on; STARTED follows when it runs. False:
+// there is none, or more than one.
+bool exec_attach(struct session *session, const char *id, uint32_t attach);
+
+// It goes on by itself, whichever sessions end.
+void exec_release(struct session *session);
 void exec_reaped(struct task *task, int code, int signal);
 void execs_kill(void);
 // Those that are on their way go into a cgroup that they did not know of.

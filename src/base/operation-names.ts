@@ -29,6 +29,7 @@ export const operationNames = [
   'container.execs',
   'container.inspectExec',
   'container.attach',
+  'container.attachExec',
   'container.resize',
   'container.logs',
   'container.logCounts',

@@ -27,18 +27,29 @@ export interface Attachment extends AsyncDisposable {
   readonly exited: Promise<ExitResult>;
   /** Tells the program's terminal its size (SIGWINCH follows). Without a tty: nothing. */
   resize(size: TerminalSize): void;
-  /** Leaves the program running; what it writes from then on is not seen here. A `detached` exec goes on, any other is killed. */
+  /**
+   * Leaves the program running; what it writes from then on is not seen here. Of what `startExec()` gives it kills the
+   * program, unless that is detached.
+   */
   close(): Promise<void>;
 }
 
-/** A further program in a running container. @public */
-export interface Exec extends Attachment {
-  /** 64 hex digits. */
-  readonly id: string;
+/** A connection to a further program in a running container. @public */
+export interface ExecAttachment extends Attachment {
   /** On the host. */
   readonly pid: number;
+  /** Whether it has a terminal. */
+  readonly tty: boolean;
   /** Sends a signal to the program, by default SIGKILL; after what was written to its stdin. @throws HakoError `HAKO_ERR_INVALID_OPTION` */
   kill(signal?: NodeJS.Signals | number): Promise<void>;
+}
+
+/** A further program in a running container. @public */
+export interface Exec extends ExecAttachment {
+  /** 64 hex digits; see `container.attachExec()`. */
+  readonly id: string;
+  /** Leaves the program running, also when this process ends, as if it had been started `detached`. Its streams end here. */
+  detach(): Promise<void>;
   /** What is known of it now. */
   inspect(): ExecInspection;
 }

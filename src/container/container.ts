@@ -4,7 +4,7 @@ import type { ExitResult } from '../contracts/events.ts';
 import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { Image } from '../image/image.ts';
-import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
+import type { Attachment, Exec, ExecAttachment, ProgramResult, TerminalSize } from './attachment.ts';
 import type { ContainerEvents } from './event-hub.ts';
 import type { ExecInspection } from './execs/exec-inspection.ts';
 import type { CommitOptions } from './files/commit.ts';
@@ -169,6 +169,17 @@ export class Container implements AsyncDisposable {
   /** @throws HakoError `HAKO_ERR_EXEC_NOT_FOUND` */
   inspectExec(execId: string): Promise<ExecInspection> {
     return this.#operations.inspectExec(this.id, execId);
+  }
+
+  /**
+   * Joins the stdio of a further program from here on, whichever process has started it; several may at once. What is
+   * closed or let go of by its detach keys is this connection: the program goes on.
+   *
+   * @param execId - or its beginning
+   * @throws HakoError `HAKO_ERR_EXEC_NOT_FOUND` when no such program runs, `HAKO_ERR_CONTAINER_NOT_RUNNING`
+   */
+  attachExec(execId: string, options: AttachOptions = {}): Promise<ExecAttachment> {
+    return this.#operations.attachExec(this.id, execId, options);
   }
 
   /** Joins the running program's stdio from here on; several may at once. @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HakoError } from '../base/errors.ts';
 import { signalNumber } from '../base/signal-number.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
+import type { StartedFrame } from '../native/protocol.ts';
 import type { SupervisorSession } from '../native/supervisor-session.ts';
-import type { Attachment, Exec } from './attachment.ts';
+import type { Attachment, Exec, ExecAttachment } from './attachment.ts';
 import type { GivenExec } from './call-options.ts';
 import type { AttachOptions } from './container.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
@@ -22,11 +24,8 @@ export interface ExecLauncherParts {
   readonly host: HostInfo;
 }
 
-/** An exec, before it has a name. */
-export interface StartedExec extends Omit<Exec, 'id' | 'inspect'> {
-  /** Leaves it running with nobody who feeds it or reads it. */
-  letGo(): void;
-}
+/** An exec, before it is registered. */
+export type StartedExec = Omit<Exec, 'inspect'>;
 
 /** Opens further sessions with the supervisors of running containers: to run programs, and to attach. */
 export class ExecLauncher {
@@ -48,6 +47,7 @@ export class ExecLauncher {
     const [isolation, session] = await Promise.all([this.#isolation(supervised), this.#connect(supervised)]);
     const { plan } = isolation;
     const options = optionsOf(record);
+    const id = randomBytes(32).toString('hex');
     const abort = () => {
       // A signal would wait behind stdin that the program does not read. The end of its session kills it at once.
       if (exec.stdin && !exec.detached) session.close();
@@ -56,6 +56,7 @@ export class ExecLauncher {
     try {
       const started = await session.exec(
         compileExec({
+          id,
           options,
           image: record.imageDefaults,
           plan,
@@ -78,17 +79,19 @@ export class ExecLauncher {
         throw error;
       });
       exited.catch(() => {});
-      const letGo = () => session.endStreams();
-      if (exec.detached) {
-        this.#detached.add(session);
-        session.closed.then(() => this.#detached.delete(session));
-      }
+      let isDetached = exec.detached;
+      if (isDetached) this.#letGo(session);
+      const detach = async () => {
+        if (!isDetached) await this.#release(supervised, id);
+        isDetached = true;
+        this.#letGo(session);
+        session.endStreams();
+      };
       return {
-        // What goes on without us is listened to, for its exit code.
-        ...sessionAttachment(session, exited, exec.detached ? async () => letGo() : () => session.close()),
-        pid: started.pid,
-        kill: async (number = 'SIGKILL') => session.signal(signalNumber(number)),
-        letGo,
+        id,
+        ...sessionAttachment(session, exited, () => (isDetached ? detach() : session.close())),
+        ...aboutProgram(session, started),
+        detach,
       };
     } catch (error) {
       await session.close();
@@ -102,6 +105,51 @@ export class ExecLauncher {
     session.attach({ stdin: options.stdin ?? false, stdout: options.stdout ?? true, stderr: options.stderr ?? true });
     await this.#joined(session);
     return sessionAttachment(session, session.exited, () => session.close());
+  }
+
+  /**
+   * Joins a further program, whoever has started it.
+   *
+   * @throws HakoError `HAKO_ERR_EXEC_NOT_FOUND`
+   */
+  async attachExec(supervised: Supervised, id: string, options: AttachOptions): Promise<ExecAttachment> {
+    options.signal?.throwIfAborted();
+    const session = await this.#connect(supervised);
+    const { stdin = false, stdout = true, stderr = true } = options;
+    try {
+      const started = await session.attachExec(id, { stdin, stdout, stderr });
+      return {
+        ...sessionAttachment(session, session.exited, () => session.close()),
+        ...aboutProgram(session, started),
+      };
+    } catch (error) {
+      await session.close();
+      if (!(error instanceof HakoError) || error.operation !== 'attach') throw error;
+      throw new HakoError(
+        'EXEC_NOT_FOUND',
+        `No exec '${id.slice(0, 64)}' runs in container '${supervised.record.name}'; of several that begin like that, write more.`,
+      );
+    }
+  }
+
+  /** Over a session of its own: on the exec's, what its program does not read of stdin would be in the way. */
+  async #release(supervised: Supervised, id: string): Promise<void> {
+    const session = await this.#connect(supervised);
+    try {
+      await session.attachExec(id, { stdin: false, stdout: false, stderr: false });
+      await session.release();
+    } catch (error) {
+      // It has ended by itself.
+      if (!(error instanceof HakoError) || error.operation !== 'attach') throw error;
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** What goes on without us is listened to, for its exit code. */
+  #letGo(session: SupervisorSession): void {
+    this.#detached.add(session);
+    session.closed.then(() => this.#detached.delete(session));
   }
 
   /** Lets go of execs that go on by themselves: they must not keep this process from ending. */
@@ -141,6 +189,13 @@ export class ExecLauncher {
     }
     return isolation;
   }
+}
+
+function aboutProgram(
+  session: SupervisorSession,
+  { pid, tty }: StartedFrame,
+): Pick<ExecAttachment, 'pid' | 'tty' | 'kill'> {
+  return { pid, tty, kill: async (signal = 'SIGKILL') => session.signal(signalNumber(signal)) };
 }
 
 /** How long the end of a container may take to be told once execs fail for it, in milliseconds. */

@@ -10,7 +10,7 @@ import type { OperationOptions } from '../contracts/operation.ts';
 import { realHostFiles } from '../host/files.ts';
 import type { LogService } from '../log/log-service.ts';
 import type { SupervisorSession } from '../native/supervisor-session.ts';
-import type { Attachment, Exec, ProgramResult, TerminalSize } from './attachment.ts';
+import type { Attachment, Exec, ExecAttachment, ProgramResult, TerminalSize } from './attachment.ts';
 import { type GivenExec, given, givenName } from './call-options.ts';
 import { collect } from './collect.ts';
 import type { AttachOptions, LogCounts, RemoveOptions, StartOptions, StopOptions } from './container.ts';
@@ -195,6 +195,16 @@ export class ContainerOperations {
 
   async inspectExec(id: ContainerId, execId: string): Promise<ExecInspection> {
     return this.#register.find(this.#record(id).id, givenName(execId, 'An exec'));
+  }
+
+  async attachExec(id: ContainerId, execId: string, options: AttachOptions): Promise<ExecAttachment> {
+    const checked = given.attach(options);
+    const name = givenName(execId, 'An exec');
+    return this.#present(id, async (record) => {
+      const attachment = await this.#execs.attachExec(await this.#supervision.require(record), name, checked);
+      const keys = detachKeysFor(checked.detachKeys, { tty: attachment.tty, stdin: checked.stdin ?? false });
+      return keys === null ? attachment : detachable(attachment, keys, () => attachment.close());
+    });
   }
 
   async attach(id: ContainerId, options: AttachOptions): Promise<Attachment> {

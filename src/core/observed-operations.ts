@@ -20,6 +20,7 @@ const ofContainer: OperationsOf<ContainerOperations> = {
   execs: 'container.execs',
   inspectExec: 'container.inspectExec',
   attach: 'container.attach',
+  attachExec: 'container.attachExec',
   resize: 'container.resize',
   logs: { untilEnd: 'container.logs' },
   logCounts: 'container.logCounts',

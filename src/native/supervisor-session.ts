@@ -4,6 +4,7 @@ import { HakoError } from '../base/errors.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import { failureToError } from './failure.ts';
 import {
+  type AttachStreams,
   type ClientFrame,
   type ExecRequest,
   encodeExec,
@@ -145,8 +146,26 @@ export class SupervisorSession {
     return this.#isHeld && !this.#hasExited;
   }
 
-  attach(streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }): void {
+  attach(streams: AttachStreams): void {
     this.#send({ type: 'attach', ...streams });
+  }
+
+  /**
+   * Joins a further program that runs; the first frame on a session of its own.
+   *
+   * @param id - its beginning, which only one has
+   * @throws HakoError whose operation is `attach` when there is none
+   */
+  attachExec(id: string, streams: AttachStreams): Promise<StartedFrame> {
+    this.#during = 'exec';
+    this.#send({ type: 'attach', ...streams, exec: id });
+    return this.#started.promise;
+  }
+
+  /** From here on the further program that this session has joined ends with no session. */
+  release(): Promise<unknown> {
+    this.#send({ type: 'hold', hold: false });
+    return this.state();
   }
 
   state(): Promise<StateReplyFrame> {

@@ -59,13 +59,21 @@ describeWith({ root: true, tools: ['busybox', 'script'], paths: [built.cli] }, '
     session.type('echo "$A $(pwd) $(stty size)"; exit 9\r');
     await session.sees('b /home 44 90');
     await session.sees('code 9');
-    // It cannot outlive the command, so the detach keys are the program's.
     using keys = hako.terminal(
-      'hako exec -it host-of-execs sh -c \'stty raw; echo up; head -c 2 | wc -c\'; echo "code $?"',
+      'hako exec -it --detach-keys "" host-of-execs sh -c \'stty raw; echo up; head -c 2 | wc -c\'; echo "code $?"',
     );
     await keys.sees('up');
     keys.type('\u0010\u0011');
     await keys.sees(/2\s+code 0/);
+    using left = hako.terminal('hako exec -it host-of-execs sh; echo "left $?"');
+    await left.sees('# ');
+    left.type('mark=kept\r\u0010\u0011');
+    await left.sees(/--exec [0-9a-f]{12} host-of-execs\s+left 0/);
+    const [, id = ''] = /--exec ([0-9a-f]{12})/.exec(left.output) ?? [];
+    using joined = hako.terminal(`hako attach --exec ${id} host-of-execs; echo "code $?"`);
+    joined.type('echo "mark is $mark"; exit 3\r');
+    await joined.sees('mark is kept');
+    await joined.sees('code 3');
     await hako(['rm', '-f', 'host-of-execs']);
   });
 

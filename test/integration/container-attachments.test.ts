@@ -209,6 +209,40 @@ describeWith({ root: true, tools: ['busybox'] }, 'attachments and execs', () => 
     await expect.poll(() => exec.inspect()).toMatchObject({ running: false, exitCode: 9 });
   });
 
+  it('let an exec go on by itself, to be joined again by whoever comes', async () => {
+    const container = await test.runtime.containers.create({ image, command: ['sleep', '60'], detached: true });
+    await container.start();
+    await using first = await Runtime.open({ root: test.root });
+    const command = ['sh', '-c', 'while read line; do echo "got $line"; done; exit 6'];
+    const exec = await (await first.containers.get(container.id)).startExec(command, { stdin: true, tty: true });
+    exec.stdin.write('\x10\x11');
+    await expect(exec.exited).rejects.toMatchObject({ code: 'HAKO_ERR_DETACHED' });
+    await expect.poll(() => exec.inspect()).toMatchObject({ running: true, detached: true });
+    await first.close();
+    await expect(container.attachExec('0000')).rejects.toMatchObject({ code: 'HAKO_ERR_EXEC_NOT_FOUND' });
+    const reader = await container.attachExec(exec.id);
+    const feeder = await container.attachExec(exec.id.slice(0, 12), { stdin: true });
+    expect(feeder).toMatchObject({ tty: true, pid: exec.pid });
+    feeder.stdin.write('again\n');
+    await expect.poll(() => String(reader.stdout.read() ?? '')).toContain('got again');
+    await reader.close();
+    feeder.stdin.write('\x10\x11');
+    await expect(feeder.exited).rejects.toMatchObject({ code: 'HAKO_ERR_DETACHED' });
+    const last = await container.attachExec(exec.id, { stdin: true });
+    last.stdin.write('\x04');
+    expect(await last.exited).toMatchObject({ exitCode: 6 });
+    const piped = await container.startExec(['sh', '-c', 'cat > /piped; exit 7'], { stdin: true });
+    piped.stdin.write('one ');
+    await piped.detach();
+    expect((await container.execs()).at(-1)).toMatchObject({ id: piped.id, running: true, detached: true });
+    const more = await container.attachExec(piped.id, { stdin: true });
+    more.stdin.end('two');
+    expect(await more.exited).toMatchObject({ exitCode: 7 });
+    await expect.poll(() => piped.inspect()).toMatchObject({ running: false, exitCode: 7 });
+    expect((await container.exec(['cat', '/piped'])).stdout.toString()).toBe('one two');
+    await container.remove({ force: true });
+  });
+
   it('run an exec with nobody who reads it, over the end of the runtime', async () => {
     const first = await Runtime.open({ root: test.root });
     const container = await first.containers.create({ image, command: ['sleep', '60'], detached: true });

@@ -70,6 +70,8 @@ describeWith({ root: true, tools: ['busybox'] }, 'what is told of operations', (
     await containers.list();
     await box.start();
     await (await box.attach()).close();
+    const further = await box.startExec(['sleep', '60'], { detached: true });
+    await (await box.attachExec(further.id)).close();
     await box.exec(['true']);
     const exec = await box.startExec(['true']);
     await exec.exited;

@@ -256,6 +256,7 @@ test('START has every field of protocol.h in its order', () => {
 
 test('EXEC has every field of protocol.h in its order', () => {
   const request: ExecRequest = {
+    id: 'ab',
     detached: true,
     stdin: true,
     attach: { stdin: true, stdout: false, stderr: false },
@@ -263,14 +264,19 @@ test('EXEC has every field of protocol.h in its order', () => {
     process,
   };
   const fields = new Fields(encodeExec(request));
-  expect(fields.all('u32 u8 u32 u32 u32 str')).toEqual([expect.any(Number), FrameType.EXEC, 0x1 | 0x4, 0x1, 1, '/c']);
+  expect(fields.all('u32 u8 str u32 u32 u32 str')).toEqual([
+    ...[expect.any(Number), FrameType.EXEC, 'ab', 0x1 | 0x4, 0x1, 1, '/c'],
+  ]);
   processFields(fields);
   expect(fields.left).toBe(0);
 });
 
 test('the frames of a session are what protocol.h says', () => {
   expect([...encodeFrame({ type: 'attach', stdin: true, stdout: true, stderr: false })]).toEqual([
-    4, 0, 0, 0, 3, 3, 0, 0, 0,
+    8, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0,
+  ]);
+  expect([...encodeFrame({ type: 'attach', stdin: false, stdout: true, stderr: false, exec: 'a' })]).toEqual([
+    9, 0, 0, 0, 3, 2, 0, 0, 0, 1, 0, 0, 0, 97,
   ]);
   expect([...encodeFrame({ type: 'state' })]).toEqual([0, 0, 0, 0, 4]);
   expect([...encodeFrame({ type: 'signal', signal: 15 })]).toEqual([4, 0, 0, 0, 5, 15, 0, 0, 0]);
@@ -291,6 +297,7 @@ test.each<[string, () => unknown]>([
     'a request over its limit',
     () =>
       encodeExec({
+        id: '',
         detached: false,
         stdin: false,
         attach: start.attach,
@@ -312,7 +319,10 @@ function frame(type: number, payload: number[]): Buffer {
 }
 
 const conversation = Buffer.concat([
-  frame(FrameType.STARTED, [42, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0xe8, 3, 0, 0, 0x64, 0, 0, 0]),
+  frame(
+    FrameType.STARTED,
+    [42, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0xe8, 3, 0, 0, 0x64, 0, 0, 0, 1],
+  ),
   frame(FrameType.OUTPUT, [1, 104, 105]),
   frame(FrameType.OUTPUT, [2, ...Buffer.alloc(1000, 7)]),
   frame(FrameType.LOG_ROTATED, []),
@@ -329,7 +339,7 @@ const conversation = Buffer.concat([
 ]);
 
 const expected: Frame[] = [
-  { type: 'started', pid: 42, startTime: 1n, startedAt: 2n, uid: 1000, gid: 100 },
+  { type: 'started', pid: 42, startTime: 1n, startedAt: 2n, uid: 1000, gid: 100, tty: true },
   { type: 'output', stream: 'stdout', data: Buffer.from('hi') },
   { type: 'output', stream: 'stderr', data: Buffer.alloc(1000, 7) },
   { type: 'log-rotated' },

@@ -58,7 +58,7 @@ class Peer {
     return this.socket.write(Buffer.concat([header, payload]));
   }
 
-  started = () => this.send(FrameType.STARTED, Buffer.alloc(28));
+  started = () => this.send(FrameType.STARTED, Buffer.alloc(29));
   stateReply = () => this.send(FrameType.STATE_REPLY, Buffer.alloc(41));
   output = (stream: 1 | 2, data: Uint8Array) => this.send(FrameType.OUTPUT, [stream], data);
   exited = (code: number) => this.send(FrameType.EXITED, [code, 0, 0, 0], Buffer.alloc(13));
@@ -80,6 +80,7 @@ async function connect(): Promise<{ session: SupervisorSession; peer: Peer }> {
 }
 
 const exec: ExecRequest = {
+  id: 'ab',
   detached: false,
   stdin: true,
   attach: { stdin: true, stdout: true, stderr: true },

@@ -40,12 +40,19 @@ export const attachCommand = defineCommand({
   operands: { usage: 'CONTAINER', min: 1, max: 1 },
   options: {
     'no-stdin': { type: 'flag', help: 'Do not feed the program' },
+    exec: { type: 'text', value: 'ID', help: 'Join a further program of the container, by the beginning of its ID' },
     ...attachOptions,
   },
 
   async run({ values, operands: [name = ''], io, openRuntime }) {
     const runtime = await openRuntime();
     const container = await runtime.containers.get(name);
+    if (values.exec !== undefined) {
+      const interactive = values['no-stdin'] !== true;
+      const exec = await container.attachExec(values.exec, attachmentOf(values, { stdin: interactive }));
+      using _ = values['sig-proxy'] === false ? undefined : forwardSignals((signal) => exec.kill(signal));
+      return (await connectTerminal(exec, { interactive, tty: exec.tty }, io)) ?? 0;
+    }
     const { tty = false, stdin = false } = (await container.inspect()).options;
     const interactive = stdin && values['no-stdin'] !== true;
     const attachment = await container.attach(attachmentOf(values, { stdin: interactive }));

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { HakoError } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import type { EventRecorder } from '../../contracts/events.ts';
@@ -23,7 +22,7 @@ export class ExecRegister {
   }
 
   add(record: ContainerRecord, { command, exec: options }: GivenExec, started: StartedExec): Exec {
-    const id = randomBytes(32).toString('hex');
+    const { id } = started;
     const { tty, privileged, detached } = options;
     const begun: ExecInspection = {
       ...{ id, command, tty, privileged, detached, pid: started.pid },
@@ -34,19 +33,23 @@ export class ExecRegister {
     this.#tell(record, 'exec_start', { execId: id });
     started.exited.then(
       ({ exitCode, signal, finishedAt }) => {
-        this.#end(record, { ...begun, running: false, exitCode, signal, finishedAt });
+        this.#end(record, id, { exitCode, signal, finishedAt });
         this.#tell(record, 'exec_die', { execId: id, exitCode: String(exitCode) });
       },
       // Its session was closed: it was killed with that, or goes on where nobody here hears of its end.
-      () => this.#end(record, { ...begun, running: false }),
+      () => this.#end(record, id, {}),
     );
-    const exec: Exec = { ...started, id, inspect: () => this.find(record.id, id) };
+    const detach = async () => {
+      await started.detach();
+      const known = this.#execs.get(record.id)?.get(id);
+      if (known === undefined || known.detached) return;
+      this.#of(record.id).set(id, { ...known, detached: true });
+      this.#tell(record, 'exec_detach', { execId: id });
+    };
+    const exec: Exec = { ...started, detach, inspect: () => this.find(record.id, id) };
     const keys = detachKeysFor(options.detachKeys, options);
     if (keys === null) return exec;
-    return detachable(exec, keys, async () => {
-      started.letGo();
-      this.#tell(record, 'exec_detach', { execId: id });
-    });
+    return detachable(exec, keys, detach);
   }
 
   /** The newest last. */
@@ -74,10 +77,15 @@ export class ExecRegister {
     return execs;
   }
 
-  #end({ id }: ContainerRecord, exec: ExecInspection): void {
+  #end(
+    { id }: ContainerRecord,
+    execId: string,
+    end: Partial<Pick<ExecInspection, 'exitCode' | 'signal' | 'finishedAt'>>,
+  ): void {
     const execs = this.#execs.get(id);
-    if (execs === undefined) return;
-    execs.set(exec.id, exec);
+    const exec = execs?.get(execId);
+    if (execs === undefined || exec === undefined) return;
+    execs.set(execId, { ...exec, ...end, running: false });
     if (execs.size <= mostKept) return;
     const oldest = [...execs.values()].find(({ running }) => !running);
     if (oldest !== undefined) execs.delete(oldest.id);

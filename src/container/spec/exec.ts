@@ -4,6 +4,7 @@ import type { ParsedExecOptions } from '../options.ts';
 import { execProcess, type ProcessContext } from './process.ts';
 
 export interface ExecContext extends ProcessContext {
+  readonly id: string;
   readonly command: readonly string[];
   readonly exec: ParsedExecOptions;
   /** Those that the container is in now. */
@@ -14,6 +15,7 @@ export interface ExecContext extends ProcessContext {
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` without a command. */
 export function compileExec(context: ExecContext): ExecRequest {
   return {
+    id: context.id,
     detached: context.exec.detached,
     stdin: context.exec.stdin,
     attach: context.attach,

@@ -76,6 +76,7 @@ function readFrame(type: number, reader: PayloadReader): Frame {
         startedAt: reader.i64(),
         uid: reader.u32(),
         gid: reader.u32(),
+        tty: reader.u8() !== 0,
       };
     case FrameType.FAILED:
       return { type: 'failed', operation: reader.str(), errno: reader.i32(), detail: reader.str() };

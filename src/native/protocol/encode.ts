@@ -56,6 +56,7 @@ export function encodeGo(request: GoRequest): Buffer {
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` for a NUL in a string, a number out of range, a request over 8 MiB. */
 export function encodeExec(request: ExecRequest): Buffer {
   const writer = new FrameWriter(FrameType.EXEC, MAX_REQUEST)
+    .str(request.id, 'id')
     .u32((request.detached ? ExecFlag.DETACHED : 0) | (request.stdin ? ExecFlag.STDIN : 0), 'flags')
     .u32(attachFlags(request.attach), 'attach')
     .strings(request.cgroups, 'directory of a control group');
@@ -67,7 +68,10 @@ export function encodeExec(request: ExecRequest): Buffer {
 export function encodeFrame(frame: ClientFrame): Buffer {
   switch (frame.type) {
     case 'attach':
-      return new FrameWriter(FrameType.ATTACH, MAX_FRAME, 16).u32(attachFlags(frame), 'attach').finish();
+      return new FrameWriter(FrameType.ATTACH, MAX_FRAME, 128)
+        .u32(attachFlags(frame), 'attach')
+        .str(frame.exec ?? '', 'id of an exec')
+        .finish();
     case 'state':
       return new FrameWriter(FrameType.STATE, MAX_FRAME, 16).finish();
     case 'signal':

@@ -1,13 +1,20 @@
 /** Frames that go to the supervisor after (or instead of) a request. */
 export type ClientFrame =
-  | { readonly type: 'attach'; readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }
+  | {
+      readonly type: 'attach';
+      readonly stdin: boolean;
+      readonly stdout: boolean;
+      readonly stderr: boolean;
+      /** The beginning of an exec's id; none: the container's first process. */
+      readonly exec?: string;
+    }
   | { readonly type: 'state' }
   | { readonly type: 'signal'; readonly signal: number }
   /** At most 64 KiB of data. */
   | { readonly type: 'stdin'; readonly data: Uint8Array }
   | { readonly type: 'stdin-eof' }
   | { readonly type: 'resize'; readonly rows: number; readonly columns: number }
-  /** Whether this session's end ends a container that is not detached. */
+  /** Whether this session's end ends a container that is not detached, or the exec that it has started. */
   | { readonly type: 'hold'; readonly hold: boolean }
   /** A control group that the container is to have besides those that it was started in. */
   | { readonly type: 'group'; readonly directory: string };
@@ -22,6 +29,7 @@ export interface StartedFrame {
   readonly startedAt: bigint;
   readonly uid: number;
   readonly gid: number;
+  readonly tty: boolean;
 }
 
 export interface FailedFrame {

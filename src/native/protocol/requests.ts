@@ -51,6 +51,8 @@ export interface GoRequest extends Pick<ProcessRequest, 'argv' | 'env' | 'cwd'> 
 }
 
 export interface ExecRequest {
+  /** By which others may attach; at most 64 bytes. */
+  readonly id: string;
   /** Outlive the session. */
   readonly detached: boolean;
   readonly stdin: boolean;

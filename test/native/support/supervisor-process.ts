@@ -266,6 +266,7 @@ export function startRequest(more: Partial<StartRequest>): StartRequest {
 
 export function execRequest(argv: readonly string[], more: Partial<ExecRequest> = {}): ExecRequest {
   return {
+    id: '',
     detached: false,
     stdin: false,
     attach: { stdin: false, stdout: true, stderr: true },
