@@ -47,8 +47,12 @@ Outcome<Nothing> SetLimit(int fd, uint32_t project, uint64_t bytes) {
   return Nothing{};
 }
 
+UniqueFd OpenDirectory(const std::string &path) {
+  return UniqueFd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
 Outcome<Nothing> GiveProject(const std::string &path, uint32_t project) {
-  UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  UniqueFd directory = OpenDirectory(path);
   if (!directory) return FailureOf("open", path);
   struct fsxattr attributes = {};
   if (ioctl(directory.Get(), FS_IOC_FSGETXATTR, &attributes) == -1) return FailureOf("ioctl", path);
@@ -70,19 +74,25 @@ Outcome<uint32_t> FreeProject(int fd) {
   return Failure{EBUSY, "quotactl", {}, "no free project number"};
 }
 
-Outcome<uint32_t> SetQuota(const std::vector<std::string> &paths, uint64_t bytes) {
-  UniqueFd directory(open(paths.at(0).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+// The directories tell the number from before there is a limit: a crash leaves none that nobody knows of.
+Outcome<Nothing> SetQuota(const std::vector<std::string> &paths, uint64_t bytes) {
+  UniqueFd directory = OpenDirectory(paths.at(0));
   if (!directory) return FailureOf("open", paths.at(0));
   Outcome<uint32_t> project = FreeProject(directory.Get());
-  if (std::holds_alternative<Failure>(project)) return project;
+  if (Failure *failure = std::get_if<Failure>(&project)) return *failure;
   uint32_t number = std::get<uint32_t>(project);
-  Outcome<Nothing> done = SetLimit(directory.Get(), number, bytes);
+  Outcome<Nothing> done = Nothing{};
   for (size_t i = 0; i < paths.size() && std::holds_alternative<Nothing>(done); i++) done = GiveProject(paths[i], number);
-  if (Failure *failure = std::get_if<Failure>(&done)) {
-    SetLimit(directory.Get(), number, 0);
-    return *failure;
-  }
-  return number;
+  return std::holds_alternative<Nothing>(done) ? SetLimit(directory.Get(), number, bytes) : done;
+}
+
+Outcome<Nothing> EndQuota(const std::string &path) {
+  UniqueFd directory = OpenDirectory(path);
+  if (!directory) return FailureOf("open", path);
+  struct fsxattr attributes = {};
+  if (ioctl(directory.Get(), FS_IOC_FSGETXATTR, &attributes) == -1) return FailureOf("ioctl", path);
+  if (attributes.fsx_projid == 0) return Nothing{};
+  return SetLimit(directory.Get(), attributes.fsx_projid, 0);
 }
 
 Napi::Value SetProjectQuota(const Napi::CallbackInfo &info) {
@@ -91,25 +101,16 @@ Napi::Value SetProjectQuota(const Napi::CallbackInfo &info) {
   uint64_t bytes = arguments.Uint64Of(info[1]);
   arguments.Check(!paths.empty() && bytes > 0);
   if (!arguments.Sound()) return arguments.Throw();
-  return RunAsync<uint32_t>(
-      info.Env(), "hako.setProjectQuota", [paths, bytes] { return SetQuota(paths, bytes); },
-      [](Napi::Env env, uint32_t &project) -> Napi::Value { return Napi::Number::New(env, project); });
+  return RunAsync<Nothing>(
+      info.Env(), "hako.setProjectQuota", [paths, bytes] { return SetQuota(paths, bytes); }, ToUndefined);
 }
 
 Napi::Value EndProjectQuota(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   std::string path = arguments.String(0);
-  int project = arguments.Int(1);
-  arguments.Check(project > 0);
   if (!arguments.Sound()) return arguments.Throw();
   return RunAsync<Nothing>(
-      info.Env(), "hako.endProjectQuota",
-      [path, project]() -> Outcome<Nothing> {
-        UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (!directory) return FailureOf("open", path);
-        return SetLimit(directory.Get(), static_cast<uint32_t>(project), 0);
-      },
-      ToUndefined);
+      info.Env(), "hako.endProjectQuota", [path] { return EndQuota(path); }, ToUndefined);
 }
 
 }  // namespace

@@ -75,12 +75,10 @@ export interface NativeBinding {
   /**
    * Makes a project of directories of one filesystem (quotactl(2)) that may hold so many bytes together, with all that is
    * made in them from now on.
-   *
-   * @returns the project's number
    */
-  setProjectQuota(directories: readonly string[], bytes: bigint): Promise<number>;
-  /** Takes the limit of a project away, on the filesystem that the directory lies on. */
-  endProjectQuota(directory: string, project: number): Promise<void>;
+  setProjectQuota(directories: readonly string[], bytes: bigint): Promise<void>;
+  /** Takes the limit of the project away that a directory belongs to; one that belongs to none is fine. */
+  endProjectQuota(directory: string): Promise<void>;
 
   /** Builds a classic BPF program (struct sock_filter[]) from resolved rules; see native/seccomp/compile.h for the input's form. */
   compileSeccomp(rules: Uint8Array): Uint8Array;

@@ -36,12 +36,11 @@ export interface NativeServices {
    * quota, which ext4 and xfs have when they are mounted so.
    *
    * @param bytes - at least 1
-   * @returns the project's number, for {@link NativeServices.endQuota}
    * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` with the reason
    */
-  setQuota(directories: readonly string[], bytes: number): Promise<number>;
-  /** Takes such a limit away; `directory` is any on that filesystem. */
-  endQuota(directory: string, project: number): Promise<void>;
+  setQuota(directories: readonly string[], bytes: number): Promise<void>;
+  /** Takes such a limit away from all the directories that were given it with this one. One that has none is fine. */
+  endQuota(directory: string): Promise<void>;
   /** Mounts on the host (needs the right to); for callers who ask for a host mount. */
   mount(request: HostMountRequest): Promise<void>;
   unmount(target: string): Promise<void>;

@@ -27,7 +27,7 @@ export function defaultRoot(): string {
 /**
  * Makes the root's directories, closed to everybody else: layers hold set-uid programs of strangers (CVE-2021-41091).
  *
- * @throws HakoError `HAKO_ERR_PERMISSION_DENIED` when it belongs to another user or cannot be made.
+ * @throws HakoError `HAKO_ERR_PERMISSION_DENIED` when it belongs to another user or cannot be made; `HAKO_ERR_STATE_UNAVAILABLE` when its disk is full.
  */
 export function prepareRoot(root: string): RuntimePaths {
   const absolute = resolve(root);
@@ -56,9 +56,10 @@ export function prepareRoot(root: string): RuntimePaths {
   } catch (cause) {
     if (cause instanceof HakoError) throw cause;
     const errno = (cause as NodeJS.ErrnoException).code;
+    const isFull = errno === 'ENOSPC' || errno === 'EDQUOT';
     throw new HakoError(
-      'PERMISSION_DENIED',
-      `The root ${absolute} cannot be made: ${(cause as Error).message}. Choose a directory that you can write: Runtime.open({ root }).`,
+      isFull ? 'STATE_UNAVAILABLE' : 'PERMISSION_DENIED',
+      `The root ${absolute} cannot be made: ${(cause as Error).message}. ${isFull ? 'Make room on its disk, or choose' : 'Choose'} a directory that you can write: Runtime.open({ root }).`,
       {
         cause,
         path: absolute,

@@ -39,8 +39,8 @@ interface Addon {
   removeTree(path: string): Promise<void>;
   readFileInRoot(root: string, path: string, limit: number): Promise<Uint8Array | null>;
   readKernelFiles(paths: readonly string[]): Promise<Uint8Array>;
-  setProjectQuota(directories: readonly string[], bytes: bigint): Promise<number>;
-  endProjectQuota(directory: string, project: number): Promise<void>;
+  setProjectQuota(directories: readonly string[], bytes: bigint): Promise<void>;
+  endProjectQuota(directory: string): Promise<void>;
   compileSeccomp(rules: Uint8Array): Uint8Array;
   mount(request: HostMountRequest): Promise<void>;
   unmount(target: string): Promise<void>;
@@ -184,13 +184,13 @@ class AddonBinding implements NativeBinding {
     return cutFiles(await later(() => this.#addon.readKernelFiles(paths)));
   }
 
-  async setProjectQuota(directories: readonly string[], bytes: bigint): Promise<number> {
+  async setProjectQuota(directories: readonly string[], bytes: bigint): Promise<void> {
     for (const directory of directories) checkedText(directory, 'directory');
     return later(() => this.#addon.setProjectQuota(directories, bytes));
   }
 
-  endProjectQuota(directory: string, project: number): Promise<void> {
-    return later(() => this.#addon.endProjectQuota(checkedText(directory, 'directory'), project));
+  endProjectQuota(directory: string): Promise<void> {
+    return later(() => this.#addon.endProjectQuota(checkedText(directory, 'directory')));
   }
 
   compileSeccomp(rules: Uint8Array): Uint8Array {

@@ -21,6 +21,14 @@ const needsPrivilege = { remedy: () => "Run hako as root, or use the mode 'rootl
 const refusedLimit = { remedy: () => 'The kernel does not accept that value for the limit; choose another.' };
 const noRoom = { remedy: () => 'Free some space on the disk.' };
 
+/** What the machine lacks, whatever was asked for. */
+const scarce: Readonly<Record<string, string>> = {
+  EMFILE: 'Raise the limit of open files (`ulimit -n`).',
+  ENFILE: "Raise the machine's limit of open files (fs.file-max).",
+  ENOMEM: 'Free some memory, or raise the limit on it.',
+  EIO: 'A disk or the kernel gave an error: look at the kernel log.',
+};
+
 /** By the stable names that native/common/failure.h lists. */
 const meanings: Readonly<Record<string, Meaning>> = {
   protocol: {
@@ -222,7 +230,6 @@ const meanings: Readonly<Record<string, Meaning>> = {
   },
   stdio: {
     words: "The program's input and output cannot be set up",
-    errors: { EMFILE: { remedy: () => 'Raise the limit of open files (`ulimit -n`).' } },
   },
   signal: { words: 'The signal cannot be sent' },
   log: { words: 'The log file cannot be opened', errors: { ENOSPC: noRoom } },
@@ -247,10 +254,12 @@ export function failureToError(frame: FailedFrame, during: 'start' | 'exec' = 's
   const errno = frame.errno === 0 ? undefined : errnoName(frame.errno);
   const meaning = meanings[frame.operation] ?? { words: `The operation '${frame.operation}' failed` };
   const particular = errno === undefined ? undefined : meaning.errors?.[errno];
-  const code = particular?.code ?? meaning.code ?? (during === 'exec' ? 'EXEC_FAILED' : 'CONTAINER_START_FAILED');
+  const lacking = errno === undefined || particular !== undefined ? undefined : scarce[errno];
+  const nobodys = during === 'exec' ? 'EXEC_FAILED' : 'CONTAINER_START_FAILED';
+  const code = lacking === undefined ? (particular?.code ?? meaning.code ?? nobodys) : nobodys;
   const object = frame.detail === '' ? '' : `: ${frame.detail}`;
   const why = errno === undefined ? '' : `: ${describeErrno(errno)}`;
-  const remedy = (particular?.remedy ?? meaning.remedy)?.();
+  const remedy = lacking ?? (particular?.remedy ?? meaning.remedy)?.();
   return new HakoError(code, `${meaning.words}${object}${why}.${remedy === undefined ? '' : ` ${remedy}`}`, {
     operation: frame.operation,
     ...(errno === undefined ? {} : { errno }),

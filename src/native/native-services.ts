@@ -95,16 +95,16 @@ export class HostFileServices implements NativeServices {
     }
   }
 
-  async setQuota(directories: readonly string[], bytes: number): Promise<number> {
+  async setQuota(directories: readonly string[], bytes: number): Promise<void> {
     try {
-      return await this.#binding.setProjectQuota(directories, BigInt(bytes));
+      await this.#binding.setProjectQuota(directories, BigInt(bytes));
     } catch (error) {
       throw noQuota(directories[0] ?? '', error);
     }
   }
 
-  endQuota(directory: string, project: number): Promise<void> {
-    return this.#binding.endProjectQuota(directory, project);
+  endQuota(directory: string): Promise<void> {
+    return this.#binding.endProjectQuota(directory);
   }
 
   mount(request: HostMountRequest): Promise<void> {

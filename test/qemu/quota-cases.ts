@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { Image, Runtime } from 'libhako';
 import type { Case } from '../support/case.ts';
 
@@ -47,9 +48,34 @@ export const quotaCases: readonly Case[] = [
           await container.wait();
         }
         const { UpperDir } = (await container.inspect()).graphDriver.data;
-        assert.ok(readdirSync(`${UpperDir}/../..`).includes('project'));
+        assert.ok(readdirSync(`${UpperDir}/../..`).includes('quota'));
       }
       for (const container of containers) await container.remove();
+    },
+  },
+  {
+    name: 'storageQuota: no limit outlives a snapshot that was half made when its maker was killed',
+    async run() {
+      const kept = '/quota/kept';
+      const write = () => writeFileSync(`${kept}/file`, Buffer.alloc(8 * MiB));
+      {
+        await using runtime = await Runtime.open({ root: '/quota/hako' });
+        const half = { image: Image.fromHost(), name: 'half', storageQuota: '2m', log: 'none' } as const;
+        const container = await runtime.containers.create({ ...half, command: ['true'] });
+        const upper = (await container.inspect()).graphDriver.data['UpperDir'] ?? '';
+        // It is of the project still, wherever it is.
+        mkdirSync(`${upper}/inner`);
+        renameSync(`${upper}/inner`, kept);
+        // The positive control.
+        assert.throws(write, /EDQUOT|ENOSPC/);
+        const snapshot = resolve(upper, '../..');
+        renameSync(snapshot, `${dirname(snapshot)}/.tmp/1.1.half`);
+      }
+      await using again = await Runtime.open({ root: '/quota/hako' });
+      await (await again.containers.get('half')).remove();
+      await again.close();
+      write();
+      rmSync(kept, { recursive: true });
     },
   },
 ];

@@ -86,6 +86,8 @@ describeWith(
         const what = `${call} no. ${occurrence} with ${error}; ${again}`;
         const { said, stderr, injected } = await live(test.root, log, call, error, occurrence);
         expect(said, `${what}: ${stderr}`).toMatch(/^(all|HAKO_ERR_[A-Z_]+)$/);
+        // Nobody has asked for anything wrong, and nothing is damaged.
+        expect(said, `${what}: ${stderr}`).not.toMatch(/INVALID|CORRUPT/);
         if (!injected) expect(said, what).toBe('all');
         seen.set(said, (seen.get(said) ?? 0) + 1);
         for (const id of readdirSync(join(test.root, 'containers'))) ids.add(id);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HakoError } from 'libhako';
@@ -43,6 +43,12 @@ it('says that it is closed', () => {
   database[Symbol.dispose]();
   expect(failureOf(() => database.get('SELECT 1'))).toMatchObject({ code: 'HAKO_ERR_RUNTIME_CLOSED' });
   expect(failureOf(() => database.transaction(() => {}))).toMatchObject({ code: 'HAKO_ERR_RUNTIME_CLOSED' });
+});
+
+it('says of one that cannot be opened that it is not to be had, not that it is damaged', () => {
+  const path = join(directory, 'hako.db');
+  mkdirSync(path);
+  expect(failureOf(() => new Database(path))).toMatchObject({ code: 'HAKO_ERR_STATE_UNAVAILABLE', path });
 });
 
 it('refuses a file that is no database', () => {

@@ -29,6 +29,8 @@ describe("a failure of the supervisor's", () => {
     ['exec', constants.errno.ENOMEM, 'HAKO_ERR_CONTAINER_START_FAILED'],
     ['user', 0, 'HAKO_ERR_INVALID_USER'],
     ['user', constants.errno.EINVAL, 'HAKO_ERR_INVALID_USER'],
+    ['user', constants.errno.ENFILE, 'HAKO_ERR_CONTAINER_START_FAILED'],
+    ['cwd', constants.errno.EIO, 'HAKO_ERR_CONTAINER_START_FAILED'],
     ['cgroup', constants.errno.ERANGE, 'HAKO_ERR_INVALID_OPTION'],
     ['groups', 0, 'HAKO_ERR_INVALID_USER'],
     ['clone', constants.errno.EPERM, 'HAKO_ERR_HOST_UNSUPPORTED'],

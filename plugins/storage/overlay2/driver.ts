@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import {
@@ -25,8 +25,8 @@ const maxLowerLayers = 500;
 
 const movesContent = /^(?:metacopy|redirect_dir)=on$/;
 
-/** Holds the number of the project that a snapshot with a quota is. */
-const projectFile = 'project';
+/** There, empty, in a snapshot that has a quota, or was about to get one. */
+const quotaFile = 'quota';
 
 const activeDirectories = [
   { name: 'diff', mode: 0o755 },
@@ -46,7 +46,7 @@ export class Overlay2Driver implements StorageDriver {
 
   constructor(context: PluginContext, options: Overlay2Options) {
     this.#context = context;
-    this.#store = SnapshotStore.open(context, activeDirectories);
+    this.#store = SnapshotStore.open(context, activeDirectories, (directory) => this.#endLimit(directory));
     this.#options = options;
     this.#userxattr = choosesUserXattr(options);
   }
@@ -101,9 +101,7 @@ export class Overlay2Driver implements StorageDriver {
   }
 
   async remove(name: ActiveKey | CommittedName): Promise<void> {
-    const project = readProject(join(this.#store.pathOf(name), projectFile));
     this.#store.remove(name);
-    if (project !== null) await this.#context.native.endQuota(this.#context.directory, project);
   }
 
   async stat(name: ActiveKey | CommittedName): Promise<SnapshotInfo> {
@@ -142,8 +140,18 @@ export class Overlay2Driver implements StorageDriver {
 
   /** overlayfs moves files between the two directories, which the kernel refuses across projects. */
   async #limit(directory: string, quota: number): Promise<void> {
-    const project = await this.#context.native.setQuota([join(directory, 'diff'), join(directory, 'work')], quota);
-    writeFileSync(join(directory, projectFile), String(project), { mode: 0o600 });
+    writeFileSync(join(directory, quotaFile), '', { mode: 0o600 });
+    await this.#context.native.setQuota([join(directory, 'diff'), join(directory, 'work')], quota);
+  }
+
+  async #endLimit(directory: string): Promise<void> {
+    if (!existsSync(join(directory, quotaFile))) return;
+    try {
+      await this.#context.native.endQuota(join(directory, 'diff'));
+    } catch (error) {
+      // What it was to hold goes all the same.
+      this.#context.warn(`The quota of what was at ${directory} could not be taken away.`, error);
+    }
   }
 
   #active(key: ActiveKey): SnapshotRecord {
@@ -191,16 +199,6 @@ function copyRootAttributes(from: string, to: string): void {
   const made = statSync(to);
   if (wanted.uid !== made.uid || wanted.gid !== made.gid) chownSync(to, wanted.uid, wanted.gid);
   if (wanted.mode !== made.mode) chmodSync(to, wanted.mode & 0o7777);
-}
-
-/** null: this snapshot has no quota, or there is none of it. */
-function readProject(path: string): number | null {
-  try {
-    return Number(readFileSync(path, 'utf8'));
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
-    return null;
-  }
 }
 
 function makeIfAbsent(directory: string): void {

@@ -9,8 +9,10 @@ import { loadSqlite } from './sqlite.ts';
 // Primary result codes (sqlite.org/rescode.html).
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
+const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_CONSTRAINT = 19;
+const SQLITE_NOTADB = 26;
 
 /** Pages of the write-ahead log from which on a commit makes a checkpoint: SQLite's own, and where somebody else sees to it. */
 const checkpointAt = { alone: 1000, helped: 8192 };
@@ -36,7 +38,7 @@ export class Database implements Disposable {
   readonly #statements = new Map<string, StatementSync>();
   #committed: (() => void) | null = null;
 
-  /** @throws HakoError `HAKO_ERR_STATE_CORRUPT`, `HAKO_ERR_STATE_TOO_NEW` */
+  /** @throws HakoError `HAKO_ERR_STATE_CORRUPT`, `HAKO_ERR_STATE_TOO_NEW`, `HAKO_ERR_STATE_UNAVAILABLE` */
   constructor(path: string) {
     const { DatabaseSync } = loadSqlite();
     try {
@@ -195,10 +197,18 @@ function unusable(path: string, cause: unknown): HakoError {
         `The state store ${path} cannot be written: ${message}. Make room on its disk and try again.`,
         details,
       );
-    default:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
       return new HakoError(
         'STATE_CORRUPT',
         `The state store ${path} cannot be used: ${message}. If its disk is sound, move the file away to start with an empty one.`,
+        details,
+      );
+    // It may be whole: SQLite says of a disk that is full, too, that it cannot read or write.
+    default:
+      return new HakoError(
+        'STATE_UNAVAILABLE',
+        `The state store ${path} cannot be used: ${message}. Look at its disk (room, rights, errors), and try again.`,
         details,
       );
   }

@@ -28,6 +28,9 @@ const commitLock = '.commit.lock';
 /** @public */
 export type Populate = (directory: string, chain: readonly SnapshotRecord[]) => void | Promise<void>;
 
+/** @public */
+export type Discard = (directory: string) => Promise<void>;
+
 /**
  * The part of a storage driver that is the same for every driver that keeps snapshots as directories: names,
  * parents, and the promise that each operation happens or leaves no trace, over `kill -9` and with any number of
@@ -46,12 +49,15 @@ export class SnapshotStore implements AsyncDisposable {
   /** Committed snapshots never change; their ids tell one from a later one of the same name. */
   readonly #committed = new Map<string, SnapshotRecord>();
 
-  private constructor(context: PluginContext, content: readonly SnapshotDirectory[]) {
+  private constructor(context: PluginContext, content: readonly SnapshotDirectory[], discard: Discard) {
     this.#directory = context.directory;
     this.#native = context.native;
     this.#trash = new Trash(
       join(context.directory, '.trash'),
-      (path) => context.native.removeTree(path, null),
+      async (path) => {
+        await discard(path);
+        await context.native.removeTree(path, null);
+      },
       (message, cause) => context.warn(message, cause),
     );
     this.#spares = content.length === 0 ? null : new Spares(context, content, this.#trash);
@@ -61,9 +67,15 @@ export class SnapshotStore implements AsyncDisposable {
    * Makes the store's directories, and clears what killed processes left.
    *
    * @param content - what the directory of every active snapshot begins with; it is then made ahead of need.
+   * @param discard - gives back what a snapshot has besides its files, which are removed then. Also of one that a crash has
+   * left half made, and again when it failed.
    */
-  static open(context: PluginContext, content: readonly SnapshotDirectory[] = []): SnapshotStore {
-    const store = new SnapshotStore(context, content);
+  static open(
+    context: PluginContext,
+    content: readonly SnapshotDirectory[] = [],
+    discard: Discard = () => Promise.resolve(),
+  ): SnapshotStore {
+    const store = new SnapshotStore(context, content, discard);
     mkdirSync(join(context.directory, stagingName), { recursive: true, mode: 0o700 });
     context.native.spreadDirectories(join(context.directory, stagingName));
     store.#trash.open();
