@@ -34,6 +34,7 @@ const waitOptions = z.strictObject({
   ...operationOptions,
   condition: z.enum(['not-running', 'next-exit', 'removed']).optional(),
 });
+const updateWithSignal = updateOptions.extend(operationOptions);
 const pauseOptions = z.strictObject(operationOptions);
 const statsOptions = z.strictObject({ ...operationOptions, interval: z.number().min(0.01).max(86_400).optional() });
 const topOptions = z.strictObject({ ...operationOptions, psArgs: z.string().max(1000).optional() });
@@ -99,7 +100,7 @@ export const given = {
   pause: (options: unknown) => parseOptions(pauseOptions, options, 'pause') as OperationOptions,
   stats: (options: unknown) => parseOptions(statsOptions, options, 'stats') as StatsOptions,
   update: (options: unknown): UpdateOptions => {
-    parseOptions(updateOptions, options, 'update');
+    parseOptions(updateWithSignal, options, 'update');
     return options as UpdateOptions;
   },
   kill: (options: unknown) => parseOptions(z.strictObject(operationOptions), options, 'kill'),

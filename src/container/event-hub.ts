@@ -43,6 +43,10 @@ export class EventHub {
     this.#emitters.get(id)?.emit('health', status);
   }
 
+  ids(): Iterable<ContainerId> {
+    return this.#emitters.keys();
+  }
+
   forget(id: ContainerId): void {
     this.#emitters.delete(id);
   }

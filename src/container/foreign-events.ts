@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult, HistoryEvent } from '../contracts/events.ts';
 import type { EventHub } from './event-hub.ts';
@@ -9,9 +11,12 @@ import type { Supervision } from './supervision.ts';
 export interface HistoryFeed {
   /** Of the newest event. */
   last(): number;
-  /** What happens to containers from the call on, until `signal` is aborted. */
-  read(signal: AbortSignal): AsyncIterable<HistoryEvent>;
+  /** What happens to containers after an event, until `signal` is aborted. */
+  read(after: number, signal: AbortSignal): AsyncIterable<HistoryEvent>;
 }
+
+/** Milliseconds. */
+const betweenTries = 200;
 
 interface Followed {
   listeners: number;
@@ -58,7 +63,10 @@ export class ForeignEvents {
     };
     this.#followed.set(id, followed);
     followed.listeners++;
-    this.#reading ??= this.#read();
+    if (this.#reading === undefined) {
+      this.#reading = new AbortController();
+      void this.#read(this.#feed.last(), this.#reading.signal);
+    }
     return () => {
       followed.listeners--;
       if (followed.listeners > 0 || this.#followed.get(id) !== followed) return;
@@ -73,6 +81,10 @@ export class ForeignEvents {
     if (followed !== undefined && !followed.awaited.delete(startedAt)) followed.told.add(startedAt);
   }
 
+  ids(): Iterable<ContainerId> {
+    return this.#followed.keys();
+  }
+
   forget(id: ContainerId): void {
     this.#followed.delete(id);
     this.#stopIfIdle();
@@ -84,17 +96,21 @@ export class ForeignEvents {
     this.#reading = undefined;
   }
 
-  #read(): AbortController {
-    const reading = new AbortController();
-    const events = this.#feed.read(reading.signal);
-    void (async () => {
+  /** While the store cannot be read, it is tried again: what happens meanwhile stands in the history. */
+  async #read(last: number, signal: AbortSignal): Promise<void> {
+    for (let heard = last; !signal.aborted; ) {
       try {
-        for await (const event of events) await this.#happened(event);
-      } catch {
-        // Nobody listens any more, or the store cannot be read, which whoever needs it hears of.
+        for await (const event of this.#feed.read(heard, signal)) {
+          await this.#happened(event);
+          heard = event.sequence;
+        }
+        // The runtime has closed.
+        return;
+      } catch (error) {
+        if (signal.aborted || hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED')) return;
+        await sleep(betweenTries, null, { signal, ref: false }).catch(() => {});
       }
-    })();
-    return reading;
+    }
   }
 
   async #happened({ id: text, sequence, action, attributes }: HistoryEvent): Promise<void> {

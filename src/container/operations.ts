@@ -66,6 +66,7 @@ export class ContainerOperations {
   readonly #events: EventHub;
   readonly #foreign: ForeignEvents;
   readonly #gate: Gate;
+  readonly #listened: () => void;
   readonly #removed: (record: ContainerRecord) => void;
 
   constructor(parts: {
@@ -89,6 +90,8 @@ export class ContainerOperations {
     files: FileOperations;
     /** Of the runtime. */
     gate: Gate;
+    /** Somebody has begun to listen to a container. */
+    listened(): void;
     removed(record: ContainerRecord): void;
   }) {
     this.resources = parts.resources;
@@ -110,6 +113,7 @@ export class ContainerOperations {
     this.#foreign = parts.foreign;
     this.files = parts.files;
     this.#gate = parts.gate;
+    this.#listened = parts.listened;
     this.#removed = parts.removed;
   }
 
@@ -158,8 +162,13 @@ export class ContainerOperations {
   async restart(id: ContainerId, options: StopOptions): Promise<void> {
     const checked = given.stop(options);
     const record = this.#record(id);
-    if (this.#states.refresh(record).state.status !== 'created') await this.#stopper.stop(record, checked);
-    await this.start(id, checked.signal === undefined ? {} : { signal: checked.signal });
+    try {
+      if (this.#states.refresh(record).state.status !== 'created') await this.#stopper.stop(record, checked, true);
+      await this.start(id, checked.signal === undefined ? {} : { signal: checked.signal });
+    } catch (error) {
+      await this.#keeper.notRestarted(record);
+      throw error;
+    }
     this.#history.record(containerEvent(record, 'restart'));
   }
 
@@ -334,6 +343,7 @@ export class ContainerOperations {
   ): () => void {
     const unsubscribe = this.#events.subscribe(id, event, listener);
     const unfollow = this.#foreign.follow(id);
+    this.#listened();
     // One that another process started is heard of only through a session of this one's.
     const record = this.#repository.find(id);
     if (record?.state.status === 'running') this.#supervision.find(record).catch(noResult);

@@ -29,6 +29,8 @@ export const lifeSchema = z.object({
   keeper: processSchema.nullable(),
   /** The boot in which somebody stopped it. */
   stopped: z.string().nullable(),
+  /** Who stops it only to start it again: its end is not the end. */
+  restartedBy: processSchema.exactOptional(),
 });
 
 const life = lifeSchema.exactOptional();

@@ -12,6 +12,7 @@ import {
   updateGroups,
 } from '../cgroup/index.ts';
 import type { CgroupHost } from '../contracts/host-info.ts';
+import type { OperationOptions } from '../contracts/operation.ts';
 import { blockDeviceNumber } from '../host/devices.ts';
 import { type ControlGroups, groupsOf } from './control-groups.ts';
 import { defaultPids } from './isolation.ts';
@@ -28,7 +29,7 @@ import type { StateReader } from './state-reader.ts';
 export type ResourceChanges = { readonly [Name in keyof ResourceOptions]?: ResourceOptions[Name] | null };
 
 /** What of a container can be changed while it runs. @public */
-export interface UpdateOptions {
+export interface UpdateOptions extends OperationOptions {
   readonly resources?: ResourceChanges;
   /** Counts from the next end on. With `'no'`, a restart that is waited for does not come. */
   readonly restart?: ContainerSettings['restart'];
@@ -58,9 +59,10 @@ export class ResourceUpdater {
   }
 
   /** Several processes may change one container at once: whoever finds its record changed begins anew. */
-  async update(id: ContainerId, { resources, restart }: UpdateOptions): Promise<void> {
+  async update(id: ContainerId, { resources, restart, signal }: UpdateOptions): Promise<void> {
     for (;;) {
-      const record = await this.#settled(id);
+      signal?.throwIfAborted();
+      const record = await this.#settled(id, signal);
       const options = {
         ...(record.options as ContainerSettings),
         ...(resources === undefined ? {} : { resources: merged(record, resources) }),
@@ -83,7 +85,7 @@ export class ResourceUpdater {
   }
 
   /** Not while it is being started: the limits that it is started with have been read. */
-  async #settled(id: ContainerId): Promise<ContainerRecord> {
+  async #settled(id: ContainerId, signal: AbortSignal | undefined): Promise<ContainerRecord> {
     for (;;) {
       const record = this.#states.refresh(presentRecord(this.#repository, id));
       if (record.state.status !== 'starting') return record;
@@ -92,7 +94,7 @@ export class ResourceUpdater {
           'CONTAINER_NOT_RUNNING',
           `Container '${record.name}' waits in a pool for a program. Give the pool its limits when you make it.`,
         );
-      await pauseForStart();
+      await pauseForStart(signal);
     }
   }
 

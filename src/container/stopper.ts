@@ -40,9 +40,9 @@ export class Stopper {
     this.#history = history;
   }
 
-  /** No policy starts it again. */
-  async stop(found: ContainerRecord, options: GivenStop): Promise<ExitResult> {
-    const record = await this.#halter.halt(found, options.signal);
+  /** No policy starts it again. @param isToGoOn - whoever stops it starts it again */
+  async stop(found: ContainerRecord, options: GivenStop, isToGoOn = false): Promise<ExitResult> {
+    const record = await this.#halter.halt(found, options.signal, isToGoOn);
     const supervised = await this.#supervision.find(record);
     if (supervised === null) return lastExit(this.#states.refresh(record));
     const exit = await this.end(supervised, options);

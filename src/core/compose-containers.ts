@@ -10,6 +10,7 @@ import { EventHub } from '../container/event-hub.ts';
 import { ExecLauncher } from '../container/exec-launcher.ts';
 import { ExecRegister } from '../container/execs/exec-register.ts';
 import { ForeignEvents } from '../container/foreign-events.ts';
+import { Forgetting } from '../container/forgetting.ts';
 import type { HealthRepository } from '../container/health/health-repository.ts';
 import { HealthService } from '../container/health/health-service.ts';
 import { Prober } from '../container/health/prober.ts';
@@ -109,6 +110,7 @@ export async function composeContainers(
     adopted: (supervised) => {
       deliveries.follow(journaled(supervised.record), supervised.ended);
       keeper.adopted(supervised);
+      forgetting.met();
     },
     exited: (record, exit) => {
       if (record.state.status === 'running') foreign.told(record.id, record.state.startedAt);
@@ -189,15 +191,16 @@ export async function composeContainers(
     health,
     stopper,
     gate,
-    remove: (id) => operations.discard(id),
+    removeAtRest: (id) => gate.passInTurn(() => operations.removeAtRest(id)),
     warn,
   });
   const files = composeFiles({ ...around, repository, states, supervision });
   const feed = {
     last: () => around.stream.last(),
-    read: (signal: AbortSignal) => around.stream.read({ signal, filters: { type: 'container' } }),
+    read: (after: number, signal: AbortSignal) => around.stream.containersAfter(after, signal),
   };
   const foreign: ForeignEvents = new ForeignEvents(repository, supervision, hub, feed, (id) => keeper.keeps(id));
+  const forgetting = new Forgetting(repository, [keeper, register, foreign, hub]);
   const operations: ContainerOperations = new ContainerOperations({
     files,
     resources,
@@ -218,12 +221,10 @@ export async function composeContainers(
     execs,
     register,
     gate,
+    listened: () => forgetting.met(),
     removed: (record) => {
       ephemeral.delete(record.id);
-      keeper.forget(record.id);
-      register.forget(record.id);
-      foreign.forget(record.id);
-      hub.forget(record.id);
+      forgetting.forget(record.id);
       events.emit('container:remove', event(record));
     },
   });

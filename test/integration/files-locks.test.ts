@@ -62,6 +62,8 @@ describeWith({ root: true, tools: ['busybox'] }, 'the files of a container at re
     const started = there.start();
     expect(await isDone(started, 500)).toBe(false);
     expect((await here.inspect()).state.status).toBe('starting');
+    const impatient = here.update({ resources: { pids: 50 }, signal: AbortSignal.timeout(100) });
+    await expect(impatient).rejects.toMatchObject({ name: 'TimeoutError' });
     archive.end();
     await copying;
     await started;

@@ -337,6 +337,44 @@ describeWith({ root: true, tools: ['busybox'] }, 'restart policies', () => {
 });
 
 describeWith({ root: true, tools: ['busybox'] }, 'autoRemove', () => {
+  it.each(['its own runtime', 'another runtime', 'another process'])(
+    'leaves a container that is restarted by %s there until it ends',
+    async (by) => {
+      await using test = await openRuntime();
+      await using other = await Runtime.open({ root: test.root });
+      const own = await test.runtime.containers.create({ image, command: ['sleep', '60'], autoRemove: true });
+      await own.start();
+      const handle = by === 'its own runtime' ? own : await other.containers.get(own.id);
+      const children: ChildProcess[] = [];
+      for (let time = 0; time < 3; time++) {
+        const script = `await (await runtime.containers.get('${own.id}')).restart({ timeout: 0 });`;
+        if (by === 'another process') children.push(await elsewhere(test.root, script));
+        else await handle.restart({ timeout: 0 });
+        expect(await statusOf(own)).toBe('running');
+      }
+      const removed = own.wait({ condition: 'removed' });
+      await own.kill();
+      await removed;
+      for (const child of children) await killed(child);
+      expect(await test.runtime.containers.list()).toEqual([]);
+    },
+  );
+
+  it('removes a container that was stopped to be restarted, and could not be started', async () => {
+    await using test = await openRuntime();
+    const shared = await test.runtime.containers.create({ image, command: ['sleep', '60'] });
+    await shared.start();
+    const container = await test.runtime.containers.create({
+      ...{ image, command: ['sleep', '60'], autoRemove: true },
+      namespaces: { ipc: { container: shared.id } },
+    });
+    await container.start();
+    await shared.kill();
+    await shared.wait();
+    await expect(container.restart({ timeout: 0 })).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_NOT_RUNNING' });
+    expect((await test.runtime.containers.list()).map(({ id }) => id)).toEqual([shared.id]);
+  });
+
   it('removes a container after its end, whoever waits for it', async () => {
     await using test = await openRuntime();
     const container = await test.runtime.containers.create({

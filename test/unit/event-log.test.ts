@@ -46,6 +46,26 @@ it('writes what waits before the change that comes after it', () => {
   ]);
 });
 
+it('keeps events whose transaction has come to nothing, once and in order', () => {
+  insertContainer('{}', '{"status":"created"}');
+  using log = new EventLog(database, (message) => expect.fail(message));
+  const record = (id: string) => log.record({ type: 'image', action: 'import', id, name: '' });
+  const insertAgain = () => insertContainer('{}', '{"status":"created"}');
+  for (const id of ['1', '2']) record(id);
+  expect(() => log.before(insertAgain)).toThrow('UNIQUE');
+  record('3');
+  const outer = () =>
+    database.transaction(() => {
+      log.before(() => database.run("UPDATE containers SET name = 'other'"));
+      throw new Error('on second thoughts');
+    });
+  expect(outer).toThrow('on second thoughts');
+  record('4');
+  log.lastSequence();
+  const kept = log.after(0, 0, 10).filter(({ type }) => type === 'image');
+  expect(kept.map(({ id }) => id)).toEqual(['1', '2', '3', '4']);
+});
+
 it('says what could not be recorded, and goes on', () => {
   const warn = vi.fn();
   using log = new EventLog(database, warn);

@@ -67,6 +67,10 @@ export class ExecRegister {
     );
   }
 
+  ids(): Iterable<ContainerId> {
+    return this.#execs.keys();
+  }
+
   forget(id: ContainerId): void {
     this.#execs.delete(id);
   }

@@ -1,4 +1,4 @@
-import { currentBootId } from '../../host/process-identity.ts';
+import { currentBootId, ownIdentity } from '../../host/process-identity.ts';
 import type { ContainerRecord, RecordedState } from '../record.ts';
 import type { ContainerRepository } from '../repository.ts';
 import { pauseForStart } from '../start-pause.ts';
@@ -18,15 +18,20 @@ export class Halter {
     this.#restarter = restarter;
   }
 
-  /** The record from then on. A restart that has begun is waited for; a container without a policy is left alone. */
-  async halt(record: ContainerRecord, signal?: AbortSignal): Promise<ContainerRecord> {
+  /**
+   * The record from then on. A restart that has begun is waited for; a container that nobody keeps is left alone.
+   *
+   * @param isToGoOn - whoever halts it starts it again
+   */
+  async halt(record: ContainerRecord, signal?: AbortSignal, isToGoOn = false): Promise<ContainerRecord> {
+    const atRest = (state: RecordedState) => halted(state, isToGoOn);
     let current = record;
     while (lifeOf(current.state) !== undefined) {
       const isStarting = this.#states.refresh(current).state.status === 'starting';
-      const halted = isStarting ? null : this.#repository.reviseState(record.id, atRest);
-      if (halted !== null) {
+      const revised = isStarting ? null : this.#repository.reviseState(record.id, atRest);
+      if (revised !== null) {
         this.#restarter.cancel(record.id);
-        return halted;
+        return revised;
       }
       await pauseForStart(signal);
       const next = this.#repository.find(record.id);
@@ -37,11 +42,12 @@ export class Halter {
   }
 }
 
-function atRest(state: RecordedState): RecordedState | null {
+function halted(state: RecordedState, isToGoOn: boolean): RecordedState | null {
   const life = lifeOf(state);
   // One that is being started goes on to its next state with the life that it began with.
   if (life === undefined || state.status === 'starting') return null;
-  const halted = { ...life, stopped: currentBootId() };
+  const { restartedBy: _, ...before } = life;
+  const stopped = { ...before, stopped: currentBootId(), ...(isToGoOn ? { restartedBy: ownIdentity() } : {}) };
   const ended = state.status === 'restarting' ? notRestarting(state) : state;
-  return { ...ended, life: halted } as RecordedState;
+  return { ...ended, life: stopped } as RecordedState;
 }

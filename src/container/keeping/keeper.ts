@@ -9,7 +9,7 @@ import type { ContainerRepository } from '../repository.ts';
 import { notRestarting } from '../state-reader.ts';
 import type { Stopper } from '../stopper.ts';
 import type { Supervised, Supervision } from '../supervision.ts';
-import { isKept, type Life, lifeOf, newLife } from './life.ts';
+import { isBeingRestarted, isKept, type Life, lifeOf, newLife } from './life.ts';
 import type { Restarter } from './restarter.ts';
 
 export interface KeeperParts {
@@ -20,7 +20,8 @@ export interface KeeperParts {
   readonly stopper: Stopper;
   /** Of the runtime. */
   readonly gate: Gate;
-  remove(id: ContainerId): Promise<void>;
+  /** @throws HakoError `HAKO_ERR_CONTAINER_RUNNING` for one that somebody has started anew */
+  removeAtRest(id: ContainerId): Promise<void>;
   warn(message: string, cause?: unknown): void;
 }
 
@@ -123,8 +124,23 @@ export class Keeper {
     await this.#over(record);
   }
 
+  /** A container was stopped to be started again, and was not started. */
+  async notRestarted({ id }: ContainerRecord): Promise<void> {
+    const record = this.#parts.repository.reviseState(id, (state) => {
+      const { restartedBy, ...life } = lifeOf(state) ?? {};
+      return restartedBy === undefined ? null : ({ ...state, life } as typeof state);
+    });
+    if (record === null || !optionsOf(record).autoRemove) return;
+    if (record.state.status === 'exited' || record.state.status === 'lost')
+      await this.#parts.removeAtRest(id).catch((error: unknown) => this.#tell(record, error));
+  }
+
   keeps(id: ContainerId): boolean {
     return this.#kept.has(id);
+  }
+
+  ids(): Iterable<ContainerId> {
+    return this.#kept;
   }
 
   forget(id: ContainerId): void {
@@ -159,17 +175,20 @@ export class Keeper {
   }
 
   async #over(record: ContainerRecord): Promise<void> {
-    const { gate, restarter, remove } = this.#parts;
+    const { gate, restarter, repository, removeAtRest } = this.#parts;
     if (gate.signal.aborted || !this.#kept.has(record.id)) return;
-    if (optionsOf(record).autoRemove) await remove(record.id);
-    else restarter.ended(record.id);
+    if (!optionsOf(record).autoRemove) restarter.ended(record.id);
+    else if (!isBeingRestarted(repository.find(record.id)?.state)) await removeAtRest(record.id);
   }
 
   #tell({ name }: ContainerRecord, error: unknown): void {
-    if (hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED') || hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND')) return;
+    if (changed.some((code) => hasHakoCode(error, code))) return;
     this.#parts.warn(`Container '${name}' could not be looked after: ${(error as Error).message}`, error);
   }
 }
+
+/** Somebody has started or removed it meanwhile, or this runtime closes. */
+const changed = ['HAKO_ERR_RUNTIME_CLOSED', 'HAKO_ERR_CONTAINER_NOT_FOUND', 'HAKO_ERR_CONTAINER_RUNNING'] as const;
 
 function isOwn(keeper: Life['keeper'] | undefined): boolean {
   const own = ownIdentity();

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { currentBootId, ownIdentity } from '../../host/process-identity.ts';
+import { currentBootId, isAlive, ownIdentity } from '../../host/process-identity.ts';
 import { planOf } from '../health/health-service.ts';
 import type { ContainerRecord, lifeSchema, RecordedState } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
@@ -19,6 +19,12 @@ export function newLife(): Life {
 
 export function lifeOf(state: RecordedState): Life | undefined {
   return 'life' in state ? state.life : undefined;
+}
+
+/** Whether somebody has stopped it only to start it again at once. */
+export function isBeingRestarted(state: RecordedState | undefined): boolean {
+  const by = state === undefined ? undefined : lifeOf(state)?.restartedBy;
+  return by !== undefined && isAlive(by);
 }
 
 /** Whether somebody has stopped it: for `always`, the next boot of the machine is a new beginning, as Docker's daemon has it. */

@@ -40,6 +40,12 @@ export class EventStream {
     })();
   }
 
+  /** What happens to containers after the event with that sequence. */
+  async *containersAfter(sequence: number, signal: AbortSignal): AsyncGenerator<HistoryEvent> {
+    const all = this.#follow({ sequence, since: 0 }, Number.POSITIVE_INFINITY, signal);
+    for await (const event of all) if (event.type === 'container') yield event;
+  }
+
   async *#follow(
     from: { readonly sequence: number; readonly since: number },
     until: number,

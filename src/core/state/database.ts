@@ -36,6 +36,8 @@ export class Database implements Disposable {
   readonly #reserve: Reserve;
   #isReserveGiven = false;
   readonly #statements = new Map<string, StatementSync>();
+  /** What is to be taken back with the open transaction. */
+  #undone: (() => void)[] = [];
   #committed: (() => void) | null = null;
 
   /** @throws HakoError `HAKO_ERR_STATE_CORRUPT`, `HAKO_ERR_STATE_TOO_NEW`, `HAKO_ERR_STATE_UNAVAILABLE` */
@@ -129,13 +131,20 @@ export class Database implements Disposable {
     try {
       const result = body();
       this.#told(() => this.#db.exec('COMMIT'));
+      this.#undone = [];
       this.#committed?.();
       return result;
     } catch (error) {
       // Some failures, a full disk among them, have rolled back by themselves.
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      for (const undo of this.#undone.splice(0)) undo();
       throw error;
     }
+  }
+
+  /** Calls `undo` if the open transaction, however many bodies it is made of, comes to nothing. */
+  onRollback(undo: () => void): void {
+    this.#undone.push(undo);
   }
 
   /** @param committed - told of each commit by whoever sees to checkpoints, unless they fall far behind; null: nobody does */

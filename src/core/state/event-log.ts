@@ -72,14 +72,21 @@ export class EventLog implements EventRecorder, Disposable {
     try {
       this.#db.transaction(() => this.#write());
     } catch (cause) {
-      // What they tell of has happened all the same.
       this.#warn(`${this.#waiting.length} events could not be recorded: ${(cause as Error).message}`, cause);
       this.#forget();
     }
   }
 
+  /** In a transaction. */
   #write(): void {
-    for (const { time, type, action, id, name, image = '', labels = {}, attributes = {} } of this.#waiting) {
+    const written = this.#waiting;
+    this.#forget();
+    // What they tell of has happened, whatever becomes of the change that they are written with.
+    this.#db.onRollback(() => {
+      this.#waiting.unshift(...written);
+      this.#flushSoon();
+    });
+    for (const { time, type, action, id, name, image = '', labels = {}, attributes = {} } of written) {
       this.#db.run(
         'INSERT INTO events (time, type, action, id, details) VALUES (?, ?, ?, ?, ?)',
         time,
@@ -89,7 +96,6 @@ export class EventLog implements EventRecorder, Disposable {
         JSON.stringify({ name, image, labels, attributes }),
       );
     }
-    this.#forget();
   }
 
   #forget(): void {
