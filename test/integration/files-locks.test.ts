@@ -3,8 +3,8 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Container, Runtime } from 'libhako';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { elsewhere, killed } from '../support/elsewhere.ts';
 import { describeWith } from '../support/requires.ts';
-import { startSource } from '../support/source-process.ts';
 import { file, tar } from '../support/tar.ts';
 import { busyboxImage as image, openRuntime, type TestRuntime } from '../support/test-runtime.ts';
 
@@ -127,20 +127,17 @@ describeWith({ root: true, tools: ['busybox'] }, 'the files of a container at re
 
   it('are free as soon as the process that worked on them is killed', async () => {
     const [here] = await atRest();
-    const child = startSource('script-child.ts', [
+    const child = await elsewhere(
       test.root,
       `const container = await runtime.containers.get('${here.id}');
        await new Promise((begun) => {
          const archive = (async function* () { yield Buffer.alloc(0); begun(); await new Promise(() => {}); })();
          void container.copyIn(archive, '/root').catch((error) => console.error(error));
        });`,
-      'stay',
-    ]);
-    child.stderr?.pipe(process.stderr);
-    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    );
     const started = here.start();
     expect(await isDone(started, 300)).toBe(false);
-    child.kill('SIGKILL');
+    await killed(child);
     expect(await isDone(started, 1_500)).toBe(true);
     await here.remove({ force: true });
   });
