@@ -20,6 +20,7 @@ const users = {
     'src/core/state/database.ts',
     'src/core/state/reserve.ts',
     'src/core/compose.ts',
+    'src/container/files/copy-intents.ts',
     'src/plugins/registry.ts',
     'src/native/native-services.ts',
     'src/native/worker.ts',

@@ -282,6 +282,12 @@ export async function composeContainers(
     warn,
   });
 
+  background.push(
+    files
+      .clearLeftCopies()
+      .catch((error: unknown) => warn('Copies that were cut short could not be cleared up.', error)),
+  );
+
   const close = async (timeout: number) => {
     await gate.close();
     keeper.close();

@@ -4,6 +4,8 @@ import { ControlGroups } from '../container/control-groups.ts';
 import { Committer } from '../container/files/commit.ts';
 import { ContainerTrees } from '../container/files/container-trees.ts';
 import { CopyIn } from '../container/files/copy-in.ts';
+import { CopyIntents } from '../container/files/copy-intents.ts';
+import { CopyKeeper } from '../container/files/copy-keeper.ts';
 import { CopyOut } from '../container/files/copy-out.ts';
 import { Differ } from '../container/files/diff.ts';
 import { FileOperations } from '../container/files/file-operations.ts';
@@ -27,8 +29,10 @@ import { ImageService } from '../image/image-service.ts';
 import { decompressAny } from '../image/sources/archive-files.ts';
 import type { Worker } from '../native/worker.ts';
 import type { Injector } from './injector.ts';
+import type { RuntimePaths } from './root.ts';
 
 interface FileSurroundings {
+  readonly paths: Pick<RuntimePaths, 'copies'>;
   readonly repository: ContainerRepository;
   readonly states: StateReader;
   readonly storage: HostRootStorage;
@@ -56,13 +60,18 @@ export function composeFiles(around: FileSurroundings): FileOperations {
   const differ = new Differ(storage, worker, ownershipOf);
   const groups = new ControlGroups(host.cgroup, repository, supervision, around.openGroups);
   const holder = new Holder(locks, new Pausing(repository, states, groups), around.warn.bind(around));
+  const copyIn = new CopyIn(trees, worker);
+  const hostFiles = new HostFiles(worker, around.ownMappings.bind(around));
+  const warn = around.warn.bind(around);
+  const intents = new CopyIntents(around.paths.copies, warn);
   return new FileOperations({
     repository,
     trees,
     worker,
     copyOut: new CopyOut(trees, worker),
-    copyIn: new CopyIn(trees, worker),
-    host: new HostFiles(worker, around.ownMappings.bind(around)),
+    copyIn,
+    host: hostFiles,
+    keeper: new CopyKeeper({ intents, repository, copyIn, host: hostFiles, warn }),
     differ,
     holder,
     committer: new Committer({ differ, holder, images: injector.get(ImageService), ownershipOf }),

@@ -43,6 +43,7 @@ const ofContainer: OperationsOf<ContainerOperations> = {
     export: { untilEnd: 'container.export' },
     commit: 'container.commit',
     release: null,
+    clearLeftCopies: null,
   },
   resources: {
     update: 'container.update',

@@ -11,6 +11,8 @@ export interface RuntimePaths {
   readonly content: string;
   /** Of what was removed, until its files are gone. */
   readonly trash: string;
+  /** A file for each copy that is under way. */
+  readonly copies: string;
   /** A locked file for each runtime that has the root open. */
   readonly claims: string;
 }
@@ -37,6 +39,7 @@ export function prepareRoot(root: string): RuntimePaths {
     containers: join(absolute, 'containers'),
     content: join(absolute, 'content'),
     trash: join(absolute, 'trash'),
+    copies: join(absolute, 'copies'),
     claims: join(absolute, 'claims'),
   };
   try {

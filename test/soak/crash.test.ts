@@ -75,7 +75,10 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'kill -9 
         await (await runtime.containers.get(name)).remove({ force: true });
         model.containers.delete(name);
       }
-      expect(warnings, again).toEqual([]);
+      expect(
+        warnings.filter((text) => !/^A copy to .* was cut short/.test(text)),
+        again,
+      ).toEqual([]);
     }
     await using last = await Runtime.open({ root: test.root });
     for (const { name } of await last.containers.list())

@@ -5,6 +5,7 @@ import type { Worker } from '../../native/worker.ts';
 import type { ContainerRecord } from '../record.ts';
 import { containerPathOf, inTree, type WrittenPath } from './container-path.ts';
 import type { ContainerTree, ContainerTrees } from './container-trees.ts';
+import type { CopyPlace } from './copy-intents.ts';
 import { copyLimits } from './copy-limits.ts';
 import type { CopyDestination } from './copy-plan.ts';
 
@@ -13,6 +14,8 @@ export interface Placing extends OperationOptions {
   /** Keep ids; else all belongs to the container's root. */
   readonly archive: boolean;
   readonly keepKinds: boolean;
+  /** What a file is called until it is whole. */
+  readonly temporary: string;
 }
 
 /** Puts files into containers. */
@@ -60,7 +63,7 @@ export class CopyIn {
     record: ContainerRecord,
     directory: string,
     archive: AsyncIterable<Uint8Array>,
-    { archive: keepsIds, keepKinds, signal }: Placing,
+    { archive: keepsIds, keepKinds, temporary, signal }: Placing,
   ): Promise<void> {
     const options = signal === undefined ? {} : { signal };
     await this.#trees.lend(record, 'container', { ...options, writes: true }, ({ tree, idMappings, ownership }) =>
@@ -77,11 +80,19 @@ export class CopyIn {
           limits: copyLimits,
           keepRoot: true,
           keepKinds,
+          temporary,
           ...(keepsIds ? {} : { owner: { uid: 0, gid: 0 } }),
         },
         archive,
         options,
       ),
+    );
+  }
+
+  /** Removes the files of that name. */
+  async sweep(record: ContainerRecord, { directory, below }: CopyPlace, name: string): Promise<void> {
+    await this.#trees.lend(record, 'container', { writes: true }, ({ tree, idMappings }) =>
+      this.#worker.sweep({ tree, idMappings, directory: inTree(posix.normalize(directory)), name, below }),
     );
   }
 

@@ -14,6 +14,7 @@ import { type CommitOptions, type Committer, givenCommit } from './commit.ts';
 import { containerPathOf } from './container-path.ts';
 import type { ContainerTrees } from './container-trees.ts';
 import type { CopyIn } from './copy-in.ts';
+import { type CopyKeeper, placesOf } from './copy-keeper.ts';
 import { type CopyInOptions, type CopyOutOptions, type CopyOutToHostOptions, givenFiles } from './copy-options.ts';
 import type { CopyOut, Source } from './copy-out.ts';
 import { planCopy } from './copy-plan.ts';
@@ -52,6 +53,7 @@ export interface FileOperationsParts {
   readonly differ: Differ;
   readonly holder: Holder;
   readonly committer: Committer;
+  readonly keeper: CopyKeeper;
   /** Unwraps an archive that comes as a stream. */
   readonly unwrap: (archive: AsyncIterable<Uint8Array>, options: OperationOptions) => AsyncIterable<Uint8Array>;
   /** Of the runtime. */
@@ -102,7 +104,9 @@ export class FileOperations {
       const source = await copyOut.find(record, path, options);
       const isDirectory = source.stat.type === 'directory';
       const plan = planCopy({ written: source.written, isDirectory }, await host.destination(hostPath));
-      await host.unpack(plan.directory, source.pack(plan.name, options), options);
+      await this.#parts.keeper.during(null, placesOf(plan), options, (temporary) =>
+        host.unpack(plan.directory, source.pack(plan.name, options), temporary, options),
+      );
     });
   }
 
@@ -140,12 +144,22 @@ export class FileOperations {
     await this.#parts.holder.release(record);
   }
 
+  /** The same for copies, whose containers need not run. */
+  async clearLeftCopies(): Promise<void> {
+    await this.#parts.keeper.clearLeft();
+  }
+
   async #copyFromHost(record: ContainerRecord, from: string, to: string, options: CopyInOptions): Promise<void> {
     const { copyIn, host } = this.#parts;
     const source = await host.source(from, options.followLink ?? false);
     const plan = planCopy(source, await copyIn.destination(record, to, options));
     const directory = await copyIn.directory(record, containerPathOf(plan.directory), options);
-    await copyIn.unpack(record, directory, host.pack(source.path, plan.name, options), placing(options, false));
+    await this.#parts.keeper.during(record, placesOf({ ...plan, directory }), options, (temporary) =>
+      copyIn.unpack(record, directory, host.pack(source.path, plan.name, options), {
+        ...placing(options, false),
+        temporary,
+      }),
+    );
   }
 
   async #copyArchive(
@@ -156,7 +170,10 @@ export class FileOperations {
   ): Promise<void> {
     const { copyIn } = this.#parts;
     const directory = await copyIn.directory(record, containerPathOf(to), options);
-    await copyIn.unpack(record, directory, entries, placing(options, true));
+    // An archive may lead through symbolic links of the container to anywhere in it.
+    await this.#parts.keeper.during(record, [{ directory: '/', below: true }], options, (temporary) =>
+      copyIn.unpack(record, directory, entries, { ...placing(options, true), temporary }),
+    );
   }
 
   #record(id: ContainerId): ContainerRecord {

@@ -6,6 +6,7 @@ import type { IdMappings } from '../../contracts/isolation.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
 import { produced, type Worker } from '../../native/worker.ts';
 import { hostPathOf } from './container-path.ts';
+import type { CopyPlace } from './copy-intents.ts';
 import { copyLimits } from './copy-limits.ts';
 import type { CopyOutToHostOptions } from './copy-options.ts';
 import type { CopyDestination, CopySource } from './copy-plan.ts';
@@ -75,10 +76,18 @@ export class HostFiles {
     });
   }
 
+  /** Removes the files of that name. */
+  async sweep({ directory, below }: CopyPlace, name: string): Promise<void> {
+    if ((await kindOf(directory))?.isDirectory !== true) return;
+    const tree = { kind: 'directory', base: directory, path: '' } as const;
+    await this.#worker.sweep({ tree, idMappings: await this.#own(), directory: '', name, below });
+  }
+
   /** Unpacks a plain tar stream in a directory, and nowhere else whatever is in it. */
   async unpack(
     directory: string,
     archive: AsyncIterable<Uint8Array>,
+    temporary: string,
     { archive: keepsIds = false, keepSpecial = false, signal }: CopyOutToHostOptions,
   ): Promise<void> {
     const idMappings = await this.#own();
@@ -94,6 +103,7 @@ export class HostFiles {
         limits: copyLimits,
         keepRoot: true,
         keepKinds: true,
+        temporary,
         // Whoever is root in a container would else be root of the host through them.
         plain: !keepSpecial,
         ...(keepsIds ? {} : { owner: { uid: asRoot ? effective('uid') : 0, gid: asRoot ? effective('gid') : 0 } }),
