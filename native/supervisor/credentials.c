@@ -118,6 +118,8 @@ int credentials_apply(const struct identity *identity, const struct process_requ
 int credentials_become_root(struct failure *failure) {
   if (sys_setresgid(0) < 0 || sys_setresuid(0) < 0)
     return fail(failure, "idmap", errno, "cannot become root in the user namespace: is id 0 mapped?");
+  // Which fs.suid_dumpable may have made it again, and here somebody has the same id.
+  prctl(PR_SET_DUMPABLE, 0);
   // The supervisor's own groups must not go in; where this is denied they can't be dropped.
   if (sys_setgroups(0, NULL) < 0 && errno != EPERM)
     return fail(failure, "idmap", errno, "cannot drop the groups");

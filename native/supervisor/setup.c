@@ -65,8 +65,12 @@ static bool leaves_propagation(const struct start_request *request) {
 int setup_run(struct setup *setup) {
   if (leaves_propagation(setup->request) && setup_propagation(setup, MS_SLAVE) < 0)
     return -1;
-  for (uint32_t i = 0; i < setup->request->op_count; i++)
+  for (uint32_t i = 0; i < setup->request->op_count; i++) {
+    // A root that came to lie over the layers would be pivoted away from with the host's left where it is.
+    if (setup->in_layers && setup->request->ops[i].kind != HAKO_OP_MOUNT)
+      return fail(setup->failure, "protocol", 0, "layers that no overlay follows");
     if (run(setup, &setup->request->ops[i]) < 0)
       return -1;
+  }
   return 0;
 }

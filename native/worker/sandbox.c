@@ -46,6 +46,8 @@ static int become_root(bool must_drop_groups, struct failure *f) {
   // Root of the new namespace; the single id that an ordinary user gets is that already.
   if (sys_setresgid(0) < 0 || sys_setresuid(0) < 0)
     return fail(f, "idmap", errno, "cannot become root in the user namespace: is id 0 mapped?");
+  // Which fs.suid_dumpable may have made it again, and in a container somebody has the same id.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return 0;
 }
 
@@ -148,6 +150,7 @@ int sandbox_join(int mounts, int user, bool recursive, struct failure *f) {
     return sandbox_failed(f, "dumpable");
   if (user >= 0 && setns(user, CLONE_NEWUSER) < 0)
     return fail(f, "namespace", errno, "the container's user namespace");
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   // Which leaves us at that namespace's root.
   if (setns(mounts, CLONE_NEWNS) < 0)
     return fail(f, "namespace", errno, "the container's mount namespace");

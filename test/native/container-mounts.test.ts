@@ -46,6 +46,16 @@ describeWith({ root: true }, 'mounts', () => {
     expect(base.read('upper/made')).toBe('new\n');
   });
 
+  test('layers that no overlay is made of are refused: the host’s root would stay below them', async () => {
+    using rootfs = new Rootfs();
+    const [first, ...others] = setup(rootfs);
+    if (first === undefined) throw new Error('no set-up');
+    const ops = [first, { kind: 'layers', hostPath: rootfs.path } as const, ...others];
+    const { stdout, failed } = await runShell(rootfs, 'echo ran', {}, { setup: ops });
+    expect(failed).toMatchObject({ operation: 'protocol', detail: 'layers that no overlay follows' });
+    expect(stdout).toBe('');
+  });
+
   test('a bind of a file and of a directory, read-only and not, over targets that are made', async () => {
     using rootfs = new Rootfs();
     using host = new Rootfs();

@@ -1,9 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { afterAll, describe, expect, test, vi } from 'vitest';
-import { encodeGo, FrameType, frameHeader, MAX_REQUEST, type StartRequest } from '../../src/native/protocol.ts';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  CLONE_NEWUSER,
+  encodeGo,
+  FrameType,
+  frameHeader,
+  MAX_REQUEST,
+  type StartRequest,
+} from '../../src/native/protocol.ts';
 import { describeWith } from '../support/requires.ts';
-import { containerProcess, launch } from './support/container.ts';
+import { containerProcess, launch, privateNamespaces } from './support/container.ts';
 import { Rootfs } from './support/rootfs.ts';
 import { jsonFile, SupervisorProcess } from './support/supervisor-process.ts';
 
@@ -61,6 +68,27 @@ describe('a container that waits for its program', () => {
     await supervisor.owner.next('exited');
     // 3 is ls's own.
     expect(supervisor.owner.output().toString()).toBe('0\n1\n2\n3\n');
+  });
+
+  test('cannot be traced by whoever has its id, even where fs.suid_dumpable would let them', async () => {
+    const knob = '/proc/sys/fs/suid_dumpable';
+    const before = readFileSync(knob, 'utf8');
+    onTestFinished(() => writeFileSync(knob, before));
+    writeFileSync(knob, '1');
+    using rootfs = new Rootfs();
+    const idMap = {
+      method: 'direct',
+      uidMap: '0 70000 65536\n',
+      gidMap: '0 70000 65536\n',
+      denySetgroups: false,
+    } as const;
+    const request = { unshare: privateNamespaces | CLONE_NEWUSER, idMap, wait: true };
+    await using supervisor = launch(rootfs, containerProcess([]), request, { bindDevices: true });
+    await supervisor.owner.next('prepared');
+    // proc_pid(5): of one that can be dumped they are its own user's, else root's.
+    const { uid } = statSync(`/proc/${child(supervisor)}/mem`);
+    expect(readFileSync(`/proc/${child(supervisor)}/status`, 'utf8')).toMatch(/^Uid:\t70000\t/m);
+    expect(uid).toBe(0);
   });
 
   test('logs from its first byte', async () => {
