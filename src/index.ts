@@ -5,6 +5,7 @@ export type { Branded } from './base/brand.ts';
 export type { Digest } from './base/digest.ts';
 export { type ErrorCode, type ErrorKind, HakoError, type HakoErrorDetails } from './base/errors.ts';
 export type { ContainerId } from './base/ids.ts';
+export { parseLogTime } from './base/log-time.ts';
 export { type OperationContext, type OperationSubject, operationChannel } from './base/observation.ts';
 export { type OperationName, operationNames } from './base/operation-names.ts';
 export type {
@@ -94,7 +95,6 @@ export type { ImportOptions } from './image/image-importer.ts';
 export type { ImportProgress } from './image/image-ingest.ts';
 export type { ByteSource, ImageSource } from './image/import-source.ts';
 export type { LayerLimits } from './image/unpack-service.ts';
-export { parseLogTime } from './log/log-time.ts';
 export { entryPrinter } from './log/print-entries.ts';
 export { reassembleLines } from './log/reassemble.ts';
 export type {

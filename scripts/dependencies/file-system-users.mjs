@@ -1,7 +1,7 @@
 // The files that may use node:fs, by what they use it for. None of these is a path inside a container's root, whose links
 // belong to whoever wrote the image: such a path goes through openat2 in the addon, the worker or the supervisor.
 const users = {
-  "hako's own installation": ['src/native/loader.ts'],
+  "hako's own installation": ['src/base/package-version.ts', 'src/native/loader.ts'],
   "the kernel's files: /proc, /sys, /dev": [
     'src/cgroup/files.ts',
     'src/container/files/container-trees.ts',
@@ -19,7 +19,6 @@ const users = {
     'src/core/root-claim.ts',
     'src/core/state/database.ts',
     'src/core/state/reserve.ts',
-    'src/core/compose.ts',
     'src/container/files/copy-intents.ts',
     'src/plugins/registry.ts',
     'src/native/native-services.ts',

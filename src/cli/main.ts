@@ -1,4 +1,5 @@
-import { HakoError, Runtime, type RuntimeOptions } from '../index.ts';
+import { HakoError } from '../base/errors.ts';
+import type { Runtime, RuntimeOptions } from '../index.ts';
 import { commands } from './commands/index.ts';
 import { brokenPipeCode, exitCodeOf, failureCode, isBrokenPipe } from './exit-code.ts';
 import { commandHelp, globalOptions, help } from './help.ts';
@@ -21,7 +22,7 @@ async function main(words: readonly string[]): Promise<number> {
 
   let runtime: Runtime | undefined;
   const openRuntime = async (): Promise<Runtime> => {
-    runtime ??= await Runtime.open(runtimeOptions(values));
+    runtime ??= await (await import('../index.ts')).Runtime.open(runtimeOptions(values));
     runtime.on('warning', ({ message }) => process.stderr.write(`hako: ${visible(message)}\n`));
     return runtime;
   };

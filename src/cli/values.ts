@@ -1,5 +1,5 @@
 import { HakoError } from '../base/errors.ts';
-import { parseLogTime } from '../index.ts';
+import { parseLogTime } from '../base/log-time.ts';
 
 /** Leaves out what is undefined: with exact optional properties an absent option and `undefined` differ. */
 export function defined<T extends object>(value: { readonly [K in keyof T]: T[K] | undefined }): T {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Disposer } from '../base/dispose.ts';
 import { Gate } from '../base/gate.ts';
+import { packageVersion } from '../base/package-version.ts';
 import { closeCgroups, openCgroups } from '../cgroup/index.ts';
 import { ContentStore } from '../content/content-store.ts';
 import type { EventRecorder } from '../contracts/events.ts';
@@ -199,20 +199,4 @@ function composeState(injector: Injector, database: Database, history: EventLog,
 function recordImages(events: RuntimeEventBus, history: EventRecorder): void {
   events.on('image:import', ({ id, name }) => history.record({ type: 'image', action: 'import', id, name }));
   events.on('image:remove', ({ id }) => history.record({ type: 'image', action: 'delete', id, name: '' }));
-}
-
-/** The package's own description lies two directories above the compiled file, and above the source. */
-function packageVersion(): string {
-  for (const up of ['../../', '../../../']) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(new URL(`${up}package.json`, import.meta.url), 'utf8')) as {
-        name?: string;
-        version?: string;
-      };
-      if (name === 'libhako' && version !== undefined) return version;
-    } catch {
-      // Not there: this file runs from dist/, one level deeper.
-    }
-  }
-  return 'unknown';
 }

@@ -2,8 +2,8 @@ import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { jsonFile } from '../../plugins/log/json-file/index.ts';
+import { parseLogTime } from '../../src/base/log-time.ts';
 import type { LogQuery } from '../../src/contracts/log-driver.ts';
-import { parseLogTime } from '../../src/log/log-time.ts';
 import { entryPrinter } from '../../src/log/print-entries.ts';
 import { collect, LoggedSubject, textOf } from '../../src/plugins/conformance/log-subject.ts';
 import { parsePluginOptions } from '../../src/plugins/define-plugin.ts';

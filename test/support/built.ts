@@ -6,7 +6,7 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 export const built = {
   repository,
   entry: `${repository}dist/src/index.js`,
-  cli: `${repository}dist/src/cli/main.js`,
+  cli: `${repository}dist/src/command/main.js`,
   /** What npm puts on the PATH for it. */
   command: `${repository}bin/hako`,
 } as const;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseLogTime } from '../../src/base/log-time.ts';
 import { formatRfc3339, parseRfc3339 } from '../../src/base/rfc3339.ts';
-import { parseLogTime } from '../../src/log/log-time.ts';
 
 const latest = BigInt(Date.parse('9999-12-31T23:59:59.999Z')) * 1_000_000n;
 const earliest = BigInt(Date.parse('0000-01-01T00:00:00Z')) * 1_000_000n;

@@ -1,3 +1,5 @@
+import { release } from 'node:os';
+import { packageVersion } from '../../base/package-version.ts';
 import type { RuntimeInfo, Support } from '../../index.ts';
 import { defineCommand } from '../command.ts';
 import { valueFormat, valuePrinter } from '../output/values.ts';
@@ -20,15 +22,13 @@ export const versionCommand = defineCommand({
   summary: 'Tell the versions of hako and of what it runs on',
   operands: { usage: '', min: 0, max: 0 },
   options: valueFormat,
-  async run({ values, io, openRuntime }) {
+  async run({ values, io }) {
     const print = valuePrinter(values.format);
-    const runtime = await openRuntime();
-    const { version, host } = await runtime.info();
     const versions = {
-      hako: version,
+      hako: packageVersion(),
       node: process.versions.node,
-      kernel: host.kernel,
-      architecture: host.architecture,
+      kernel: release(),
+      architecture: process.arch,
     };
     io.stdout.write(print === undefined ? lines(Object.entries(versions), 14) : print(versions));
     return 0;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { HakoError } from '../../base/errors.ts';
-import { entryPrinter, parseLogTime } from '../../index.ts';
+import { parseLogTime } from '../../base/log-time.ts';
 import { defineCommand } from '../command.ts';
 
 export const logsCommand = defineCommand({
@@ -24,6 +24,7 @@ export const logsCommand = defineCommand({
     };
     const runtime = await openRuntime();
     const container = await runtime.containers.get(name);
+    const { entryPrinter } = await import('../../index.ts');
     const print = entryPrinter({ timestamps: values.timestamps === true });
     for await (const entry of container.logs(query)) {
       const stream = entry.stream === 'stderr' ? io.stderr : io.stdout;

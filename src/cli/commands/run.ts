@@ -1,11 +1,16 @@
 import { hasHakoCode } from '../../base/errors.ts';
-import type { Attachment, Container } from '../../index.ts';
+import type { Attachment, Container, ImageChoice } from '../../index.ts';
 import { type CommandIo, defineCommand } from '../command.ts';
 import { reserveFile } from '../files.ts';
 import { containerOptions, containerSettings } from '../settings/index.ts';
 import { connectTerminal, terminalSizeOf } from '../terminal/connect.ts';
 import { forwardSignals } from '../terminal/signals.ts';
 import { attachmentOf, attachOptions } from './attach-options.ts';
+
+/** The word `host` is the host's own root: no image of that name can be imported. */
+async function imageNamed(word: string): Promise<ImageChoice> {
+  return word === 'host' ? (await import('../../index.ts')).Image.fromHost() : word;
+}
 
 const imageOperands = { usage: 'IMAGE [COMMAND [ARG…]]', min: 1 } as const;
 const imageDetails = "IMAGE `host` is the host's own root, read-only.";
@@ -20,7 +25,7 @@ export const createCommand = defineCommand({
 
   async run({ values, operands: [image = '', ...command], io, openRuntime }) {
     using cidfile = values.cidfile === undefined ? undefined : reserveFile(values.cidfile, '--cidfile');
-    const settings = containerSettings(values, image, command);
+    const settings = containerSettings(values, await imageNamed(image), command);
     const runtime = await openRuntime();
     // Whoever starts it may be gone before its end.
     const container = await runtime.containers.create({ ...settings, detached: true });
@@ -48,7 +53,7 @@ Without \`-d\`, \`-it\`, \`--restart\` or \`--sig-proxy=false\` the container en
     using cidfile = values.cidfile === undefined ? undefined : reserveFile(values.cidfile, '--cidfile');
     const { detach = false, interactive = false, tty = false, rm = false, restart = 'no' } = values;
     const outlives = detach || (interactive && tty) || restart !== 'no' || values['sig-proxy'] === false;
-    const settings = containerSettings(values, image, command);
+    const settings = containerSettings(values, await imageNamed(image), command);
     const runtime = await openRuntime();
     const size = tty ? terminalSizeOf(io) : {};
     const container = await runtime.containers.create({ ...settings, ...size, detached: outlives });

@@ -1,5 +1,5 @@
 import { HakoError } from '../../base/errors.ts';
-import { type CreateOptions, Image, type ImageChoice } from '../../index.ts';
+import type { CreateOptions, ImageChoice } from '../../index.ts';
 import type { OptionTable, Values } from '../options.ts';
 import { healthOptions, healthSettings } from './health.ts';
 import { identityOptions, identitySettings } from './identity.ts';
@@ -28,20 +28,17 @@ export const containerOptions = {
   pull: { type: 'text', value: 'WHEN', help: 'never, missing: there is no registry to pull from yet' },
 } as const satisfies OptionTable;
 
-/** The image word `host` is the host's own root: no image of that name can be imported. */
-const hostImage = 'host';
-
 /** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
 export function containerSettings(
   values: Values<typeof containerOptions>,
-  image: string,
+  image: ImageChoice,
   command: readonly string[],
 ): CreateOptions<ImageChoice> {
   const { pull } = values;
   if (pull !== undefined && pull !== 'never' && pull !== 'missing')
     throw new HakoError('INVALID_OPTION', `--pull ${pull}: hako pulls no images; import them, and write never.`);
   return {
-    image: image === hostImage ? Image.fromHost() : image,
+    image,
     ...identitySettings(values),
     ...processSettings(values, command),
     ...lifeSettings(values),

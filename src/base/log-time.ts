@@ -1,6 +1,6 @@
-import { parseDuration } from '../base/duration.ts';
-import { HakoError } from '../base/errors.ts';
-import { parseRfc3339 } from '../base/rfc3339.ts';
+import { parseDuration } from './duration.ts';
+import { HakoError } from './errors.ts';
+import { parseRfc3339 } from './rfc3339.ts';
 
 const timestamp = /^(?<seconds>-?\d+)(?:\.(?<fraction>\d{1,9})\d*)?$/;
 const dateOnly = /^\d{4}-\d\d-\d\d$/;
