@@ -28,6 +28,7 @@ struct supervisor supervisor = {.task = TASK_EMPTY};
 
 #define PEERS 4
 #define MOST_PROCESSES 16
+#define FIRST_PID (1 << 30) // which is nobody's: PID_MAX_LIMIT is 2^22
 
 struct choices {
   const uint8_t *at, *end;
@@ -60,9 +61,8 @@ static int make_process(struct process *out, struct failure *failure, bool feeds
   if (process_count == MOST_PROCESSES)
     return fail(failure, "clone", EAGAIN, "enough");
   int *far_end = far_ends[process_count];
-  // Nothing that could be signalled.
   *out = (struct process){
-      .pid = 1000 + process_count++, .pidfd = eventfd(0, EFD_CLOEXEC), .stdin_w = -1, .tty_master = -1};
+      .pid = FIRST_PID + process_count++, .pidfd = eventfd(0, EFD_CLOEXEC), .listener = -1, .stdin_w = -1, .tty_master = -1};
   far_end[0] = feeds ? pair(&out->stdin_w, false) : -1;
   far_end[1] = pair(&out->stdout_r, true);
   far_end[2] = pair(&out->stderr_r, true);
@@ -214,7 +214,7 @@ static void write_output(int index, struct choices *in) {
 static void end_process(int index, uint8_t code) {
   for (int i = 0; i < 3; i++)
     close_fd(&far_ends[index][i]);
-  supervisor_reaped(1000 + index, code, code & 1 ? 9 : 0);
+  supervisor_reaped(FIRST_PID + index, code, code & 1 ? 9 : 0);
 }
 
 static void act(struct choices *in) {

@@ -11,6 +11,7 @@ import { thisHost } from '../support/isolated-run.ts';
 import { isolationCases } from '../support/isolation-cases.ts';
 import { appArmorCases } from './apparmor-cases.ts';
 import { delegationCases, runDelegated } from './delegation-cases.ts';
+import { lifeCases } from './life-cases.ts';
 import { quotaCases } from './quota-cases.ts';
 import { resourceCases } from './resource-cases.ts';
 
@@ -58,6 +59,7 @@ async function runAll(): Promise<void> {
     ...runtimeCases,
     ...resourceCases,
     ...quotaCases,
+    ...lifeCases,
     ...cgroupCases(host),
     ...isolationCases({ probe: '/probe', host }),
     ...appArmorCases(host),

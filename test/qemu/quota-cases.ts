@@ -60,7 +60,7 @@ export const quotaCases: readonly Case[] = [
       const kept = '/quota/kept';
       // CAP_SYS_RESOURCE is above quotas.
       const drop = ['--inh-caps=-sys_resource', '--bounding-set=-sys_resource'];
-      const write = () => execFileSync('setpriv', [...drop, ...fill(kept)], { encoding: 'utf8' }).trim();
+      const write = () => execFileSync('/usr/bin/setpriv', [...drop, ...fill(kept)], { encoding: 'utf8' }).trim();
       {
         await using runtime = await Runtime.open({ root: '/quota/hako' });
         const half = { image: Image.fromHost(), name: 'half', storageQuota: '2m', log: 'none' } as const;
