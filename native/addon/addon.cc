@@ -8,6 +8,7 @@
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new hako::Environment());
   hako::RegisterFiles(exports);
+  hako::RegisterIdmap(exports);
   hako::RegisterKernelFiles(exports);
   hako::RegisterMemfd(exports);
   hako::RegisterMount(exports);

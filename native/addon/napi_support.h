@@ -114,6 +114,7 @@ void Export(Napi::Object exports, const char *name, F function) {
 
 // One for each family of system calls, in the file of the same name.
 void RegisterFiles(Napi::Object exports);
+void RegisterIdmap(Napi::Object exports);
 void RegisterKernelFiles(Napi::Object exports);
 void RegisterMemfd(Napi::Object exports);
 void RegisterMount(Napi::Object exports);

@@ -53,6 +53,8 @@ export interface ContainersParts<Choice> {
   /** Checks that there is such a plugin, and that it takes these options. */
   checkPlugin(kind: PluginKind, reference: Reference): void;
   created(record: ContainerRecord, options: ParsedContainerOptions): void;
+  /** Refuses a root that could not be mounted as the container's mode wants it. */
+  checkRoot(record: ContainerRecord, options: ParsedContainerOptions): Promise<void>;
   /** Undoes what a creation that failed had made. */
   removeFiles(record: ContainerRecord): Promise<void>;
 }
@@ -134,6 +136,7 @@ export class Containers<Choice> {
     const { storageQuota: quota } = options;
     await image.prepare(key, record.mode, quota === undefined ? waiting : { ...waiting, quota });
     if (options.hostMount) await this.#parts.hostMounts.check(key);
+    await this.#parts.checkRoot(record, options);
     signal?.throwIfAborted();
     if (record.state.status === 'creating' && !repository.changeState(record, { status: 'created' }))
       throw new HakoError('CONTAINER_NOT_FOUND', `Container '${record.name}' was removed while it was being made.`);

@@ -110,6 +110,12 @@ export class IsolationPlanner {
     return this.#planWith(privilege, id, options, idRange);
   }
 
+  /** Whether the files of a container that has its ids are shown with those. */
+  async shiftsRoot(id: ContainerId, mode: Mode, options: ParsedContainerOptions): Promise<boolean> {
+    const { idRange: pool } = await this.#modes.mode(mode);
+    return pool !== undefined && (await this.plan(id, mode, options)).plan.idmappedRoot;
+  }
+
   async #planWith(
     privilege: PrivilegeMode,
     id: ContainerId,

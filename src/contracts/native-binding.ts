@@ -80,6 +80,13 @@ export interface NativeBinding {
   /** Takes the limit of the project away that a directory belongs to; one that belongs to none is fine. */
   endProjectQuota(directory: string): Promise<void>;
 
+  /**
+   * Tries whether a mount can shift the ids of what is in a directory (mount_setattr(2), "ID-mapped mounts").
+   *
+   * @param layers - and whether overlayfs can be given what is shifted so as layers
+   */
+  tryIdmappedMount(directory: string, layers: boolean): Promise<void>;
+
   /** Builds a classic BPF program (struct sock_filter[]) from resolved rules; see native/seccomp/compile.h for the input's form. */
   compileSeccomp(rules: Uint8Array): Uint8Array;
 

@@ -30,6 +30,7 @@ import type { ContainerRecord } from '../container/record.ts';
 import { optionsOf } from '../container/record-options.ts';
 import { Remover } from '../container/remover.ts';
 import type { ContainerRepository } from '../container/repository.ts';
+import { ShiftedRoots } from '../container/shifted-roots.ts';
 import { StateReader } from '../container/state-reader.ts';
 import { Stopper } from '../container/stopper.ts';
 import { Supervision } from '../container/supervision.ts';
@@ -40,6 +41,7 @@ import type { IdMappings } from '../contracts/isolation.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
 import type { NativeServices } from '../contracts/native-services.ts';
 import type { FileOwnership } from '../contracts/privilege-mode.ts';
+import type { ActiveKey } from '../contracts/storage-driver.ts';
 import {
   ContainerRepositoryToken,
   EventRecorderToken,
@@ -135,6 +137,7 @@ export async function composeContainers(
     (name) => containers.resolve(name),
   );
   const hostMounts = new HostMounts(storage, services, host.uid === 0);
+  const shifted = new ShiftedRoots(native, host.kernel);
   const trash = new Trash(paths.trash, (path) => native.removeTree(path), warn);
   trash.open();
   native.spreadDirectories(paths.containers);
@@ -256,6 +259,10 @@ export async function composeContainers(
       if (typeof healthcheck?.call === 'function') health.setCall(record.id, healthcheck.call);
       if (isOurs(record)) ephemeral.add(record.id);
       events.emit('container:create', event(record));
+    },
+    checkRoot: async ({ id, mode }, options) => {
+      if (await planner.shiftsRoot(id, mode, options))
+        await shifted.check(await storage.mounts(id as string as ActiveKey));
     },
     removeFiles: (record) => remover.removeFiles(record),
   });

@@ -41,6 +41,7 @@ interface Addon {
   readKernelFiles(paths: readonly string[]): Promise<Uint8Array>;
   setProjectQuota(directories: readonly string[], bytes: bigint): Promise<void>;
   endProjectQuota(directory: string): Promise<void>;
+  tryIdmappedMount(directory: string, layers: boolean): Promise<void>;
   compileSeccomp(rules: Uint8Array): Uint8Array;
   mount(request: HostMountRequest): Promise<void>;
   unmount(target: string): Promise<void>;
@@ -191,6 +192,10 @@ class AddonBinding implements NativeBinding {
 
   endProjectQuota(directory: string): Promise<void> {
     return later(() => this.#addon.endProjectQuota(checkedText(directory, 'directory')));
+  }
+
+  tryIdmappedMount(directory: string, layers: boolean): Promise<void> {
+    return later(() => this.#addon.tryIdmappedMount(checkedText(directory, 'directory'), layers));
   }
 
   compileSeccomp(rules: Uint8Array): Uint8Array {

@@ -29,6 +29,13 @@ const scarce: Readonly<Record<string, string>> = {
   EIO: 'A disk or the kernel gave an error: look at the kernel log.',
 };
 
+/** What is said where files cannot be shown with other ids than they have on the disk. */
+export const noIdmappedMounts = {
+  words: "The ids of files cannot be shifted to the container's",
+  remedy:
+    "The kernel, or the filesystem that they lie on, has no idmapped mounts. Put the runtime's root on ext4, xfs, btrfs or tmpfs under Linux 6.8 or later, or use userns 'host' or the mode 'rootless'.",
+};
+
 /** By the stable names that native/common/failure.h lists. */
 const meanings: Readonly<Record<string, Meaning>> = {
   protocol: {
@@ -116,10 +123,9 @@ const meanings: Readonly<Record<string, Meaning>> = {
     },
   },
   'idmapped-mount': {
-    words: "The ids of files cannot be shifted to the container's",
+    words: noIdmappedMounts.words,
     code: 'HOST_UNSUPPORTED',
-    remedy: () =>
-      "The kernel, or the filesystem that it lies on, has no idmapped mounts. Put the runtime's root on ext4, xfs, btrfs or tmpfs under Linux 6.8 or later, or use userns 'host' or the mode 'rootless'.",
+    remedy: () => noIdmappedMounts.remedy,
   },
   mkdir: { words: 'The directory cannot be made in the root filesystem', errors: { ENOSPC: noRoom } },
   symlink: { words: 'The symbolic link cannot be made in the root filesystem', errors: { ENOSPC: noRoom } },

@@ -1,3 +1,4 @@
+import { kernelIsAtLeast } from '../base/kernel-release.ts';
 import { actionValue, compareStrictness, ENOSYS, RET_ERRNO, RET_KILL_THREAD } from './actions.ts';
 import {
   type Abi,
@@ -85,12 +86,6 @@ function allHold(includes: SeccompCondition, goName: string, context: ResolveCon
   if (includes.arches?.length && !includes.arches.includes(goName)) return false;
   if (!(includes.caps ?? []).every((name) => context.capabilities.includes(name))) return false;
   return !includes.minKernel || kernelIsAtLeast(context.kernel, includes.minKernel);
-}
-
-function kernelIsAtLeast(release: string, minimum: string): boolean {
-  const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
-  const [leastMajor = 0, leastMinor = 0] = minimum.split('.').map(Number);
-  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
 }
 
 /** The processor's own calls are always meant; others that cannot reach its kernel never are. */

@@ -1,15 +1,15 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Container, Image, type Runtime } from 'libhako';
+import { type Container, Image, Runtime } from 'libhako';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { normal } from '../../plugins/privilege/normal/index.ts';
 import { firstFree } from '../../src/container/id-ranges.ts';
 import { built } from '../support/built.ts';
 import { describeWith } from '../support/requires.ts';
-import { busyboxImage, openRuntime, type TestRuntime } from '../support/test-runtime.ts';
+import { busyboxImage, openRuntime, type TestRuntime, writeBusyboxRoot } from '../support/test-runtime.ts';
 
 const mode = normal({ userns: 'auto' });
 const sh = (script: string): readonly string[] => ['sh', '-c', script];
@@ -68,7 +68,8 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'containe
       noNewPrivileges: true,
     });
     expect(state.status === 'running' && statSync(`/proc/${state.pid}`).uid).toBe(start);
-    expect((await container.exec(['stat', '-c', '%u:%g', '/d/x'])).stdout.toString()).toBe('5:6\n');
+    const ownerInside = async () => (await container.exec(['stat', '-c', '%u:%g', '/d/x'])).stdout.toString();
+    await expect.poll(ownerInside).toBe('5:6\n');
     // On the disk they are the image's: layers are shared with every other container.
     const { UpperDir = '' } = graphDriver.data;
     expect([statSync(join(UpperDir, 'd')).uid, statSync(join(UpperDir, 'd/x')).uid]).toEqual([0, 5]);
@@ -179,6 +180,30 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'containe
     await expect(runtime.run({ image: Image.fromHost(), command: ['true'], mode })).rejects.toThrow(
       /fromHost.*rootless/,
     );
+  });
+
+  test.each(['overlay2', 'vfs'])('are refused at their creation where no ids can be shifted (%s)', async (storage) => {
+    const directory = mkdtempSync(join(tmpdir(), 'hako-ramfs-'));
+    // One of the few filesystems that still have no idmapped mounts.
+    execFileSync('mount', ['-t', 'ramfs', '-o', 'mode=0700', 'hako-test', directory]);
+    try {
+      await using other = await Runtime.open({ root: join(directory, 'root'), storage });
+      const rootfs = mkdtempSync(join(tmpdir(), 'hako-rootfs-'));
+      await other.images.import(writeBusyboxRoot(rootfs), { reference: 'box' });
+      rmSync(rootfs, { recursive: true });
+      const refused = other.containers.create({ image: 'box', name: 'refused', command: ['true'], mode });
+      await expect(refused).rejects.toMatchObject({
+        code: 'HAKO_ERR_HOST_UNSUPPORTED',
+        message: expect.stringMatching(/ids of files cannot be shifted.*ramfs.*Put the runtime's root on/),
+      });
+      expect(await other.containers.list()).toEqual([]);
+      // The control: it is the ids, and nothing else.
+      const plain = await other.containers.create({ image: 'box', command: ['true'] });
+      await plain.remove();
+    } finally {
+      execFileSync('umount', [directory]);
+      rmSync(directory, { recursive: true });
+    }
   });
 
   test('on the storage driver vfs, too', async () => {

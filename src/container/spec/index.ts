@@ -13,5 +13,6 @@ export {
   programOf,
   type SeccompProgram,
 } from './process.ts';
+export { shiftedDirectory } from './root.ts';
 export { compileStart, hostnameOf, type StartContext } from './start.ts';
 export { checkImageVolumes } from './user-mounts.ts';

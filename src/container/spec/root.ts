@@ -35,6 +35,12 @@ export function rootOperations(
   return base === null ? operations : [{ kind: 'layers', hostPath: base }, ...operations];
 }
 
+/** What is shifted of a root: a directory that holds its layers, or the tree itself. */
+export function shiftedDirectory(mounts: readonly Mount[]): { directory: string; isLayers: boolean } {
+  const { base } = layersBelow(mounts);
+  return base === null ? { directory: mounts[0]?.source ?? '/', isLayers: false } : { directory: base, isLayers: true };
+}
+
 const layerOption = /^(lowerdir\+|upperdir|workdir)=(.*)$/s;
 
 /**
