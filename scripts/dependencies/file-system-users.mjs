@@ -16,6 +16,7 @@ const users = {
   ],
   "hako's own root directory, and what is in it but a tree": [
     'src/core/root.ts',
+    'src/core/peers.ts',
     'src/core/root-claim.ts',
     'src/core/state/database.ts',
     'src/core/state/reserve.ts',

@@ -61,7 +61,7 @@ import type { EventStream } from './events/event-stream.ts';
 import { imageFinder } from './image-finder.ts';
 import type { Injector } from './injector.ts';
 import { imageNamed, observedContainer } from './observed-operations.ts';
-import { recover } from './recovery.ts';
+import { type RecoveryParts, recover } from './recovery.ts';
 import type { RuntimePaths } from './root.ts';
 import type { ImageChoice } from './runtime.ts';
 import type { RuntimeEventBus } from './runtime-events.ts';
@@ -93,7 +93,7 @@ interface ContainerSurroundings {
 /** Puts together what containers need, and puts right what others have left. */
 export async function composeContainers(
   around: ContainerSurroundings,
-): Promise<{ containers: Containers<ImageChoice>; close(timeout: number): Promise<void> }> {
+): Promise<{ containers: Containers<ImageChoice>; putRight(): Promise<void>; close(timeout: number): Promise<void> }> {
   const { injector, plugins, storage, paths, native, services, host, defaults, events, gate, warn } = around;
   const repository = injector.get<ContainerRepository>(ContainerRepositoryToken);
   const states = new StateReader(repository, paths.containers, native);
@@ -267,8 +267,8 @@ export async function composeContainers(
     removeFiles: (record) => remover.removeFiles(record),
   });
 
-  const background: Promise<void>[] = [];
-  await recover({
+  const background = new Set<Promise<void>>();
+  const recovery: RecoveryParts = {
     repository,
     states,
     remover,
@@ -285,9 +285,13 @@ export async function composeContainers(
       await files.release(record);
       await keeper.takeUp(record);
     },
-    background: (work) => void background.push(work),
+    background: (work) => {
+      background.add(work);
+      void work.then(() => background.delete(work));
+    },
     warn,
-  });
+  };
+  await recover(recovery);
 
   background.push(
     files
@@ -308,7 +312,7 @@ export async function composeContainers(
     await Promise.all(background);
     await launcher[Symbol.asyncDispose]();
   };
-  return { containers, close };
+  return { containers, putRight: () => gate.pass(() => recover(recovery)), close };
 }
 
 /**

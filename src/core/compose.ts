@@ -40,6 +40,7 @@ import { Images } from './images.ts';
 import { Injector } from './injector.ts';
 import { observedContainers, observedImages } from './observed-operations.ts';
 import type { ParsedRuntimeOptions } from './options.ts';
+import { Peers } from './peers.ts';
 import { publicError } from './public-error.ts';
 import { defaultRoot, prepareRoot } from './root.ts';
 import { claimRoot } from './root-claim.ts';
@@ -126,7 +127,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   let collected = Promise.resolve();
   opened.defer(() => collected);
   const stream = new EventStream(history, paths.database, gate.signal);
-  const { containers, close } = await composeContainers({
+  const { containers, putRight, close } = await composeContainers({
     stream,
     injector,
     plugins,
@@ -147,7 +148,17 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   let timeout = 0;
   opened.defer(() => close(timeout));
   const collector = injector.get(GarbageCollector);
-  if (collector.isNeeded) collected = collectInBackground(collector, gate.signal, warn);
+  const collect = () => {
+    if (collector.isNeeded) collected = collected.then(() => collectInBackground(collector, gate.signal, warn));
+  };
+  collect();
+  const inherit = async () => {
+    collect();
+    await putRight().catch((cause: unknown) => {
+      if (!gate.signal.aborted) warn('What another runtime has left could not be looked after.', cause);
+    });
+  };
+  opened.use(new Peers(paths.claims, native, inherit));
 
   const held = opened.move();
   return {

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as afterwards, setTimeout as sleep } from 'node:timers/promises';
 import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import { optionsOf } from '../container/record-options.ts';
 import { isLeftHalfRemoved, type Remover } from '../container/remover.ts';
-import type { ContainerRepository } from '../container/repository.ts';
+import type { ContainerOutline, ContainerRepository } from '../container/repository.ts';
 import type { StateReader } from '../container/state-reader.ts';
 import { isAlive } from '../host/process-identity.ts';
 
@@ -25,6 +25,7 @@ export interface RecoveryParts {
   warn(message: string, cause?: unknown): void;
 }
 
+const sliceLength = 250;
 const mostLooks = 200;
 const betweenLooks = 10;
 
@@ -33,10 +34,12 @@ export type LogStatus = 'none' | 'journal' | 'foreign';
 
 /**
  * Puts right what processes that are gone have left on a root: finishes removals that were begun, removes containers
- * that were not made to their end and ephemeral ones whose maker is no more, brings records in line with what runs, and delivers logs that nobody does.
+ * that were not made to their end and ephemeral ones whose maker is no more, brings records in line with what runs,
+ * delivers logs that nobody does, and keeps containers whose keeper is gone. Done when a root is opened, and whenever
+ * another runtime on it has gone.
  */
 export async function recover(parts: RecoveryParts): Promise<void> {
-  for (const { id, status, ephemeral, kept } of parts.repository.outline()) {
+  for await (const { id, status, ephemeral, kept } of outlines(parts.repository)) {
     const isAtRest = (status === 'created' || status === 'exited' || status === 'lost') && !ephemeral && !kept;
     if (isAtRest && !parts.hasJournal(id)) continue;
     const claimed = parts.repository.find(id);
@@ -46,6 +49,17 @@ export async function recover(parts: RecoveryParts): Promise<void> {
     } catch (error) {
       tell(parts, claimed, error);
     }
+  }
+}
+
+/** In slices of a few milliseconds: this is done while a runtime is at work, too. */
+async function* outlines(repository: ContainerRepository): AsyncGenerator<ContainerOutline> {
+  for (let after: ContainerId | '' = ''; ; await afterwards()) {
+    const slice = repository.outline(after, sliceLength);
+    yield* slice;
+    const last = slice.at(-1);
+    if (last === undefined || slice.length < sliceLength) return;
+    after = last.id;
   }
 }
 

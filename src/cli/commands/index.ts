@@ -7,6 +7,7 @@ import { imagesCommand, rmiCommand, tagCommand } from './images.ts';
 import { importCommand, loadCommand } from './import.ts';
 import { infoCommand, versionCommand } from './info.ts';
 import { inspectCommand } from './inspect.ts';
+import { keepCommand } from './keep.ts';
 import { pauseCommand, renameCommand, unpauseCommand, updateCommand, waitCommand } from './life.ts';
 import { logsCommand } from './logs.ts';
 import { psCommand } from './ps.ts';
@@ -26,7 +27,7 @@ export interface CommandGroup {
 export const groups: readonly CommandGroup[] = [
   {
     title: 'Run',
-    commands: [runCommand, execCommand, createCommand, startCommand, attachCommand],
+    commands: [runCommand, execCommand, createCommand, startCommand, attachCommand, keepCommand],
   },
   {
     title: 'Look',

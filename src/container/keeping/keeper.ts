@@ -105,12 +105,15 @@ export class Keeper {
     else if (!this.#running.has(id)) this.#watch(supervised);
   }
 
-  /** Of a container that nobody keeps any more, found when the root is opened. */
+  /** Of a container that nobody keeps any more, found when the root is opened or when another runtime has gone. */
   async takeUp(found: ContainerRecord): Promise<void> {
     const { autoRemove, detached } = optionsOf(found);
     const isOver = found.state.status === 'exited' || found.state.status === 'lost';
     if (!isOver && found.state.status !== 'running') return;
-    if (!detached && !(autoRemove && isOver)) return;
+    // Whoever was to start it again is gone.
+    if (isOver && autoRemove && this.#kept.has(found.id)) return this.#over(found);
+    // One that is not detached ends with the process that has gone.
+    if (!detached && !autoRemove) return;
     const record = this.#takeOver(found);
     if (record === null) return;
     if (!isOver) {

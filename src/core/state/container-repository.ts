@@ -148,11 +148,13 @@ export class SqliteContainerRepository implements ContainerRepository {
     return records;
   }
 
-  outline(): readonly ContainerOutline[] {
+  outline(after: ContainerId | '', limit: number): readonly ContainerOutline[] {
     return this.#db
       .all(
         `SELECT id, ${valid('state', '$.status')} AS status, ${valid('record', '$.options.ephemeral')} AS ephemeral,
-           ${valid('state', '$.life')} AS life FROM containers ORDER BY created_at DESC, id`,
+           ${valid('state', '$.life')} AS life FROM containers WHERE id > ? ORDER BY id LIMIT ?`,
+        after,
+        limit,
       )
       .map(({ id, status, ephemeral, life }) => ({
         id: id as ContainerId,
