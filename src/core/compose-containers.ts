@@ -291,13 +291,15 @@ export async function composeContainers(
     },
     warn,
   };
-  await recover(recovery);
-
-  background.push(
-    files
-      .clearLeftCopies()
-      .catch((error: unknown) => warn('Copies that were cut short could not be cleared up.', error)),
-  );
+  const putRight = async () => {
+    await recover(recovery);
+    recovery.background(
+      files
+        .clearLeftCopies()
+        .catch((error: unknown) => warn('Copies that were cut short could not be cleared up.', error)),
+    );
+  };
+  await putRight();
 
   const close = async (timeout: number) => {
     await gate.close();
@@ -312,7 +314,7 @@ export async function composeContainers(
     await Promise.all(background);
     await launcher[Symbol.asyncDispose]();
   };
-  return { containers, putRight: () => gate.pass(() => recover(recovery)), close };
+  return { containers, putRight: () => gate.pass(putRight), close };
 }
 
 /**

@@ -103,7 +103,7 @@ describeWith({ root: true, tools: ['busybox'] }, 'between its end and the record
     claim(root, container.id, (state) => ({ ...state, pid: process.pid }));
     await using other = await Runtime.open({ root });
     await expect((await other.containers.get('ended')).copyOut(file)).rejects.toMatchObject({
-      code: 'HAKO_ERR_PATH_NOT_FOUND',
+      code: 'HAKO_ERR_CONTAINER_BUSY',
     });
     await expect(share()).rejects.toMatchObject({ code: 'HAKO_ERR_CONTAINER_NOT_RUNNING' });
     await container.remove({ force: true });

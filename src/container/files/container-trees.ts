@@ -1,5 +1,6 @@
 import { fstatSync, statSync } from 'node:fs';
 import { Disposer } from '../../base/dispose.ts';
+import { HakoError } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import type { IdMappings } from '../../contracts/isolation.ts';
 import type { Mount } from '../../contracts/mount.ts';
@@ -12,6 +13,7 @@ import type { MountsTree, NamespaceTree, TreeMount } from '../../native/worker.t
 import { openNamespace } from '../first-process.ts';
 import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
+import { pauseForStart } from '../start-pause.ts';
 import type { StateReader } from '../state-reader.ts';
 import { volatileMounts } from '../volatile-mounts.ts';
 import type { RestLocks } from './rest-locks.ts';
@@ -26,6 +28,9 @@ export interface ContainerTree {
 
 /** `container`: with its mounts, as programs in it see it; `image`: its root filesystem alone. */
 export type TreeView = 'container' | 'image';
+
+/** A supervisor whose container has ended is done within two seconds or so. */
+const mostLooks = 400;
 
 /** What a tree is lent for. */
 export interface Lending extends OperationOptions {
@@ -58,16 +63,22 @@ export class ContainerTrees {
     options: Lending,
     use: (tree: ContainerTree) => Promise<T>,
   ): Promise<T> {
-    for (;;) {
+    for (let look = 1; ; look++) {
       await using opened = new Disposer();
       // What the caller knows of it may be a while ago: it may run again by now.
       const { record, rest } = opened.use(await this.#parts.locks.settle(id, options));
       const tree = await this.#tree(record, rest, view, options, opened);
       if (tree !== null) return await use(tree);
+      if (look === mostLooks)
+        throw new HakoError(
+          'CONTAINER_BUSY',
+          `Container '${record.name}' has ended, and its supervisor does not come to an end. Stop it, and try again.`,
+        );
+      await pauseForStart(options.signal);
     }
   }
 
-  /** null: it has ended meanwhile. */
+  /** null: it has just ended, which is recorded in a moment. */
   async #tree(
     record: ContainerRecord,
     rest: number | null,
