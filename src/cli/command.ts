@@ -72,6 +72,7 @@ export function defineCommand<const Table extends OptionTable>(spec: CommandSpec
 export async function forEachOperand(
   { operands, io }: Pick<Call<OptionTable>, 'operands' | 'io'>,
   work: (name: string) => Promise<string>,
+  isFailure: (error: HakoError) => boolean = () => true,
 ): Promise<number> {
   let code = 0;
   const results = operands.map(work);
@@ -83,7 +84,7 @@ export async function forEachOperand(
     } catch (error) {
       if (!(error instanceof HakoError)) throw error;
       io.stderr.write(`hako: ${sentenceOf(error)}\n`);
-      code = failureCode;
+      if (isFailure(error)) code = failureCode;
     }
   }
   return code;

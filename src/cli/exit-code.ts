@@ -1,7 +1,9 @@
 import { HakoError } from '../base/errors.ts';
 
-/** Docker's: hako itself has failed. */
-export const failureCode = 125;
+/** Docker's, for a command line that is wrong, and for a container that could not be made or started. */
+export const refusedCode = 125;
+/** Docker's, for whatever else has failed. */
+export const failureCode = 1;
 /** As a shell tells of a program that SIGPIPE has ended: whoever read the output has gone. */
 export const brokenPipeCode = 141;
 
@@ -9,11 +11,17 @@ export const brokenPipeCode = 141;
 const programCodes: Readonly<Partial<Record<HakoError['code'], number>>> = {
   HAKO_ERR_COMMAND_NOT_FOUND: 127,
   HAKO_ERR_COMMAND_NOT_EXECUTABLE: 126,
+  HAKO_ERR_INVALID_OPTION: refusedCode,
 };
 
-export function exitCodeOf(error: unknown): number {
+/** Their own codes are the program's. */
+const makers: ReadonlySet<string> = new Set(['run', 'create']);
+
+/** @param command - that has failed, if it has come to one */
+export function exitCodeOf(error: unknown, command = ''): number {
   if (isBrokenPipe(error)) return brokenPipeCode;
-  return error instanceof HakoError ? (programCodes[error.code] ?? failureCode) : failureCode;
+  const ofProgram = error instanceof HakoError ? programCodes[error.code] : undefined;
+  return ofProgram ?? (makers.has(command) ? refusedCode : failureCode);
 }
 
 export function isBrokenPipe(error: unknown): boolean {

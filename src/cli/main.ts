@@ -28,6 +28,8 @@ async function main(words: readonly string[]): Promise<number> {
   };
   try {
     return await command.execute(args, { io: process, openRuntime });
+  } catch (error) {
+    return failed(error, name);
   } finally {
     await runtime?.close();
   }
@@ -47,6 +49,12 @@ function commandNamed(name: string) {
   if (command !== undefined) return command;
   const known = [...commands.keys()].join(', ');
   throw new HakoError('INVALID_OPTION', `There is no command '${name}' (there are: ${known}).`);
+}
+
+/** Says what has gone wrong. @returns the exit code */
+function failed(error: unknown, command?: string): number {
+  if (!isBrokenPipe(error)) process.stderr.write(`hako: ${sentenceOf(error)}\n`);
+  return exitCodeOf(error, command);
 }
 
 /** `-h` is the host's name for some, so only the first word can be it. */
@@ -71,7 +79,6 @@ main(process.argv.slice(2)).then(
     process.exitCode ??= code;
   },
   (error: unknown) => {
-    if (!isBrokenPipe(error)) process.stderr.write(`hako: ${sentenceOf(error)}\n`);
-    process.exitCode = exitCodeOf(error);
+    process.exitCode = failed(error);
   },
 );

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { HakoError } from '../base/errors.ts';
+import { absenceOf } from './absent-options.ts';
 
 /** One option of a command: what it takes, and what `--help` and docs/cli.md say of it. */
 export interface OptionSpec {
@@ -61,7 +62,7 @@ export function parseWords<Table extends OptionTable>(
     if (spec === undefined)
       throw new HakoError(
         'INVALID_OPTION',
-        `There is no option '${token.rawName}'; ${command} --help lists those that there are.`,
+        `There is no option '${token.rawName}'; ${absenceOf(token.name, command)}.`,
       );
     values.set(name, take(spec, token.rawName, token.value, values.get(name)));
   }

@@ -23,9 +23,9 @@ There is no daemon. A container that is restarted by its policy, checked for its
 looked after by the \`hako\` that started it while that runs, and from then on by the next \`hako\`, or any other program with
 libhako, that opens the same root.
 
-**Exit codes** are Docker's: that of the program; 125 when hako itself has failed, 126 when the program cannot be executed,
-127 when it is not there, 128 + n when signal n ended it. A command on several containers does what it can and exits with
-125 when one of them failed. 141: whoever read the output has gone. What goes wrong is one sentence on stderr.
+**Exit codes** are Docker's: that of the program; 125 when the command line is wrong or \`run\` or \`create\` has failed, 126 when
+the program cannot be executed, 127 when it is not there, 128 + n when signal n ended it; 1 when another command has failed.
+A command on several containers does what it can and exits with 1 when one of them failed. 141: whoever read the output has gone. What goes wrong is one sentence on stderr.
 
 **Output.** Lists are tables, cut to fit a terminal (\`--no-trunc\`), with colours only on a terminal and not with \`NO_COLOR\`.
 \`--format json\` gives one object for each row, with Docker's names of fields; \`--format '{{.ID}} {{.Names}}'\` what it

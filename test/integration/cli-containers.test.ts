@@ -61,10 +61,10 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'hako on co
     await ok('create', '--name', 'one', 'bb:1', 'true');
     await ok('create', '--name', 'two', 'bb:1', 'true');
     const { code, stdout, stderr } = await hako(['rm', 'one', 'nobody', 'two']);
-    expect({ code, stdout }).toEqual({ code: 125, stdout: 'one\ntwo\n' });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: 'one\ntwo\n' });
     expect(stderr).toMatch(/^hako: There is no container 'nobody'. List those that there are with hako ps -a\.\n$/);
     expect(await hako(['inspect', 'nobody'])).toEqual({
-      code: 125,
+      code: 1,
       stdout: '[]\n',
       stderr: "hako: There is neither a container nor an image 'nobody'.\n",
     });
@@ -85,7 +85,7 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'hako on co
     expect(await ok('update', '-m', '32m', '--pids-limit', '50', 'busy')).toBe('busy\n');
     expect(await ok('inspect', '-f', '{{json .Options.Resources}}', 'busy')).toBe('{"memory":"32m","pids":50}\n');
     expect(await ok('top', 'busy', '-o', 'pid,args')).toMatch(/^PID +COMMAND\n\d+ +sleep 100\n$/);
-    expect((await hako(['rm', 'busy'])).code).toBe(125);
+    expect((await hako(['rm', 'busy'])).code).toBe(1);
     await ok('rm', '-f', 'busy');
   });
 

@@ -58,7 +58,7 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
     expect((await hako(['logs', 'kept'])).stdout).toBe('line\n');
     expect((await hako(['logs', '-t', 'kept'])).stdout).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z line\n$/);
     expect(await hako(['rm', 'kept'])).toEqual({
-      code: 125,
+      code: 1,
       stdout: '',
       stderr: "hako: Container 'kept' is running. Stop it first, or remove it with hako rm -f.\n",
     });
@@ -88,11 +88,21 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
       [['stop', '-t', '', 'any'], /^hako: -t takes a number/],
       [['ps', '--format', '{{range .}}'], /^hako: --format can be json, or hold/],
       [['ps', '--frob'], /^hako: There is no option '--frob'; hako ps --help lists those that there are\.\n$/],
-      [['run', '-p', '80:80', 'bb:1'], /^hako: There is no option '-p'; hako run --help/],
+      [['run', '-y', '80:80', 'bb:1'], /^hako: There is no option '-y'; hako run --help/],
       [
         ['run', '--network', 'bridge', 'bb:1'],
         /^hako: --network: 'bridge' is none: write none, host or container:NAME/,
       ],
+      [['run', '-p', '80:80', 'bb:1'], /^hako: There is no option '-p'; hako has no networks yet/],
+      [['run', '--gpus', 'all', 'bb:1'], /^hako: There is no option '--gpus'; give the devices/],
+      [['run', '-m', 'much', 'bb:1'], /^hako: --memory: invalid size: 'much'/],
+      [['run', '--rm', '--restart', 'always', 'bb:1'], /^hako: --rm, --restart: a container that is removed/],
+      [['run', '--pids-limit', '1.5', '--cap-add', 'FLY', 'bb:1'], /^hako: .*--pids-limit: /],
+      [['run', '--health-tcp', '0', 'bb:1'], /^hako: --health-tcp: /],
+      [['run', '-it', 'bb:1'], /^hako: The input is not a terminal; leave out -t/],
+      [['run', '-d', '-a', 'stdout', 'bb:1'], /^hako: --attach and --detach contradict/],
+      [['run', '-a', 'stdboth', 'bb:1'], /^hako: --attach: 'stdboth' is no stream/],
+      [['run', '--storage-opt', 'inodes=3', 'bb:1'], /^hako: --storage-opt: 'inodes=3' is none/],
       [['run', '-v', 'named:/data', 'bb:1'], /^hako: --volume: 'named:\/data' is none/],
       [['run', '--security-opt', 'nonsense', 'bb:1'], /^hako: --security-opt: 'nonsense' is not known/],
       [['run', '--pull', 'always', 'bb:1'], /^hako: --pull always: hako pulls no images/],
@@ -108,11 +118,33 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
     expect((await hako(['help'])).stdout).toContain('Usage: hako');
   });
 
+  it('shows only the streams that were asked for', async () => {
+    const both = ['bb:1', 'sh', '-c', 'echo out; echo err >&2'];
+    expect(await hako(['run', '--rm', '-a', 'stderr', ...both])).toEqual({ code: 0, stdout: '', stderr: 'err\n' });
+    expect(await hako(['run', '--rm', '-q', '-a', 'STDOUT', ...both])).toEqual({
+      code: 0,
+      stdout: 'out\n',
+      stderr: '',
+    });
+  });
+
+  it('fails with 1 where Docker does, and takes rm -fv of what is not there', async () => {
+    for (const args of [
+      ['logs', 'none'],
+      ['exec', 'none', 'true'],
+      ['start', '-a', 'none'],
+      ['rmi', 'none'],
+    ])
+      expect((await hako(args)).code, args.join(' ')).toBe(1);
+    const gone = await hako(['rm', '-fv', 'none']);
+    expect(gone).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining("no container 'none'") });
+  });
+
   it('takes a tar of a root filesystem when told that it is one', async () => {
     const archive = join(scratch, 'rootfs.tar');
     execFileSync('tar', ['-C', join(scratch, 'rootfs'), '-cf', archive, '.']);
     const { code, stderr } = await hako(['import', archive]);
-    expect(code).toBe(125);
+    expect(code).toBe(1);
     expect(stderr).toContain(`If it is a root filesystem and not an image, say so: hako import --rootfs ${archive}.\n`);
     expect((await hako(['import', '--rootfs', '-t', 'tarred', archive])).code).toBe(0);
     expect((await hako(['run', '--rm', 'tarred', 'echo', 'hi'])).stdout).toBe('hi\n');

@@ -14,7 +14,7 @@ export const attachOptions = {
 /** @param streams - whether stdin is fed; null: nothing is attached */
 export function attachmentOf(
   values: Pick<Values<typeof attachOptions>, 'detach-keys'>,
-  streams: { readonly stdin: boolean } | null,
+  streams: Pick<AttachOptions, 'stdin' | 'stdout' | 'stderr'> | null,
 ): AttachOptions {
   if (streams === null) return { stdin: false, stdout: false, stderr: false };
   const keys = values['detach-keys'];

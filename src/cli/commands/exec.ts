@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.ts';
 import { shortId } from '../output/units.ts';
 import { programOptions, programSettings } from '../settings/process.ts';
-import { connectTerminal, terminalSizeOf } from '../terminal/connect.ts';
+import { connectTerminal, requireTerminal, terminalSizeOf } from '../terminal/connect.ts';
 import { forwardSignals } from '../terminal/signals.ts';
 import { defined, orNothing } from '../values.ts';
 import { attachOptions } from './attach-options.ts';
@@ -23,6 +23,7 @@ export const execCommand = defineCommand({
 
   async run({ values, operands: [name = '', ...command], io, openRuntime }) {
     const { detach = false, interactive = false, tty = false } = values;
+    if (!detach) requireTerminal({ interactive, tty }, io);
     const runtime = await openRuntime();
     const container = await runtime.containers.get(name);
     const exec = await container.startExec(command, {

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { HakoError } from '../../base/errors.ts';
+import { HakoError, hasHakoCode } from '../../base/errors.ts';
 import { type CommandIo, defineCommand, forEachOperand } from '../command.ts';
 import { formatBytes } from '../output/units.ts';
 import { defined, parseFilters, parseTime } from '../values.ts';
@@ -8,14 +8,21 @@ export const rmCommand = defineCommand({
   name: 'rm',
   summary: 'Remove containers',
   operands: { usage: 'CONTAINER…', min: 1 },
-  options: { force: { type: 'flag', short: 'f', help: 'Also those that run; and none that is not there is an error' } },
+  options: {
+    force: { type: 'flag', short: 'f', help: 'Also those that run; that one is not there is no failure' },
+    volumes: { type: 'flag', short: 'v', help: 'Nothing more: a container leaves no volumes behind' },
+  },
   async run(call) {
     const force = call.values.force === true;
     const runtime = await call.openRuntime();
-    return forEachOperand(call, async (name) => {
-      await (await runtime.containers.get(name)).remove({ force });
-      return name;
-    });
+    return forEachOperand(
+      call,
+      async (name) => {
+        await (await runtime.containers.get(name)).remove({ force });
+        return name;
+      },
+      (error) => !(force && hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND')),
+    );
   },
 });
 

@@ -1,9 +1,9 @@
-import { hasHakoCode } from '../../base/errors.ts';
+import { HakoError, hasHakoCode } from '../../base/errors.ts';
 import type { Attachment, Container, ImageChoice } from '../../index.ts';
 import { type CommandIo, defineCommand } from '../command.ts';
 import { reserveFile } from '../files.ts';
 import { containerOptions, containerSettings } from '../settings/index.ts';
-import { connectTerminal, terminalSizeOf } from '../terminal/connect.ts';
+import { connectTerminal, requireTerminal, terminalSizeOf } from '../terminal/connect.ts';
 import { forwardSignals } from '../terminal/signals.ts';
 import { attachmentOf, attachOptions } from './attach-options.ts';
 
@@ -42,6 +42,8 @@ export const runCommand = defineCommand({
   leading: true,
   options: {
     detach: { type: 'flag', short: 'd', help: 'Leave it running, and print its ID' },
+    attach: { type: 'list', short: 'a', value: 'STREAM', help: 'Only these of stdin, stdout and stderr' },
+    quiet: { type: 'flag', short: 'q', help: 'Say nothing of a pull; there is none' },
     ...attachOptions,
     ...containerOptions,
   },
@@ -53,6 +55,8 @@ Without \`-d\`, \`-it\`, \`--restart\` or \`--sig-proxy=false\` the container en
     using cidfile = values.cidfile === undefined ? undefined : reserveFile(values.cidfile, '--cidfile');
     const { detach = false, interactive = false, tty = false, rm = false, restart = 'no' } = values;
     const outlives = detach || (interactive && tty) || restart !== 'no' || values['sig-proxy'] === false;
+    const streams = streamsOf(values.attach, { detach, interactive });
+    if (!detach) requireTerminal({ interactive, tty }, io);
     const settings = containerSettings(values, await imageNamed(image), command);
     const runtime = await openRuntime();
     const size = tty ? terminalSizeOf(io) : {};
@@ -60,7 +64,7 @@ Without \`-d\`, \`-it\`, \`--restart\` or \`--sig-proxy=false\` the container en
     cidfile?.write(container.id);
     let attachment: Attachment;
     try {
-      attachment = await container.start({ attach: attachmentOf(values, detach ? null : { stdin: interactive }) });
+      attachment = await container.start({ attach: attachmentOf(values, detach ? null : streams) });
     } catch (error) {
       if (rm) await removeEnded(container);
       throw error;
@@ -69,11 +73,31 @@ Without \`-d\`, \`-it\`, \`--restart\` or \`--sig-proxy=false\` the container en
       io.stdout.write(`${container.id}\n`);
       return 0;
     }
-    const code = await follow(container, attachment, { interactive, tty, proxy: values['sig-proxy'] !== false }, io);
+    const code = await follow(
+      container,
+      attachment,
+      { interactive: streams.stdin, tty, proxy: values['sig-proxy'] !== false },
+      io,
+    );
     if (code !== null && rm) await removeEnded(container);
     return code ?? 0;
   },
 });
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` */
+function streamsOf(
+  words: readonly string[],
+  { detach, interactive }: { readonly detach: boolean; readonly interactive: boolean },
+): { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean } {
+  if (words.length === 0) return { stdin: interactive, stdout: true, stderr: true };
+  const names = words.map((word) => word.toLowerCase());
+  const wrong = names.find((name) => !['stdin', 'stdout', 'stderr'].includes(name));
+  if (wrong !== undefined)
+    throw new HakoError('INVALID_OPTION', `--attach: '${wrong}' is no stream: write stdin, stdout or stderr.`);
+  if (detach) throw new HakoError('INVALID_OPTION', '--attach and --detach contradict each other.');
+  const has = (name: string) => names.includes(name);
+  return { stdin: interactive && has('stdin'), stdout: has('stdout'), stderr: has('stderr') };
+}
 
 async function follow(
   container: Container,

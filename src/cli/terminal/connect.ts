@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises';
-import { hasHakoCode } from '../../base/errors.ts';
+import { HakoError, hasHakoCode } from '../../base/errors.ts';
 import type { Attachment } from '../../index.ts';
 import type { CommandIo } from '../command.ts';
 import { rawMode } from './raw-mode.ts';
@@ -9,6 +9,15 @@ export function terminalSizeOf({ stdout }: CommandIo): { terminalSize?: { rows: 
   return stdout.isTTY && stdout.rows > 0 && stdout.columns > 0
     ? { terminalSize: { rows: stdout.rows, columns: stdout.columns } }
     : {};
+}
+
+/** @throws HakoError `HAKO_ERR_INVALID_OPTION` for a terminal that nobody could type into */
+export function requireTerminal(
+  { interactive, tty }: { readonly interactive: boolean; readonly tty: boolean },
+  { stdin }: CommandIo,
+): void {
+  if (interactive && tty && !stdin.isTTY)
+    throw new HakoError('INVALID_OPTION', 'The input is not a terminal; leave out -t to feed the program from it.');
 }
 
 /**
