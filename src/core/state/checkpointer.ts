@@ -5,22 +5,25 @@ import type { Database } from './database.ts';
 /** Some thousand pages, as much as SQLite itself lets gather. */
 const commitsBetween = 256;
 
-/** Text, because a bundler knows nothing of a thread's file. Several times: what is committed meanwhile is left over. */
+/**
+ * Text, because a bundler knows nothing of a thread's file. What is committed meanwhile is left over, and keeps the log
+ * from beginning anew: the longer it has grown, the harder is it tried.
+ */
 const thread = `
   const { parentPort, workerData } = require('node:worker_threads');
   const { DatabaseSync } = require('node:sqlite');
   const database = new DatabaseSync(workerData);
-  const checkpoint = database.prepare('PRAGMA wal_checkpoint(PASSIVE)');
-  const isDone = () => {
-    try {
-      const { busy, log, checkpointed } = checkpoint.get();
-      return busy !== 0 || log === checkpointed;
-    } catch {
-      return true; // The next commit finds the disk full too, and tells.
-    }
+  const statement = database.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+  const checkpoint = (tries) => {
+    const { busy, log, checkpointed } = statement.get();
+    if (busy === 0 && checkpointed < log && tries < log / ${commitsBetween}) checkpoint(tries + 1);
   };
   parentPort.on('message', (isLast) => {
-    for (let tries = 0; tries < 5 && !isDone(); tries++);
+    try {
+      checkpoint(0);
+    } catch {
+      // The next commit finds the disk full too, and tells.
+    }
     if (!isLast) return;
     database.close();
     parentPort.close();

@@ -15,7 +15,7 @@ const SQLITE_CONSTRAINT = 19;
 const SQLITE_NOTADB = 26;
 
 /** Pages of the write-ahead log from which on a commit makes a checkpoint: SQLite's own, and where somebody else sees to it. */
-const checkpointAt = { alone: 1000, helped: 8192 };
+const checkpointAt = { alone: 1000, helped: 16_384 };
 
 /** The write-ahead log's file is cut down to it when it begins anew, in bytes. */
 const logSizeLimit = 4 << 20;
