@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,7 +14,7 @@ import { busyboxImage, openRuntime, writeBusyboxRoot } from '../support/test-run
 import { checkAll } from './crash/check.ts';
 import { Model } from './crash/model.ts';
 import type { Report } from './crash/report.ts';
-import { again, amount, patience, seed } from './support/amounts.ts';
+import { again, amount, isLong, patience, seed } from './support/amounts.ts';
 import { leftovers } from './support/leftovers.ts';
 import { Random } from './support/random.ts';
 
@@ -41,50 +41,58 @@ function describe(child: ChildProcess, errors: readonly Buffer[]): string {
   return `exit code ${child.exitCode}, ${Buffer.concat(errors).toString()}`;
 }
 
+/** Kills one service after the other on a root of its own. */
+async function killOver(number: number, kills: number): Promise<void> {
+  const random = new Random(seed + number);
+  await using test = await openRuntime();
+  await test.runtime.close();
+  const scratch = mkdtempSync(join(tmpdir(), 'hako-soak-'));
+  onTestFinished(() => rmSync(scratch, { recursive: true }));
+  const [side, rootfs] = [join(scratch, 'side'), join(scratch, 'rootfs')];
+  mkdirSync(side);
+  // Containers with ids of their own write there as well.
+  chmodSync(scratch, 0o755);
+  chmodSync(side, 0o777);
+  writeBusyboxRoot(rootfs);
+  writeFileSync(join(rootfs, 'other'), 'than the other image');
+  const model = new Model();
+  const ids = new Set<string>();
+  for (let kill = 1; kill <= kills; kill++) {
+    const which = `${again}; service ${number}, kill ${kill} of ${kills}`;
+    const known = JSON.stringify(model.known());
+    const args = [built.entry, test.root, side, String(random.below(1e9)), busyboxImage, rootfs, known];
+    // Some while they open; most at work.
+    await liveAndDie(args, random.chance(0.15) ? random.below(60) : 40 + random.below(500), model);
+    expect(model.complaints.splice(0), which).toEqual([]);
+    await using runtime = await Runtime.open({ root: test.root });
+    const warnings: string[] = [];
+    runtime.on('warning', ({ message }) => warnings.push(message));
+    for (const id of readdirSync(join(test.root, 'containers'))) ids.add(id);
+    try {
+      await checkAll(runtime, test.root, side, model);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${which}`, { cause: error });
+    }
+    // Few enough that the next one meets each of them.
+    for (const name of [...model.containers.keys()].slice(0, -6)) {
+      await (await runtime.containers.get(name)).remove({ force: true });
+      model.containers.delete(name);
+    }
+    expect(warnings.filter((text) => !/^A copy to .* was cut short/.test(text)), which).toEqual([]);
+  }
+  await using last = await Runtime.open({ root: test.root });
+  for (const { name } of await last.containers.list()) await (await last.containers.get(name)).remove({ force: true });
+  for (const image of await last.images.list()) await last.images.remove(image.id);
+  await last.close();
+  await expect.poll(() => leftovers(test.root, [...ids]), { timeout: 15_000, message: again }).toEqual([]);
+  console.log(`service ${number}: ${kills} kills; ${model.summary}`);
+}
+
 describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'kill -9 of a service at any moment', () => {
   it('leaves what it had been told, every byte of log once, and nothing else', { timeout: patience }, async () => {
-    const random = new Random(seed);
-    await using test = await openRuntime();
-    await test.runtime.close();
-    const scratch = mkdtempSync(join(tmpdir(), 'hako-soak-'));
-    onTestFinished(() => rmSync(scratch, { recursive: true }));
-    const [side, rootfs] = [join(scratch, 'side'), join(scratch, 'rootfs')];
-    mkdirSync(side);
-    writeBusyboxRoot(rootfs);
-    writeFileSync(join(rootfs, 'other'), 'than the other image');
-    const model = new Model();
-    const ids = new Set<string>();
+    // Several at a time, each on a root of its own: most of the time is spent in waiting.
     const kills = amount('kills', 12, 1000);
-    for (let kill = 1; kill <= kills; kill++) {
-      const known = JSON.stringify(model.known());
-      const args = [built.entry, test.root, side, String(random.below(1e9)), busyboxImage, rootfs, known];
-      // Some while they open; most at work.
-      await liveAndDie(args, random.chance(0.15) ? random.below(60) : 40 + random.below(500), model);
-      expect(model.complaints.splice(0), `${again}, kill ${kill}`).toEqual([]);
-      await using runtime = await Runtime.open({ root: test.root });
-      const warnings: string[] = [];
-      runtime.on('warning', ({ message }) => warnings.push(message));
-      for (const id of readdirSync(join(test.root, 'containers'))) ids.add(id);
-      try {
-        await checkAll(runtime, test.root, side, model);
-      } catch (error) {
-        throw new Error(`${(error as Error).message}\n${again}, kill ${kill} of ${kills}`, { cause: error });
-      }
-      // Few enough that the next one meets each of them.
-      for (const name of [...model.containers.keys()].slice(0, -6)) {
-        await (await runtime.containers.get(name)).remove({ force: true });
-        model.containers.delete(name);
-      }
-      expect(
-        warnings.filter((text) => !/^A copy to .* was cut short/.test(text)),
-        again,
-      ).toEqual([]);
-    }
-    await using last = await Runtime.open({ root: test.root });
-    for (const { name } of await last.containers.list())
-      await (await last.containers.get(name)).remove({ force: true });
-    for (const image of await last.images.list()) await last.images.remove(image.id);
-    await last.close();
-    await expect.poll(() => leftovers(test.root, [...ids]), { timeout: 15_000, message: again }).toEqual([]);
+    const services = isLong ? 4 : 1;
+    await Promise.all(Array.from({ length: services }, (_, number) => killOver(number, Math.ceil(kills / services))));
   });
 });

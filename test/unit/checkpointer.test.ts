@@ -39,14 +39,14 @@ it('brings commits into the database while no statement does, and ends its threa
     expect(statSync(`${path}-wal`).size).toBeGreaterThan(2000 * 4096);
     expect(statSync(path).size).toBe(empty);
     commit(database, 60);
-    await expect.poll(() => statSync(path).size).toBeGreaterThan(200 * 40_000);
+    await expect.poll(() => statSync(path).size, { timeout: 20_000 }).toBeGreaterThan(200 * 40_000);
     expect(threads()).toBe(before + 1);
     // The log begins anew, within its limit.
     const sizeAfterNext = () => {
       commit(database, 1);
       return statSync(`${path}-wal`).size;
     };
-    await expect.poll(sizeAfterNext).toBeLessThanOrEqual(4 << 20);
+    await expect.poll(sizeAfterNext, { timeout: 20_000 }).toBeLessThanOrEqual(4 << 20);
   }
   expect(threads()).toBe(before);
   expect(autocheckpoint(database)).toBe(1000);
@@ -66,6 +66,6 @@ it('leaves checkpoints to SQLite where the thread cannot work, and says so', asy
   await using _ = new Checkpointer(database, join(directory, 'absent/hako.db'), warn);
   expect(autocheckpoint(database)).toBe(16_384);
   commit(database, 300);
-  await expect.poll(() => autocheckpoint(database)).toBe(1000);
+  await expect.poll(() => autocheckpoint(database), { timeout: 20_000 }).toBe(1000);
   expect(warnings).toEqual([expect.stringContaining('on the main thread')]);
 });

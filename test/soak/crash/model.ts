@@ -14,6 +14,9 @@ export class Model {
   readonly containers = new Map<string, Expectation>();
   /** What failed that should not have. */
   readonly complaints: string[] = [];
+  /** How often each operation ended, and how often it was begun: the others were cut short. */
+  readonly #done = new Map<string, number>();
+  readonly #begun = new Map<string, number>();
   readonly #before = new Map<string, Expectation['ran']>();
 
   /** Those that another service may work on. */
@@ -22,9 +25,15 @@ export class Model {
     return Object.fromEntries(there.map(([name, { made }]) => [name, made]));
   }
 
+  get summary(): string {
+    return [...this.#begun].map(([name, begun]) => `${name} ${this.#done.get(name) ?? 0} of ${begun}`).join(', ');
+  }
+
   take(report: Report): void {
     this.#complain(report);
     const { operation, name, phase } = report;
+    const count = phase === 'begun' ? this.#begun : this.#done;
+    count.set(operation, (count.get(operation) ?? 0) + 1);
     if (operation === 'create') this.#created(report);
     const expected = this.containers.get(name);
     if (expected === undefined) return;

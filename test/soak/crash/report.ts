@@ -21,6 +21,7 @@ export type Operation =
   | 'commit'
   | 'remove'
   | 'run'
+  | 'pool'
   | 'import'
   | 'untag';
 
@@ -29,4 +30,6 @@ export interface Made {
   readonly detached: boolean;
   readonly endless: boolean;
   readonly lines: number;
+  /** It has a restart policy and a health check: its keeper starts it again, and programs of its own in it. */
+  readonly kept: boolean;
 }

@@ -34,6 +34,9 @@ await told('open', '', async () => {
 const { containers: all, images } = runtime as Libhako.Runtime;
 const open = runtime as Libhako.Runtime;
 
+/** The mode in which each container has ids of its own. */
+const ownIds = { driver: 'normal', options: { userns: 'auto' } };
+
 /** One caller of several; no two work on one container, so that what each is told is true afterwards. */
 async function work(caller: number): Promise<void> {
   const random = new Random(Number(seed) * 31 + caller);
@@ -45,7 +48,12 @@ async function work(caller: number): Promise<void> {
 
   const create = async (): Promise<void> => {
     const name = `c${caller}-${random.below(1_000_000)}`;
-    const made: Made = { detached: random.chance(0.5), endless: random.chance(0.3), lines: 1 + random.below(300) };
+    const made: Made = {
+      detached: random.chance(0.5),
+      endless: random.chance(0.3),
+      lines: 1 + random.below(300),
+      kept: random.chance(0.3),
+    };
     containers.set(name, made);
     await told(
       'create',
@@ -58,9 +66,20 @@ async function work(caller: number): Promise<void> {
           detached: made.detached,
           mounts: [{ type: 'bind', source: side, target: '/side' }],
           ...(random.chance(0.5) ? { log: rotating } : {}),
+          ...(random.chance(0.3) ? { mode: ownIds } : {}),
+          ...(made.kept ? { restart: 'on-failure:3', healthcheck: { test: ['CMD', 'true'], interval: 0.05 } } : {}),
         }),
       made,
     );
+  };
+  const pool = async (): Promise<void> => {
+    await using ready = await all.pool({
+      image,
+      size: 1 + random.below(2),
+      ...(random.chance(0.3) ? { mode: ownIds } : {}),
+    });
+    await ready.run(['sh', '-c', 'echo x']);
+    if (random.chance(0.5)) await ready.run(['true']);
   };
   const on = (operation: Operation, act: (container: Libhako.Container) => Promise<unknown>) => async () => {
     if (own().length === 0) return create();
@@ -84,6 +103,9 @@ async function work(caller: number): Promise<void> {
       await container.unpause();
     }),
     on('copy', (container) => container.copyIn({ files: { copied: Buffer.alloc(100_000, 'x') } }, '/')),
+    on('copy', async (container) => {
+      for await (const _ of (await container.copyOut('/bin')).stream);
+    }),
     on('commit', (container) => container.commit({ reference: `committed:${caller}` })),
     on('stop', (container) => container.stop({ timeout: 0 })),
     on('remove', (container) => container.remove({ force: true })),
@@ -91,6 +113,7 @@ async function work(caller: number): Promise<void> {
       told('run', `run-${caller}-${random.below(1_000_000)}`, () =>
         open.run({ image, command: ['sh', '-c', 'echo x'] }),
       ),
+    () => told('pool', '', pool),
     () => told('import', '', () => images.import(rootfs, { reference: `other:${caller}` })),
     () => told('untag', '', () => images.remove(`${random.pick(['other', 'committed'])}:${caller}`)),
   ];
