@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const files = {
   many: ['test/soak/many.test.ts'],
   records: ['test/soak/records.test.ts'],
-  options: ['test/soak/options.test.ts'],
+  options: ['test/soak/options.test.ts', 'test/soak/calls.test.ts'],
   race: ['test/soak/race.test.ts'],
   crash: ['test/soak/crash.test.ts'],
   faults: ['test/soak/faults.test.ts', 'test/native/container-faults.test.ts', 'test/native/supervisor-faults.test.ts'],

@@ -4,7 +4,6 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Runtime } from 'libhako';
 import { expect, it, onTestFinished } from 'vitest';
@@ -13,27 +12,50 @@ import { describeWith } from '../support/requires.ts';
 import { busyboxImage, openRuntime, writeBusyboxRoot } from '../support/test-runtime.ts';
 import { checkAll } from './crash/check.ts';
 import { Model } from './crash/model.ts';
-import type { Report } from './crash/report.ts';
+import type { Operation, Report } from './crash/report.ts';
 import { again, amount, isLong, patience, seed } from './support/amounts.ts';
 import { leftovers } from './support/leftovers.ts';
 import { Random } from './support/random.ts';
 
 const victim = fileURLToPath(new URL('crash/victim.ts', import.meta.url));
 
+/** When a service is killed: so many milliseconds after it has said this of itself. */
+interface Moment {
+  readonly operation: Operation;
+  readonly phase: Report['phase'];
+  readonly milliseconds: number;
+}
+
+// biome-ignore format: one line tells more
+const targets: readonly Operation[] = ['create', 'start', 'exec', 'logs', 'update', 'copy', 'commit', 'remove', 'pool', 'run', 'stop', 'pause', 'import', 'untag'];
+
+/** Most in the middle of something that was chosen beforehand, however seldom it is; the others as they open, or at any time. */
+function momentOf(random: Random): Moment {
+  if (random.chance(0.1)) return { operation: 'open', phase: 'begun', milliseconds: random.below(60) };
+  if (random.chance(0.3)) return { operation: 'open', phase: 'done', milliseconds: random.below(600) };
+  // Some take a millisecond and some a tenth of a second: from 0 to 180, half of them under 13.
+  return { operation: random.pick(targets), phase: 'begun', milliseconds: 2 ** (7.5 * random.next()) - 1 };
+}
+
+/** A service that does not come to the moment that was chosen is killed at another, in milliseconds. */
+const longestLife = 3000;
+
 /** A service lives until it is killed; what it said is in the model. */
-async function liveAndDie(args: readonly string[], milliseconds: number, model: Model): Promise<void> {
+async function liveAndDie(args: readonly string[], moment: Moment, model: Model): Promise<void> {
   const child = spawn(process.execPath, [victim, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const errors: Buffer[] = [];
   child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
   const ended = once(child, 'exit');
-  let begun = false;
+  const killAfter = (milliseconds: number) => setTimeout(() => child.kill('SIGKILL'), milliseconds);
+  const latest = killAfter(longestLife);
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {
-    if (!begun) void delay(milliseconds).then(() => child.kill('SIGKILL'));
-    begun = true;
-    model.take(JSON.parse(line) as Report);
+    const report = JSON.parse(line) as Report;
+    if (report.operation === moment.operation && report.phase === moment.phase) killAfter(moment.milliseconds);
+    model.take(report);
   });
   await Promise.all([ended, once(lines, 'close')]);
+  clearTimeout(latest);
   if (child.signalCode !== 'SIGKILL') throw new Error(`the service ended by itself: ${describe(child, errors)}`);
 }
 
@@ -61,8 +83,7 @@ async function killOver(number: number, kills: number): Promise<void> {
     const which = `${again}; service ${number}, kill ${kill} of ${kills}`;
     const known = JSON.stringify(model.known());
     const args = [built.entry, test.root, side, String(random.below(1e9)), busyboxImage, rootfs, known];
-    // Some while they open; most at work.
-    await liveAndDie(args, random.chance(0.15) ? random.below(60) : 40 + random.below(500), model);
+    await liveAndDie(args, momentOf(random), model);
     expect(model.complaints.splice(0), which).toEqual([]);
     await using runtime = await Runtime.open({ root: test.root });
     const warnings: string[] = [];

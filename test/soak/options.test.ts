@@ -1,17 +1,19 @@
 import fc from 'fast-check';
-import { type Container, HakoError, Image, type RunOptions, Runtime } from 'libhako';
+import { type Container, type CreateOptions, HakoError, Image, type RunOptions, Runtime } from 'libhako';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { containerOptions } from '../../src/container/options.ts';
 import { updateOptions } from '../../src/container/resources.ts';
 import { describeWith } from '../support/requires.ts';
 import { busyboxImage as image, openRuntime, type TestRuntime } from '../support/test-runtime.ts';
+import { holds } from './fuzz/answered.ts';
 import { arbitraryOf, fieldsOf, junk } from './fuzz/arbitrary-of.ts';
-import { amount, patience, seed } from './support/amounts.ts';
+import { amount, patience } from './support/amounts.ts';
 
-const runs = amount('runs', 8, 400);
+/** Of what is checked and refused at once; what starts containers, or opens runtimes, has fewer. */
+const runs = amount('runs', 8, 10_000);
+const starts = Math.ceil(runs / 40);
 
-/** No more than this for anything that is asked of it, in milliseconds; a start takes some dozens. */
-const longest = 20_000;
+const isCostly = /^(run|open|exec|attach|copy|top|images\.import)/;
 
 /** What a program in plain JavaScript may give. */
 // biome-ignore lint/suspicious/noExplicitAny: the types are wrong on purpose.
@@ -27,35 +29,21 @@ describeWith({ root: true, tools: ['busybox'] }, 'whatever is given for an optio
   });
   afterAll(() => test[Symbol.asyncDispose]());
 
-  /** It works, or a HakoError says why not; in bounded time. */
-  async function answered(work: () => unknown): Promise<void> {
-    const timer = Promise.withResolvers<never>();
-    const timeout = setTimeout(() => timer.reject(new Error('it hangs')), longest);
-    try {
-      await Promise.race([(async () => work())(), timer.promise]);
-    } catch (error) {
-      if (!(error instanceof HakoError)) throw error;
-      expect(error.message).toMatch(/\.$/);
-    } finally {
-      clearTimeout(timeout);
-    }
-  }
-
-  async function holds(given: fc.Arbitrary<unknown>, use: (value: Anything) => unknown): Promise<void> {
-    await fc.assert(
-      fc.asyncProperty(given, (value) => answered(() => use(value))),
-      { seed, numRuns: runs, endOnFailure: true },
-    );
-  }
-
   const fields = Object.entries(fieldsOf(containerOptions));
+  it.each(fields)('create: %s', { timeout: patience }, async (name, given) => {
+    const { containers } = test.runtime;
+    await holds(given, runs, (value) =>
+      containers.create({ image: 'absent:1', [name]: value } as CreateOptions<string>),
+    );
+  });
+
   it.each(fields)('run: %s', { timeout: patience }, async (name, given) => {
     const command = ['true'];
-    await holds(given, (value) => test.runtime.run({ image, command, [name]: value } as RunOptions));
+    await holds(given, starts, (value) => test.runtime.run({ image, command, [name]: value } as RunOptions));
   });
 
   it('create: several at once', { timeout: patience }, async () => {
-    await holds(fc.record(Object.fromEntries(fields), { requiredKeys: [] }), async (options) => {
+    await holds(fc.record(Object.fromEntries(fields), { requiredKeys: [] }), starts, async (options) => {
       const made = await test.runtime.containers.create({ ...options, image });
       await made.remove();
     });
@@ -69,7 +57,8 @@ describeWith({ root: true, tools: ['busybox'] }, 'whatever is given for an optio
     ['get', (value) => test.runtime.containers.get(value)],
     ['list', (value) => test.runtime.containers.list(value)],
     ['images.get', (value) => test.runtime.images.get(value)],
-    ['images.import', (value) => test.runtime.images.import(value)],
+    // The whole host may be meant.
+    ['images.import', (value) => test.runtime.images.import(value, { signal: AbortSignal.timeout(50) })],
     ['images.tag', (value) => test.runtime.images.tag(image, value)],
     ['images.remove', (value) => (value === image ? undefined : test.runtime.images.remove(value))],
     ['Image.fromHost', (value) => Image.fromHost(value)],
@@ -103,12 +92,12 @@ describeWith({ root: true, tools: ['busybox'] }, 'whatever is given for an optio
     ['copyIn', (value) => container.copyIn({ files: value }, '/tmp')],
     ['copyIn path', (value) => container.copyIn({ files: { a: 'b' } }, value)],
   ];
-  it.each(calls)('%s', { timeout: patience }, async (_, use) => {
-    await holds(junk, use);
+  it.each(calls)('%s', { timeout: patience }, async (name, use) => {
+    await holds(junk, isCostly.test(name) ? starts : runs, use);
   });
 
   it('update', { timeout: patience }, async () => {
-    await holds(arbitraryOf(updateOptions), (value) => container.update(value));
+    await holds(arbitraryOf(updateOptions), starts, (value: Anything) => container.update(value));
   });
 
   it('and afterwards all is as it was', async () => {

@@ -66,5 +66,8 @@ const allowed: Partial<Record<Report['operation'], readonly string[]>> = {
   exec: ['CONTAINER_NOT_RUNNING'],
   pause: ['CONTAINER_NOT_RUNNING'],
   update: ['CONTAINER_NOT_RUNNING'],
+  // Whoever keeps it may just be starting it again.
+  copy: ['CONTAINER_RUNNING'],
+  commit: ['CONTAINER_RUNNING'],
   untag: ['IMAGE_NOT_FOUND', 'IMAGE_IN_USE'],
 };

@@ -43,8 +43,8 @@ const texts = [
 
 const numbers = [0, -0, 1, -1, 0.5, 1e-9, 255, 256, 65_536, 2 ** 31, 2 ** 32, 2 ** 53, 1e300, NaN, Infinity, -Infinity];
 
-const text = fc.oneof(fc.constantFrom(...texts), fc.string({ unit: 'binary', maxLength: 20 }));
-const number = fc.oneof(fc.constantFrom(...numbers), fc.integer(), fc.double());
+export const text = fc.oneof(fc.constantFrom(...texts), fc.string({ unit: 'binary', maxLength: 20 }));
+export const number = fc.oneof(fc.constantFrom(...numbers), fc.integer(), fc.double());
 
 /** Anything that a program in plain JavaScript may give. */
 export const junk: fc.Arbitrary<unknown> = fc.oneof(
