@@ -10,7 +10,7 @@ const files = {
   records: ['test/soak/records.test.ts'],
   options: ['test/soak/options.test.ts', 'test/soak/calls.test.ts'],
   race: ['test/soak/race.test.ts'],
-  crash: ['test/soak/crash.test.ts'],
+  crash: ['test/soak/crash.test.ts', 'test/soak/copies.test.ts'],
   faults: ['test/soak/faults.test.ts', 'test/native/container-faults.test.ts', 'test/native/supervisor-faults.test.ts'],
   flat: ['test/soak/flat.test.ts'],
 };

@@ -99,7 +99,10 @@ async function killOver(number: number, kills: number): Promise<void> {
       await (await runtime.containers.get(name)).remove({ force: true });
       model.containers.delete(name);
     }
-    expect(warnings.filter((text) => !/^A copy to .* was cut short/.test(text)), which).toEqual([]);
+    expect(
+      warnings.filter((text) => !/^A copy to .* was cut short/.test(text)),
+      which,
+    ).toEqual([]);
   }
   await using last = await Runtime.open({ root: test.root });
   for (const { name } of await last.containers.list()) await (await last.containers.get(name)).remove({ force: true });
