@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { Degradation } from '../contracts/isolation.ts';
@@ -11,7 +12,7 @@ import type { HealthService } from './health/health-service.ts';
 import type { IsolationPlanner } from './isolation.ts';
 import { lifeOf } from './keeping/life.ts';
 import { loggedContainer } from './logged-container.ts';
-import type { ContainerSettings } from './options.ts';
+import { type ContainerSettings, containerOptions } from './options.ts';
 import { isPaused } from './pausing.ts';
 import { type ProcessPrivileges, processPrivileges } from './process-privileges.ts';
 import type { ContainerRecord } from './record.ts';
@@ -128,9 +129,13 @@ export class Inspector {
   }
 }
 
+const { command, entrypoint, labels } = containerOptions.shape;
+/** The few that a list tells of: to parse all of them of ten thousand containers takes its time. */
+const summaryOptions = z.object({ command, entrypoint, labels });
+
 function summaryOf(record: ContainerRecord): ContainerSummary {
   const { id, name, image, createdAt, state, imageDefaults } = record;
-  const options = optionsOf(record);
+  const options = summaryOptions.parse(record.options);
   return {
     id,
     name,

@@ -46,7 +46,8 @@ export interface ContainerRepository {
   find(id: ContainerId): ContainerRecord | null;
   /** By name, full id, or a prefix of the id that only one container has. */
   resolve(nameOrId: string): ContainerRecord | null;
-  list(): readonly ContainerRecord[];
+  /** The newest first. It takes long the first time, and leaves the event loop to others meanwhile. */
+  list(): Promise<readonly ContainerRecord[]>;
   /**
    * Of all containers, a few at a time in the order of their ids; it costs a tenth of what {@link list} does.
    *

@@ -20,6 +20,23 @@ async function best(tries: number, work: () => Promise<unknown>): Promise<number
   return Math.min(...times);
 }
 
+/** The longest time, in milliseconds of its own, that the main thread was kept from others while the work was done. */
+async function longestTurn(work: () => Promise<unknown>): Promise<number> {
+  let [longest, isOver] = [0, false];
+  const turns = (async () => {
+    while (!isOver) {
+      const since = process.threadCpuUsage();
+      await new Promise((resolve) => void setImmediate(resolve));
+      const { user, system } = process.threadCpuUsage(since);
+      longest = Math.max(longest, (user + system) / 1000);
+    }
+  })();
+  await work();
+  isOver = true;
+  await turns;
+  return longest;
+}
+
 describeWith({ root: true }, 'a root with ten thousand containers', () => {
   it('opens at once, and lists them in 20 ms', { timeout: patience }, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'hako-records-'));
@@ -35,7 +52,8 @@ describeWith({ root: true }, 'a root with ten thousand containers', () => {
     await using runtime = await Runtime.open({ root });
     await using other = await Runtime.open({ root });
     const { containers } = runtime;
-    const cold = await best(1, () => containers.list());
+    let cold = 0;
+    const turn = await longestTurn(async () => (cold = await best(1, () => containers.list())));
     const listed = await best(10, () => containers.list());
     expect(await containers.list()).toHaveLength(count);
     const own = await best(5, async () => {
@@ -48,9 +66,10 @@ describeWith({ root: true }, 'a root with ten thousand containers', () => {
       expect((await containers.list())[0]).toMatchObject({ name: 'foreign', state: { status: 'created' } }),
     );
     console.log(
-      `10,000 records: open ${opened.toFixed()} ms, first list ${cold.toFixed()}, list ${listed.toFixed(1)}, create + list + remove ${own.toFixed()}, list after another process's change ${foreign.toFixed()}`,
+      `10,000 records: open ${opened.toFixed()} ms, first list ${cold.toFixed()} (in turns of ${turn.toFixed()} at most), list ${listed.toFixed(1)}, create + list + remove ${own.toFixed()}, list after another process's change ${foreign.toFixed()}`,
     );
     expect(listed).toBeLessThan(20);
+    expect(turn).toBeLessThan(20);
     expect(opened).toBeLessThan(1000);
   });
 });

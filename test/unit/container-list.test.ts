@@ -45,7 +45,7 @@ function record(random: Random): ContainerRecord {
   };
 }
 
-it.each([1, 2, 3, 4, 5])('lists what a fresh reader would, whoever has changed what (seed %i)', (seed) => {
+it.each([1, 2, 3, 4, 5])('lists what a fresh reader would, whoever has changed what (seed %i)', async (seed) => {
   const random = new Random(seed);
   const path = join(directory, 'hako.db');
   using first = new Database(path);
@@ -65,20 +65,20 @@ it.each([1, 2, 3, 4, 5])('lists what a fresh reader would, whoever has changed w
       const found = repository.find(random.pick(ids));
       if (found !== null) repository.changeState(found, { status: 'removing', cgroups: [] });
     }
-    if (random.chance(0.5)) expect(own.list()).toEqual(open(first).list());
+    if (random.chance(0.5)) expect(await own.list()).toEqual(await open(first).list());
   }
 });
 
-it('puts a record aside that does not read, says so once, and lists the others', () => {
+it('puts a record aside that does not read, says so once, and lists the others', async () => {
   using database = new Database(join(directory, 'hako.db'));
   const warnings: string[] = [];
   const repository = open(database, (message) => warnings.push(message));
   const random = new Random(1);
   const [sound, unsound] = [record(random), record(random)];
   for (const each of [sound, unsound]) repository.insert(each);
-  repository.list();
+  await repository.list();
   database.run("UPDATE containers SET record = '{' WHERE id = ?", unsound.id);
   const fresh = open(database, (message) => warnings.push(message));
-  for (let time = 0; time < 2; time++) expect(fresh.list().map(({ id }) => id)).toEqual([sound.id]);
+  for (let time = 0; time < 2; time++) expect((await fresh.list()).map(({ id }) => id)).toEqual([sound.id]);
   expect(warnings).toEqual([expect.stringContaining(unsound.id)]);
 });

@@ -71,5 +71,10 @@ export class HealthService {
 }
 
 export function planOf(record: ContainerRecord): HealthPlan | null {
-  return healthPlan(optionsOf(record).healthcheck, record.imageDefaults);
+  const { options, imageDefaults } = record;
+  // All of the options are not parsed for that: most containers have no health check.
+  const asks = typeof options === 'object' && options !== null && 'healthcheck' in options;
+  return asks || imageDefaults.healthcheck !== undefined
+    ? healthPlan(optionsOf(record).healthcheck, imageDefaults)
+    : null;
 }

@@ -1,3 +1,4 @@
+import { Breather } from '../../base/breather.ts';
 import { hasHakoCode } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import type { EventRecorder } from '../../contracts/events.ts';
@@ -37,7 +38,7 @@ export class ContainerListing {
   }
 
   /** @param createdAt - of the container that a filter names */
-  list(options: ListOptions, createdAt: (nameOrId: string) => number): readonly ContainerSummary[] {
+  async list(options: ListOptions, createdAt: (nameOrId: string) => number): Promise<readonly ContainerSummary[]> {
     const parsed = parseListOptions(options);
     parsed.signal?.throwIfAborted();
     const { before, since } = parsed.filters;
@@ -45,18 +46,23 @@ export class ContainerListing {
       before: before === undefined ? Number.POSITIVE_INFINITY : createdAt(before),
       since: since === undefined ? Number.NEGATIVE_INFINITY : createdAt(since),
     };
-    const found = this.#repository
-      .list()
-      .filter((record) => matchesRecord(record, parsed.filters, bounds))
-      .map((record) => this.#inspector.summary(record))
-      .filter((summary) => matchesSummary(summary, parsed));
-    return parsed.limit === undefined ? found : found.slice(0, parsed.limit);
+    const breather = new Breather();
+    const found: ContainerSummary[] = [];
+    for (const record of await this.#repository.list()) {
+      if (found.length === parsed.limit) break;
+      if (breather.isDue) await breather.pause();
+      parsed.signal?.throwIfAborted();
+      if (!matchesRecord(record, parsed.filters, bounds)) continue;
+      const summary = this.#inspector.summary(record);
+      if (matchesSummary(summary, parsed)) found.push(summary);
+    }
+    return found;
   }
 
   async prune({ filters, signal }: ParsedPruneOptions): Promise<PruneResult> {
     const removed: ContainerId[] = [];
     let spaceReclaimed = 0;
-    for (const record of this.#repository.list()) {
+    for (const record of await this.#repository.list()) {
       signal?.throwIfAborted();
       if (!isPrunable(this.#inspector.summary(record), filters)) continue;
       const bytes = await this.#usage(record.id);

@@ -112,7 +112,10 @@ function inheritedScore({ oomScoreAdj }: HostInfo): number | null {
 }
 
 /** Dockerfile reference, "Understand how CMD and ENTRYPOINT interact": an entrypoint of the caller's does away with the image's Cmd. */
-export function commandOf(options: ParsedContainerOptions, image: ContainerDefaults): readonly string[] {
+export function commandOf(
+  options: Pick<ParsedContainerOptions, 'command' | 'entrypoint'>,
+  image: Pick<ContainerDefaults, 'cmd' | 'entrypoint'>,
+): readonly string[] {
   const entrypoint = options.entrypoint ?? image.entrypoint;
   const command = options.command ?? (options.entrypoint === undefined ? image.cmd : []);
   const argv = [...entrypoint, ...command];

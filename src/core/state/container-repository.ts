@@ -138,8 +138,8 @@ export class SqliteContainerRepository implements ContainerRepository {
     return this.#read(rows[0]);
   }
 
-  list(): readonly ContainerRecord[] {
-    const records = this.#list.records();
+  async list(): Promise<readonly ContainerRecord[]> {
+    const records = await this.#list.records();
     // Those that other processes have removed.
     if (this.#parsed.size > records.length) {
       const there = new Set<string>(records.map(({ id }) => id));
