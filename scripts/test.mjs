@@ -78,6 +78,7 @@ const notSanitized = [
   '**/container-faults*',
   '**/kernel-v2*',
   '**/json-line*',
+  '**/hostile-report*',
   '**/readme*',
   '**/image-users*',
   '**/isolation-peers*',

@@ -183,7 +183,7 @@ Outcome<FileContent> ReadInRoot(const std::string &root, const std::string &path
   UniqueFd directory(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return FailureOf("open", root);
   // Looked at before it is opened: opening a device can already do something.
-  UniqueFd handle(sys_openat2(directory.Get(), path.c_str(), O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS));
+  UniqueFd handle(sys_openat2_patiently(directory.Get(), path.c_str(), O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS));
   if (!handle) {
     if (errno == ENOENT || errno == ENOTDIR) return FileContent{};
     return FailureOf("openat2", path);

@@ -6,6 +6,7 @@
 #ifndef HAKO_SYSCALLS_H
 #define HAKO_SYSCALLS_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <signal.h>
@@ -99,6 +100,16 @@ static inline pid_t sys_clone3(struct clone_arguments *arguments) {
 static inline int sys_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
   struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+// EAGAIN: a rename somewhere raced with a "..", so the kernel can't vouch for the result. Someone who keeps on
+// renaming must not keep us here for ever.
+static inline int sys_openat2_patiently(int directory, const char *path, uint64_t flags, uint64_t resolve) {
+  for (int attempt = 0;; attempt++) {
+    int fd = sys_openat2(directory, path, flags, 0, resolve);
+    if (fd >= 0 || (errno != EAGAIN && errno != EINTR) || attempt == 128)
+      return fd;
+  }
 }
 
 // Since Linux 6.6: a chmod that never follows a symlink. ENOSYS before.

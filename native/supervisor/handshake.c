@@ -160,17 +160,24 @@ static int take_fds(struct handshake *h, struct process *out, struct failure *fa
   return 0;
 }
 
+// With CAP_SYS_PTRACE a container can write there what it likes (docs/isolation.md).
+static int take_failure(const struct handshake *h, struct failure *failure) {
+  *failure = h->report->failure;
+  failure->operation[sizeof failure->operation - 1] = 0;
+  failure->detail[sizeof failure->detail - 1] = 0;
+  return -1;
+}
+
 static int conclude(struct handshake *h, struct process *out, struct failure *failure) {
-  if (h->report->failure.operation[0]) {
-    *failure = h->report->failure;
-    return -1;
-  }
+  if (h->report->failure.operation[0])
+    return take_failure(h, failure);
   if (!h->report->executing)
     return h->reaped ? killed(h->signal, failure) : HANDSHAKE_DIED;
   out->uid = h->report->uid;
   out->gid = h->report->gid;
   memcpy(out->groups, h->report->groups, sizeof out->groups);
-  out->group_count = h->report->group_count;
+  uint32_t count = h->report->group_count;
+  out->group_count = count < MOST_EMULATED_GROUPS ? count : MOST_EMULATED_GROUPS;
   return take_fds(h, out, failure);
 }
 

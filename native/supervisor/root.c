@@ -15,13 +15,7 @@ int root_open(int root, const char *path, uint64_t flags) {
   // An empty path is the root, as "/" is.
   if (!*path)
     path = "/";
-  // EAGAIN: a rename raced with "..", so the kernel can't vouch for the result. Someone who
-  // keeps on renaming must not keep us here for ever.
-  for (int attempt = 0;; attempt++) {
-    int fd = sys_openat2(root, path, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-    if (fd >= 0 || (errno != EAGAIN && errno != EINTR) || attempt == 128)
-      return fd;
-  }
+  return sys_openat2_patiently(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 // One component, in a directory that is known to lie inside; ELOOP for a link. Not

@@ -33,6 +33,7 @@ static int join(int network, struct failure *f) {
     return fail(f, "namespace", errno, "the owner of the container's network namespace");
   if (!is_own_user_namespace(user) && setns(user, CLONE_NEWUSER) < 0)
     return fail(f, "namespace", errno, "the owner of the container's network namespace");
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (setns(network, CLONE_NEWNET) < 0)
     return fail(f, "namespace", errno, "the container's network namespace");
   close(network);

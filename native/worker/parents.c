@@ -19,12 +19,7 @@
 #define DIRECTORY_PATH (O_PATH | O_DIRECTORY)
 
 int open_in_root(int root, const char *path, uint64_t flags, uint64_t more_resolve) {
-  int fd;
-  // EAGAIN: a rename somewhere raced with a ".." and the kernel can't tell whether it stayed inside.
-  do
-    fd = sys_openat2(root, *path ? path : ".", flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | more_resolve);
-  while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-  return fd;
+  return sys_openat2_patiently(root, *path ? path : ".", flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | more_resolve);
 }
 
 int parents_find(const struct parents *parents, const char *path, size_t length) {

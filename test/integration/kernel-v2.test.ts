@@ -3,7 +3,7 @@ import { Machine, machineTools } from '../qemu/machine.ts';
 import { describeWith } from '../support/requires.ts';
 
 /** On an idle machine it takes a minute; emulation beside other tests several times that. */
-const TIMEOUT = 480_000;
+const TIMEOUT = 720_000;
 
 interface Result {
   readonly name: string;
