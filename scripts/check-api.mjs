@@ -37,6 +37,17 @@ function check([entry, { types }]) {
   return result.errorCount > 0 || (!update && result.apiReportChanged);
 }
 
+/** What a report says is without documentation, of what has a name of its own or can be called. */
+function undocumentedIn(report) {
+  const lines = readFileSync(join(root, 'api', report), 'utf8').split('\n');
+  return lines.flatMap((line, index) => {
+    if (!line.includes('(undocumented)')) return [];
+    const item = lines.slice(index + 1).find((next) => next.trim() !== '' && !next.trim().startsWith('//')) ?? '';
+    const isSpoken = /^export |^ +(?:static )?(?:get )?[\w.]*(?:<[^(]*>)?\(/.test(item);
+    return isSpoken && !/constructor|\[Symbol\./.test(item) ? [item.trim()] : [];
+  });
+}
+
 mkdirSync(join(root, 'api'), { recursive: true });
 const failed = entries.filter(check).map(([entry]) => reportName(entry));
 const names = new Set(entries.map(([entry]) => `${reportName(entry)}.api.md`));
@@ -46,5 +57,9 @@ for (const name of failed)
     `api/${name}.api.md is not what the sources say: look at the difference, then npm run check:api -- --update`,
   );
 for (const name of stale) console.error(`api/${name} is of no entry of package.json: remove it`);
-console.log(`api: ${entries.length} entries, ${failed.length + stale.length} differences`);
-process.exitCode = failed.length + stale.length === 0 ? 0 : 1;
+const undocumented = [...names].flatMap((name) => undocumentedIn(name).map((item) => `api/${name}: ${item}`));
+for (const item of undocumented) console.error(`${item} has no documentation: say what it is in TSDoc`);
+console.log(
+  `api: ${entries.length} entries, ${failed.length + stale.length} differences, ${undocumented.length} without documentation`,
+);
+process.exitCode = failed.length + stale.length + undocumented.length === 0 ? 0 : 1;

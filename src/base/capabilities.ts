@@ -49,7 +49,7 @@ export const allCapabilities = [
   'CAP_CHECKPOINT_RESTORE',
 ] as const;
 
-/** @public */
+/** A capability of Linux, as capabilities(7) writes it: `CAP_NET_ADMIN`. @public */
 export type CapabilityName = (typeof allCapabilities)[number];
 
 const numbers: ReadonlyMap<string, number> = new Map(allCapabilities.map((name, index) => [name, index]));

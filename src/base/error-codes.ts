@@ -76,5 +76,5 @@ export const errorKinds = {
   STATE_TOO_NEW: 'failed_precondition',
 } as const satisfies Record<string, ErrorKind>;
 
-/** @public */
+/** What a {@link HakoError} says has gone wrong; each is explained in docs/errors.md. @public */
 export type ErrorCode = `HAKO_ERR_${keyof typeof errorKinds}`;

@@ -10,6 +10,7 @@ const brand = Symbol.for('libhako.HakoError');
  * @public
  */
 export interface HakoErrorDetails {
+  /** What was caught. */
   readonly cause?: unknown;
   /** `ENOENT`, `EPERM` …: the system call's error, when there was one. */
   readonly errno?: string;
@@ -28,10 +29,15 @@ export interface HakoErrorDetails {
  * @public
  */
 export class HakoError extends Error {
+  /** What has gone wrong, for programs. */
   readonly code: ErrorCode;
+  /** How to react. */
   readonly kind: ErrorKind;
+  /** `ENOENT`, `EPERM` …: the system call's error, when there was one. */
   readonly errno?: string;
+  /** What failed, in the words of the system call or step. */
   readonly operation?: string;
+  /** What it was done to. */
   readonly path?: string;
 
   constructor(code: keyof typeof errorKinds, message: string, details: HakoErrorDetails = {}) {

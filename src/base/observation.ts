@@ -7,7 +7,9 @@ import type { OperationName } from './operation-names.ts';
 export interface OperationSubject {
   /** The root directory of the runtime. */
   readonly root?: string;
+  /** Of the container that it is done to, if there is one. */
   readonly containerId?: ContainerId;
+  /** As it was at the beginning. */
   readonly containerName?: string;
   /** By what name the image was asked for, or its id. */
   readonly image?: string;

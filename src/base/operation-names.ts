@@ -50,5 +50,5 @@ export const operationNames = [
   'container.remove',
 ] as const;
 
-/** @public */
+/** An operation that is told of; see {@link operationChannel}. @public */
 export type OperationName = (typeof operationNames)[number];

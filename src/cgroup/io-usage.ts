@@ -3,9 +3,12 @@ import type { CgroupReader } from './files.ts';
 
 /** Bytes and operations that went to block devices and came from them. @public */
 export interface IoFigures {
+  /** Since the start of the container. */
   readonly readBytes: number;
   readonly writtenBytes: number;
+  /** Operations. */
   readonly reads: number;
+  /** Operations. */
   readonly writes: number;
 }
 

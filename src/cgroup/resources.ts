@@ -80,7 +80,7 @@ export const resourceOptions = z.strictObject({
   blkioDeviceWriteIOps: z.array(throttle).max(256).optional(),
 });
 
-/** @public */
+/** Limits on what a container may use of the machine; docs/resources.md has the table. @public */
 export type ResourceOptions = z.input<typeof resourceOptions>;
 
 /** Resource options that were checked: sizes are bytes, and the fields agree with each other. */

@@ -43,6 +43,7 @@ export interface CpuUsage {
 
 /** Processes and threads of a container. @public */
 export interface PidsUsage {
+  /** Processes and threads; null: not known here. */
   readonly current: number | null;
   /** null: no limit, or not known. */
   readonly limit: number | null;

@@ -4,7 +4,9 @@ import type { ExecInspection } from './execs/exec-inspection.ts';
 
 /** Rows and columns of a terminal. @public */
 export interface TerminalSize {
+  /** At most 65,535. */
   readonly rows: number;
+  /** At most 65,535. */
   readonly columns: number;
 }
 
@@ -19,6 +21,7 @@ export interface Attachment extends AsyncDisposable {
   readonly stdin: Writable;
   /** Ends with the program. With a tty all output is here. */
   readonly stdout: Readable;
+  /** Ends with the program. With a tty nothing comes here. */
   readonly stderr: Readable;
   /**
    * Resolves when the program has ended and all its output has been handed over; rejects with `HAKO_ERR_DETACHED` when the

@@ -18,6 +18,7 @@ export type ContainerState =
 
 /** A container that runs, or is `paused`: its processes are there and held. @public */
 export interface RunningState {
+  /** `paused`: its processes are held. */
   readonly status: 'running' | 'paused';
   readonly startedAt: Date;
   /** Of the container's first process, on the host. */

@@ -32,13 +32,13 @@ export interface AttachOptions extends OperationOptions {
   readonly detachKeys?: string;
 }
 
-/** @public */
+/** How a container is started. @public */
 export interface StartOptions extends OperationOptions {
   /** Attach before the program runs, so that not a byte is missed. */
   readonly attach?: AttachOptions;
 }
 
-/** @public */
+/** How a container is asked to end. @public */
 export interface StopOptions extends OperationOptions {
   /** Default: the container's stop signal, else the image's, else SIGTERM. */
   readonly stopSignal?: NodeJS.Signals | number;
@@ -46,7 +46,7 @@ export interface StopOptions extends OperationOptions {
   readonly timeout?: number;
 }
 
-/** @public */
+/** How a container is removed. @public */
 export interface RemoveOptions extends OperationOptions {
   /** Kill it first if it runs. */
   readonly force?: boolean;
@@ -54,6 +54,7 @@ export interface RemoveOptions extends OperationOptions {
 
 /** Records of a log: lines, and pieces of lines longer than 16 KiB. @public */
 export interface LogCounts {
+  /** To the log, or the journal. */
   readonly written: number;
   /** For want of room: on the disk, or in the journal of a log driver in mode `non-blocking`. */
   readonly lost: number;
@@ -166,7 +167,7 @@ export class Container implements AsyncDisposable {
     return this.#operations.execs(this.id);
   }
 
-  /** @throws HakoError `HAKO_ERR_EXEC_NOT_FOUND` */
+  /** What this runtime knows of one of them. @throws HakoError `HAKO_ERR_EXEC_NOT_FOUND` */
   inspectExec(execId: string): Promise<ExecInspection> {
     return this.#operations.inspectExec(this.id, execId);
   }
@@ -244,6 +245,7 @@ export class Container implements AsyncDisposable {
    * @throws HakoError `HAKO_ERR_PATH_NOT_FOUND`, `HAKO_ERR_PATH_CONFLICT`, `HAKO_ERR_PATH_UNSUPPORTED`
    */
   copyOut(path: string, options?: CopyOutOptions): Promise<ContainerArchive>;
+  /** The same, to a path of the host. */
   copyOut(path: string, hostPath: string, options?: CopyOutToHostOptions): Promise<void>;
   copyOut(path: string, target: string | CopyOutOptions = {}, options: CopyOutToHostOptions = {}): Promise<unknown> {
     return typeof target === 'string'
@@ -341,6 +343,7 @@ export class Container implements AsyncDisposable {
     return this;
   }
 
+  /** Ends what `on()` has begun. */
   off<Event extends keyof ContainerEvents>(event: Event, listener: (...values: ContainerEvents[Event]) => void): this {
     const at = this.#subscriptions.findIndex((each) => each.event === event && each.listener === listener);
     if (at >= 0) for (const { end } of this.#subscriptions.splice(at, 1)) end();

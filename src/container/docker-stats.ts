@@ -1,7 +1,7 @@
 import type { CpuUsage } from '../cgroup/index.ts';
 import type { ContainerStats, StatsReading } from './stats.ts';
 
-/** @public */
+/** CPU times in {@link DockerContainerStats}, in nanoseconds. @public */
 export interface DockerCpuStats {
   readonly cpu_usage: {
     readonly total_usage: number;
@@ -17,7 +17,7 @@ export interface DockerCpuStats {
   };
 }
 
-/** @public */
+/** A figure of a block device in {@link DockerContainerStats}. @public */
 export interface DockerBlkioEntry {
   readonly major: number;
   readonly minor: number;

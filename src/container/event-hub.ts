@@ -5,6 +5,7 @@ import type { HealthStatus } from './health/health.ts';
 
 /** The events of one container, with the arguments of their listeners. @public */
 export interface ContainerEvents {
+  /** A run has ended. */
   exit: [ExitResult];
   /** The kernel has killed a process of it for want of memory; the container may go on. */
   oom: [OomKills];

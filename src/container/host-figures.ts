@@ -5,6 +5,7 @@ import type { CgroupReader } from '../cgroup/index.ts';
 export interface HostFigures {
   /** Nanoseconds of CPU time, busy or idle, of all CPUs together: Docker's `system_cpu_usage`. */
   readonly cpuTime: number;
+  /** How many CPUs run. */
   readonly onlineCpus: number;
   /** Bytes. */
   readonly memory: number;

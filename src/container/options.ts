@@ -182,7 +182,7 @@ export type ExecSettings = DeepReadonly<z.input<typeof execOptions>>;
 
 export type ParsedExecOptions = z.output<typeof execOptions>;
 
-/** @public */
+/** How a further program is run, and what becomes of its streams. @public */
 export interface ExecOptions extends ExecSettings, OperationOptions {
   /** Bytes that `exec()` keeps of each stream. Default 16 MiB; a program that writes more is an error, and is killed. */
   readonly maxOutput?: number;

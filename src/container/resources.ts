@@ -30,6 +30,7 @@ export type ResourceChanges = { readonly [Name in keyof ResourceOptions]?: Resou
 
 /** What of a container can be changed while it runs. @public */
 export interface UpdateOptions extends OperationOptions {
+  /** At once if it runs, and at each start from now on. */
   readonly resources?: ResourceChanges;
   /** Counts from the next end on. With `'no'`, a restart that is waited for does not come. */
   readonly restart?: ContainerSettings['restart'];

@@ -12,7 +12,9 @@ import type { Supervision } from './supervision.ts';
 
 /** What there is to read of a container at one moment. @public */
 export interface StatsReading extends ResourceUsage {
+  /** When it was read. */
   readonly time: Date;
+  /** The host's figures at the same time. */
   readonly host: HostFigures;
 }
 
@@ -34,7 +36,7 @@ export interface ContainerStats extends StatsReading {
   readonly pressure: Pressure | null;
 }
 
-/** @public */
+/** How often to look. @public */
 export interface StatsOptions extends OperationOptions {
   /**
    * Seconds between two readings. For `watchStats` 1 by default; for `stats`, it makes two readings instead of one, so

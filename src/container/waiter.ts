@@ -13,7 +13,7 @@ import type { Supervision } from './supervision.ts';
 /** Docker's: `not-running`: it has ended; `next-exit`: it ends from now on; `removed`. @public */
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
-/** @public */
+/** What to wait for. @public */
 export interface WaitOptions extends OperationOptions {
   /** Default: `not-running`. */
   readonly condition?: WaitCondition;

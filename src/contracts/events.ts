@@ -15,6 +15,7 @@ export interface ExitResult {
   readonly signal: number | null;
   /** Whether the kernel killed a process of it for want of memory. */
   readonly oomKilled: boolean;
+  /** By the host's clock. */
   readonly finishedAt: Date;
 }
 
@@ -82,11 +83,13 @@ export interface HistoryEvent {
   readonly time: Date;
   readonly type: 'container' | 'image';
   readonly action: EventAction;
+  /** Of the container, or the image. */
   readonly id: string;
   /** A container's name, an image's reference. */
   readonly name: string;
   /** By what name a container's image was asked for. */
   readonly image: string;
+  /** Of the container; none for an image. */
   readonly labels: Readonly<Record<string, string>>;
   /** What the action has to tell: `exitCode`, `signal`, `oldName`, `execId` … */
   readonly attributes: Readonly<Record<string, string>>;

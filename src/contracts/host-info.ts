@@ -21,7 +21,9 @@ export interface CgroupHost {
 
 /** An id range of /etc/subuid or /etc/subgid (subuid(5)). @public */
 export interface SubordinateRange {
+  /** The first id. */
   readonly start: number;
+  /** How many ids. */
   readonly size: number;
 }
 

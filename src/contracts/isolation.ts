@@ -8,12 +8,15 @@ export type NamespaceChoice = 'private' | 'host' | { readonly container: Contain
 
 /** One line of a uid_map or gid_map (user_namespaces(7)). @public */
 export interface IdMapping {
+  /** The first id inside. */
   readonly containerId: number;
+  /** The first id outside. */
   readonly hostId: number;
+  /** How many ids follow each other. */
   readonly size: number;
 }
 
-/** @public */
+/** The user and group ids of a user namespace, as in user_namespaces(7). @public */
 export interface IdMappings {
   readonly uid: readonly IdMapping[];
   readonly gid: readonly IdMapping[];
@@ -27,6 +30,7 @@ export interface IdMappings {
 export interface IdRange {
   /** The first uid, and the first gid. */
   readonly start: number;
+  /** How many ids. */
   readonly size: number;
 }
 
@@ -41,6 +45,7 @@ export interface CapabilitySets {
 
 /** A device node in the container's /dev. @public */
 export interface DeviceNode {
+  /** Inside the container. */
   readonly path: string;
   readonly type: 'c' | 'b';
   readonly major: number;
@@ -54,8 +59,11 @@ export interface DeviceNode {
 /** One rule of the devices cgroup; null stands for any number. @public */
 export interface DeviceRule {
   readonly allow: boolean;
+  /** `a`: character and block devices. */
   readonly type: 'a' | 'c' | 'b';
+  /** null: any. */
   readonly major: number | null;
+  /** null: any. */
   readonly minor: number | null;
   /** Some of `r`, `w`, `m`. */
   readonly access: string;

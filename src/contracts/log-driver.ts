@@ -3,6 +3,7 @@ import type { OperationOptions } from './operation.ts';
 
 /** One line, or one piece of a line longer than 16 KiB. @public */
 export interface LogEntry {
+  /** With a tty all is `stdout`. */
   readonly stream: 'stdout' | 'stderr';
   /** Nanoseconds since the epoch. */
   readonly time: bigint;
@@ -13,7 +14,7 @@ export interface LogEntry {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** @public */
+/** Which entries of a log to read. @public */
 export interface LogQuery {
   /** Goes on with what is still to be written, until the container has ended. */
   readonly follow?: boolean;
@@ -23,7 +24,9 @@ export interface LogQuery {
   readonly since?: bigint;
   /** Nanoseconds since the epoch, inclusive. */
   readonly until?: bigint;
+  /** Default true. */
   readonly stdout?: boolean;
+  /** Default true. */
   readonly stderr?: boolean;
 }
 
@@ -104,6 +107,7 @@ export interface LogWriter extends AsyncDisposable {
  * @public
  */
 export interface LogDriver extends AsyncDisposable {
+  /** Says where the output of a run is to be kept, before it starts. */
   open(container: LogContainerInfo, options?: OperationOptions): Promise<LogSink>;
   /**
    * What takes a container's output out of its journal; required of a driver whose sink is one. Called in whichever

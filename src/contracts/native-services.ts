@@ -13,6 +13,7 @@ export interface NativeServices {
   removeTree(path: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<void>;
   /** Copies a tree with everything: ids, modes, times, xattrs, hard links, holes, devices; by reflink where it can. */
   copyTree(from: string, to: string, idMappings: IdMappings | null, options?: OperationOptions): Promise<void>;
+  /** What a tree takes of its disk: bytes, hard links counted once, and files. `idMappings` as for `removeTree`. */
   usage(
     path: string,
     idMappings: IdMappings | null,
@@ -43,5 +44,6 @@ export interface NativeServices {
   endQuota(directory: string): Promise<void>;
   /** Mounts on the host (needs the right to); for callers who ask for a host mount. */
   mount(request: HostMountRequest): Promise<void>;
+  /** Takes away what is mounted there; nothing is: fine. */
   unmount(target: string): Promise<void>;
 }

@@ -12,7 +12,7 @@ export interface PluginContracts {
   readonly log: LogDriver;
 }
 
-/** @public */
+/** What a plugin can be. @public */
 export type PluginKind = keyof PluginContracts;
 
 /** The version of each contract, apart from the package's own. The registry refuses any other. @public */
@@ -27,7 +27,9 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | { [key:
 /** A plugin and its options, as data. @public */
 export interface PluginReference<K extends PluginKind = PluginKind> {
   readonly kind: K;
+  /** The plugin's id. */
   readonly driver: string;
+  /** As they were given; the plugin checks them. */
   readonly options: Record<string, JsonValue>;
 }
 
@@ -43,7 +45,7 @@ export interface PluginContext {
   warn(message: string, cause?: unknown): void;
 }
 
-/** @public */
+/** A plugin's description, for {@link definePlugin}. @public */
 export interface PluginSpec<K extends PluginKind, Options extends z.ZodObject> {
   readonly kind: K;
   /** As users know it: `overlay2`, `json-file`. Lower-case letters, digits, dashes. */
@@ -56,6 +58,7 @@ export interface PluginSpec<K extends PluginKind, Options extends z.ZodObject> {
   readonly options: Options;
   /** Free of side effects. Absent: supported everywhere. */
   probe?(host: HostInfo): ProbeResult;
+  /** Makes what the plugin is; once for each set of options in a runtime, which disposes of it. */
   create(context: PluginContext, options: z.output<Options>): Promise<PluginContracts[K]>;
 }
 
@@ -66,5 +69,6 @@ export interface PluginSpec<K extends PluginKind, Options extends z.ZodObject> {
  */
 export interface Plugin<K extends PluginKind = PluginKind, Options extends z.ZodObject = z.ZodObject>
   extends PluginSpec<K, Options> {
+  /** Names the plugin with its options, to be given to a runtime or a container. @throws HakoError `HAKO_ERR_INVALID_OPTION` */
   (options?: z.input<Options>): PluginReference<K>;
 }

@@ -36,12 +36,15 @@ export interface IsolationRequest {
 
 /** A device of the host that the container gets: `stat`ed already. @public */
 export interface RequestedDevice extends DeviceNode {
+  /** On the host. */
   readonly hostPath: string;
+  /** Some of `r`, `w` and `m` (mknod). */
   readonly access: string;
 }
 
 /** A profile in Docker's JSON form, parsed later by hako itself. @public */
 export interface SeccompProfileText {
+  /** A profile in Docker's form. */
   readonly json: string;
 }
 
@@ -93,19 +96,25 @@ export interface PrivilegeMode extends AsyncDisposable {
   readonly ownership: FileOwnership;
   /** What each container of this mode has for itself: so many ids, out of these of the host's. Absent: none. */
   readonly idRange?: IdPool;
-  /** @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` when the caller asked for what this host or mode cannot give. */
+  /**
+   * Decides what a container may do, of what was asked for.
+   *
+   * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` when the caller asked for what this host or mode cannot give.
+   */
   plan(request: IsolationRequest): IsolationPlan;
 }
 
 /** Ids of the host, and how many of them a container gets. @public */
 export interface IdPool {
+  /** The first id. */
   readonly start: number;
   /** Of the pool. */
   readonly size: number;
+  /** How many ids each container gets. */
   readonly perContainer: number;
 }
 
-/** @public */
+/** Whose the files of a container's root are on the host. @public */
 export type FileOwnership =
   | { readonly kind: 'same' }
   | { readonly kind: 'mapped'; readonly idMappings: IdMappings }

@@ -8,7 +8,7 @@ export type ActiveKey = Branded<string, 'ActiveKey'>;
 /** The name of a committed, read-only snapshot: an image layer's chain ID, or a chain ID and `-init`. @public */
 export type CommittedName = Branded<string, 'CommittedName'>;
 
-/** @public */
+/** What is known of a snapshot. @public */
 export interface SnapshotInfo {
   readonly name: ActiveKey | CommittedName;
   readonly kind: 'active' | 'view' | 'committed';
@@ -16,14 +16,15 @@ export interface SnapshotInfo {
   readonly createdAt: Date;
 }
 
-/** @public */
+/** What a snapshot takes of its disk, without its parents. @public */
 export interface SnapshotUsage {
   /** Bytes of disk that the snapshot alone takes (its parents not counted). */
   readonly bytes: number;
+  /** Files and directories. */
   readonly inodes: number;
 }
 
-/** @public */
+/** How a snapshot is made. @public */
 export interface PrepareOptions extends OperationOptions {
   /** Bytes that the snapshot alone may hold; only for drivers with the capability `quota`. */
   readonly quota?: number;
@@ -81,20 +82,23 @@ export interface StorageDriver extends AsyncDisposable {
   commit(name: CommittedName, key: ActiveKey, options?: OperationOptions): Promise<void>;
   /** Removes a snapshot. `HAKO_ERR_SNAPSHOT_HAS_CHILDREN` when it is a parent. */
   remove(name: ActiveKey | CommittedName, options?: OperationOptions): Promise<void>;
+  /** What is known of a snapshot. @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND` */
   stat(name: ActiveKey | CommittedName, options?: OperationOptions): Promise<SnapshotInfo>;
+  /** What it takes of its disk, without its parents. @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND` */
   usage(name: ActiveKey | CommittedName, options?: OperationOptions): Promise<SnapshotUsage>;
+  /** Every snapshot of the driver, in no order. */
   list(options?: OperationOptions): AsyncIterable<SnapshotInfo>;
   /** What `container.inspect().graphDriver.data` shows, in Docker's words (LowerDir, UpperDir …). */
   describe(key: ActiveKey): Promise<Readonly<Record<string, string>>>;
 }
 
-/** @public */
+/** Where a layer is to be unpacked, and in which form. @public */
 export interface UnpackTarget {
   readonly directory: string;
   readonly whiteouts: 'overlay' | 'overlay-userxattr' | 'apply';
 }
 
-/** @public */
+/** What a snapshot changes of its parent, and how to look at it. @public */
 export interface SnapshotChanges {
   /** The one mount that shows the snapshot's own files. */
   readonly own: readonly Mount[];

@@ -21,6 +21,8 @@ export interface RuntimeInfo {
 export interface QuarantinedRecord {
   readonly kind: 'container' | 'image';
   readonly id: string;
+  /** What is wrong with it. */
   readonly reason: string;
+  /** When it was put aside. */
   readonly foundAt: Date;
 }

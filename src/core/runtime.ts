@@ -95,10 +95,12 @@ export class Runtime implements AsyncDisposable {
     }
   }
 
+  /** The images of this root. */
   get images(): Images {
     return this.#open().images;
   }
 
+  /** The containers of this root. */
   get containers(): Containers<ImageChoice> {
     return this.#open().containers;
   }
@@ -163,6 +165,7 @@ export class Runtime implements AsyncDisposable {
     return this;
   }
 
+  /** Ends what `on()` has begun. */
   off<Event extends keyof RuntimeEvents>(event: Event, listener: (...values: RuntimeEvents[Event]) => void): this {
     this.#parts.events.off(event, listener);
     return this;

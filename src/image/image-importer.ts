@@ -22,7 +22,7 @@ import type { SourceImage } from './sources/source-image.ts';
 import type { TreeWorker } from './tree-worker.ts';
 import type { LayerLimits } from './unpack-service.ts';
 
-/** @public */
+/** How an image is taken in. @public */
 export interface ImportOptions extends OperationOptions {
   /** The name to give the image. By default, those that the source has for it. */
   readonly reference?: string;

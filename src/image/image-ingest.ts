@@ -14,9 +14,11 @@ import type { SourceImage, SourceLayer } from './sources/source-image.ts';
 
 /** How far an import is. @public */
 export interface ImportProgress {
+  /** `store`: blobs are taken in and verified; `unpack`: layers are made directories. */
   readonly step: 'store' | 'unpack';
   /** Which layer, from 1. */
   readonly layer: number;
+  /** How many there are. */
   readonly layers: number;
   /** Bytes of this layer that are stored, for the step `store`. */
   readonly bytes: number;

@@ -43,7 +43,7 @@ export class TagTemplate {
 
   readonly #template: string;
 
-  /** @throws HakoError `HAKO_ERR_INVALID_OPTION` when a value does not fit the function that it is given to. */
+  /** The tag of a container. @throws HakoError `HAKO_ERR_INVALID_OPTION` when a value does not fit the function that it is given to. */
   render(info: LogContainerInfo): string {
     return explain(this.#template, () =>
       this.#pieces.map((piece) => (typeof piece === 'string' ? piece : print(evaluate(piece, info)))).join(''),

@@ -43,11 +43,17 @@ export interface ContainerDefaults {
 
 /** Docker's HEALTHCHECK. Times are nanoseconds; 0 or absent is the default. @public */
 export interface Healthcheck {
+  /** `CMD`, `CMD-SHELL` or `NONE`, and the command. */
   readonly test: readonly string[];
+  /** Nanoseconds, as in the image. */
   readonly interval?: number;
+  /** Nanoseconds. */
   readonly timeout?: number;
+  /** Nanoseconds. */
   readonly startPeriod?: number;
+  /** Nanoseconds. */
   readonly startInterval?: number;
+  /** Failures in a row until it is unhealthy. */
   readonly retries?: number;
 }
 
@@ -61,8 +67,11 @@ export interface HistoryEntry {
 
 /** A field of an image's config that was left out. @public */
 export interface IgnoredField {
+  /** Its name in the document. */
   readonly field: string;
+  /** As it stands there. */
   readonly value: string;
+  /** Why nothing comes of it. */
   readonly reason: string;
 }
 

@@ -15,7 +15,7 @@ export type ReadyCheck =
   | { readonly tcp: number }
   | { readonly call: (container: Container, options: ReadyOptions) => unknown };
 
-/** @public */
+/** How long to wait for a service, and for what. @public */
 export interface ReadyOptions {
   /** Aborted when the service has ended, or took too long. */
   readonly signal: AbortSignal;

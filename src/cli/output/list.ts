@@ -15,6 +15,7 @@ export type Row<Field extends string = string> = Readonly<Record<Field, string>>
 /** Renders rows as was asked for; made before there are any, so that a mistake is told at once. */
 export type ListPrinter<Field extends string> = (rows: readonly Row<Field>[]) => string;
 
+/** Which containers to list. @public */
 export interface ListOptions {
   /** Of `--format`: nothing, `table`, `table TEMPLATE`, `json`, or a template. */
   readonly format: string | undefined;

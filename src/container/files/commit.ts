@@ -19,6 +19,7 @@ import type { Holder } from './holder.ts';
 export interface CommitOptions extends OperationOptions {
   /** The new image's name. By default it has none, and is found by its id. */
   readonly reference?: string;
+  /** Of the new layer, in the image's history. */
   readonly author?: string;
   /** For the image's history. */
   readonly comment?: string;

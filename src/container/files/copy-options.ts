@@ -3,13 +3,13 @@ import type { OperationOptions } from '../../contracts/operation.ts';
 import { operationOptions } from '../call-options.ts';
 import { parseOptions } from '../options.ts';
 
-/** @public */
+/** How files are looked at, or taken out of a container. @public */
 export interface CopyOutOptions extends OperationOptions {
   /** When the path is a symbolic link, copy what it leads to. Default false: the link. */
   readonly followLink?: boolean;
 }
 
-/** @public */
+/** How files are taken out of a container to a path of the host. @public */
 export interface CopyOutToHostOptions extends CopyOutOptions {
   /** Keep user and group ids, which takes the right to; by default everything belongs to who copies. */
   readonly archive?: boolean;
@@ -21,7 +21,7 @@ export interface CopyOutToHostOptions extends CopyOutOptions {
   readonly keepSpecial?: boolean;
 }
 
-/** @public */
+/** How files are put into a container. @public */
 export interface CopyInOptions extends OperationOptions {
   /** When a path of the host is a symbolic link, copy what it leads to. Default false: the link. */
   readonly followLink?: boolean;

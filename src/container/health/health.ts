@@ -13,6 +13,7 @@ export interface HealthCheckResult {
 
 /** What is known of a container's health. @public */
 export interface ContainerHealth {
+  /** What the checks up to now come to. */
   readonly status: HealthStatus;
   /** How many checks have failed since the last that succeeded. */
   readonly failingStreak: number;

@@ -10,6 +10,7 @@ import { isPrunable, matchesRecord, matchesSummary } from './match.ts';
 
 /** What {@link Containers.prune} has removed. @public */
 export interface PruneResult {
+  /** Their ids. */
   readonly removed: readonly ContainerId[];
   /** Bytes that the containers' own layers took. */
   readonly spaceReclaimed: number;

@@ -20,15 +20,17 @@ export interface ContainerFilters {
   readonly ancestor?: string | readonly string[];
   /** Exit codes, of containers that have ended. */
   readonly exited?: number | readonly number[];
+  /** `none`: without a health check. */
   readonly health?: HealthStatus | 'none' | readonly (HealthStatus | 'none')[];
   /** Made before, or since, that container, by name or ID. */
   readonly before?: string;
+  /** Made after the container of this name or id. */
   readonly since?: string;
   /** A path on either side of a mount. */
   readonly volume?: string | readonly string[];
 }
 
-/** @public */
+/** Which containers to list. @public */
 export interface ListOptions extends OperationOptions {
   /** Default true; false: only those that run, are paused or about to be restarted. */
   readonly all?: boolean;
@@ -47,7 +49,7 @@ export interface PruneFilters {
   readonly 'label!'?: string | readonly string[];
 }
 
-/** @public */
+/** Which of the containers that do not run to remove. @public */
 export interface PruneOptions extends OperationOptions {
   readonly filters?: PruneFilters;
 }

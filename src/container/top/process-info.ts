@@ -6,8 +6,11 @@ export interface ContainerProcess {
   readonly pid: number;
   /** In the container's own pid namespace, or in the innermost that it is in. */
   readonly containerPid: number;
+  /** On the host. */
   readonly parentPid: number;
+  /** On the host. */
   readonly processGroup: number;
+  /** On the host. */
   readonly session: number;
   /** On the host. */
   readonly uid: number;
@@ -30,8 +33,11 @@ export interface ContainerProcess {
   readonly memoryPercent: number;
   /** Bytes that it has in memory, and bytes of its address space. */
   readonly residentMemory: number;
+  /** Bytes of address space. */
   readonly virtualMemory: number;
+  /** How many it has. */
   readonly threads: number;
+  /** From -20 to 19; see setpriority(2). */
   readonly nice: number;
 }
 

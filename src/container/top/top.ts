@@ -4,7 +4,7 @@ import { type ContainerProcess, readMachine, readProcess } from './process-info.
 import { descendants } from './process-tree.ts';
 import { columnsOf } from './ps-args.ts';
 
-/** @public */
+/** Which processes to show, and what of them. @public */
 export interface TopOptions extends OperationOptions {
   /** As for ps(1): `'-ef'` (default), `'aux'`, `'-o pid,user,args'`. It chooses columns, not processes. */
   readonly psArgs?: string;
@@ -12,6 +12,7 @@ export interface TopOptions extends OperationOptions {
 
 /** The processes of a container, as `docker top` shows them, and as they are. @public */
 export interface ContainerProcesses {
+  /** Of the columns of `rows`. */
   readonly titles: readonly string[];
   /** One for each process, with a text for each title. */
   readonly rows: readonly (readonly string[])[];

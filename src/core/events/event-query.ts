@@ -21,7 +21,7 @@ export interface EventFilters {
   readonly label?: OneOrMore<string>;
 }
 
-/** @public */
+/** Which part of a root's history to tell. @public */
 export interface EventsOptions extends OperationOptions {
   /** Also what has happened from this time on, as far as the root remembers. */
   readonly since?: Date;

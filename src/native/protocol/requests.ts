@@ -163,7 +163,9 @@ export type SetupOperation =
   | { readonly kind: 'root-attributes'; readonly attributes: bigint };
 
 export interface TerminalSize {
+  /** At most 65,535. */
   readonly rows: number;
+  /** At most 65,535. */
   readonly columns: number;
 }
 

@@ -16,7 +16,12 @@ export interface TestContext extends PluginContext, Disposable {
   readonly warnings: readonly string[];
 }
 
-/** @param native - the services to give; by default the same work done by cp(1), rm(1), du(1), flock(1) and sync(1). */
+/**
+ * The surroundings of a plugin under test: a directory of its own, and the warnings that it gives. Gone when disposed of.
+ *
+ * @param native - the services to give; by default the same work done by cp(1), rm(1), du(1), flock(1) and sync(1)
+ * @public
+ */
 export function testContext(native: NativeServices = commandLineServices): TestContext {
   const directory = mkdtempSync(join(tmpdir(), 'hako-conformance-'));
   return {

@@ -11,7 +11,7 @@ import type { LogOutput, SinkSurroundings } from './sink-output.ts';
 /** What is known of an entry at the far end; some keep no streams. @public */
 export type ReceivedEntry = Pick<LogEntry, 'line'> & Partial<Pick<LogEntry, 'stream'>>;
 
-/** @public */
+/** What {@link logDriverConformance} is to test. @public */
 export interface LogDriverSubject {
   /**
    * Makes the driver, as the plugin's own `create` does; called often, also twice for one container. Its options must

@@ -13,7 +13,7 @@ import type {
 import { contextOn } from './context.ts';
 import { noCgroups, ordinaryHost, testHost } from './privilege-hosts.ts';
 
-/** @public */
+/** What {@link privilegeModeConformance} is to test. @public */
 export interface PrivilegeModeSubject {
   /** Makes the mode, as the plugin's own `create` does. */
   readonly create: (context: PluginContext) => Promise<PrivilegeMode>;

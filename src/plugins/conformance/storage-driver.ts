@@ -7,7 +7,7 @@ import { storageConcurrencyCases } from './storage-concurrency.ts';
 import { storageContentCases } from './storage-content.ts';
 import { storageLifecycleCases } from './storage-lifecycle.ts';
 
-/** @public */
+/** What {@link storageDriverConformance} is to test. @public */
 export interface StorageDriverSubject {
   /** Makes the driver, as the plugin's own `create` does; called often, also twice on one directory. */
   readonly create: (context: PluginContext) => Promise<StorageDriver>;

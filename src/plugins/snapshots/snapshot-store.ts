@@ -25,10 +25,10 @@ import { type SnapshotDirectory, Spares } from './spares.ts';
 const stagingName = '.tmp';
 const commitLock = '.commit.lock';
 
-/** @public */
+/** Fills the directory of a snapshot that is being made; `chain` is what it lies on, the nearest first. @public */
 export type Populate = (directory: string, chain: readonly SnapshotRecord[]) => void | Promise<void>;
 
-/** @public */
+/** Does away with a snapshot's directory. @public */
 export type Discard = (directory: string) => Promise<void>;
 
 /**
@@ -193,14 +193,14 @@ export class SnapshotStore implements AsyncDisposable {
     if (record?.kind === 'active') this.#spares?.refill((each) => this.#staging(each));
   }
 
-  /** @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND`, `HAKO_ERR_STATE_CORRUPT` */
+  /** The record of a snapshot. @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND`, `HAKO_ERR_STATE_CORRUPT` */
   get(name: ActiveKey | CommittedName): SnapshotRecord {
     const record = this.#read(directoryName(name));
     if (record === null || record.name !== name) throw notFound(name);
     return record;
   }
 
-  /** @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND` also when it is there but not committed: it cannot be a parent then. */
+  /** The record of one that can be a parent. @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND` also when it is there but not committed */
   getCommitted(name: CommittedName): SnapshotRecord {
     const cached = this.#committed.get(directoryName(name));
     if (cached !== undefined) return cached;

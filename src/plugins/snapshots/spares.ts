@@ -9,6 +9,7 @@ import { recordFile } from './record.ts';
 /** A directory that every active snapshot begins with. @public */
 export interface SnapshotDirectory {
   readonly name: string;
+  /** As in chmod(2). */
   readonly mode: number;
 }
 
