@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno } from './errno.ts';
 import { randomHex } from './random.ts';
 
-/** Milliseconds. */
-const retryAfter = 100;
+/** In milliseconds: what a killed process had at work there goes soon after it, on a busy machine not at once. */
+const retriesAfter = [100, 400, 1600, 3200];
 
 /**
  * Where directories go to be removed. Taking one is a rename(2), so the caller has its answer at once; the tree is
@@ -69,11 +69,13 @@ export class Trash implements AsyncDisposable {
 
   /** Again when it fails: a process that was at work there when it was taken may still have written to it. */
   async #remove(path: string): Promise<void> {
-    try {
-      await this.#removeTree(path);
-    } catch {
-      await delay(retryAfter);
-      await this.#removeTree(path);
+    for (const pause of retriesAfter) {
+      try {
+        return await this.#removeTree(path);
+      } catch {
+        await delay(pause);
+      }
     }
+    await this.#removeTree(path);
   }
 }

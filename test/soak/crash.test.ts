@@ -87,7 +87,7 @@ async function killOver(number: number, kills: number): Promise<void> {
     expect(model.complaints.splice(0), which).toEqual([]);
     await using runtime = await Runtime.open({ root: test.root });
     const warnings: string[] = [];
-    runtime.on('warning', ({ message }) => warnings.push(message));
+    runtime.on('warning', ({ message, cause }) => warnings.push(cause === undefined ? message : `${message} ${cause}`));
     for (const id of readdirSync(join(test.root, 'containers'))) ids.add(id);
     try {
       await checkAll(runtime, test.root, side, model);
