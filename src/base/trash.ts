@@ -15,17 +15,23 @@ export class Trash implements AsyncDisposable {
   readonly #directory: string;
   readonly #removeTree: (path: string) => Promise<void>;
   readonly #warn: (message: string, cause: unknown) => void;
+  readonly #pauses: readonly number[];
   readonly #removals = new Set<Promise<void>>();
 
-  /** @param directory - on the filesystem of all that will be taken */
+  /**
+   * @param directory - on the filesystem of all that will be taken
+   * @param pauses - between attempts, in milliseconds
+   */
   constructor(
     directory: string,
     removeTree: (path: string) => Promise<void>,
     warn: (message: string, cause: unknown) => void,
+    pauses: readonly number[] = retriesAfter,
   ) {
     this.#directory = directory;
     this.#removeTree = removeTree;
     this.#warn = warn;
+    this.#pauses = pauses;
   }
 
   /** Makes the directory, and goes on with what killed processes left in it. */
@@ -69,7 +75,7 @@ export class Trash implements AsyncDisposable {
 
   /** Again when it fails: a process that was at work there when it was taken may still have written to it. */
   async #remove(path: string): Promise<void> {
-    for (const pause of retriesAfter) {
+    for (const pause of this.#pauses) {
       try {
         return await this.#removeTree(path);
       } catch {

@@ -1,17 +1,15 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Trash } from '../../src/base/trash.ts';
 
 let directory = '';
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'hako-trash-'));
   mkdirSync(join(directory, 'thing'));
-  vi.useFakeTimers();
 });
 afterEach(() => {
-  vi.useRealTimers();
   rmSync(directory, { recursive: true });
 });
 
@@ -23,10 +21,9 @@ async function takeAll(failures: number): Promise<{ left: readonly string[]; war
     if (left-- > 0) throw new Error('ENOTEMPTY');
     rmSync(path, { recursive: true });
   };
-  const trash = new Trash(join(directory, 'trash'), removeTree, (message) => warnings.push(message));
+  const trash = new Trash(join(directory, 'trash'), removeTree, (message) => warnings.push(message), [1, 1, 1, 1]);
   trash.open();
   expect(trash.take(join(directory, 'thing'))).toBe(true);
-  await vi.runAllTimersAsync();
   await trash[Symbol.asyncDispose]();
   return { left: readdirSync(join(directory, 'trash')), warnings };
 }
