@@ -147,19 +147,27 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'containe
     }
   });
 
-  test('copies, differences and commits have the ids that are seen inside', async () => {
-    const container = await create('touch /made; busybox chown 7:8 /made; exec sleep 1000');
-    await container.start();
-    while ((await container.exec(['busybox', 'stat', '-c', '%u', '/made'])).stdout.toString() !== '7\n');
-    await container.copyIn({ files: { 'in.txt': { content: 'hello', uid: 9 } } }, '/root');
-    expect((await container.exec(['stat', '-c', '%u', '/root/in.txt'])).stdout.toString()).toBe('9\n');
-    expect(await container.statPath('/made')).toMatchObject({ name: 'made' });
-    expect((await container.diff()).map(({ path }) => path)).toContain('/made');
-    const image = await container.commit({ reference: 'committed:1' });
-    await container.remove({ force: true });
-    const { stdout } = await runtime.run({ image, command: ['stat', '-c', '%u:%g', '/made'] });
-    expect(stdout.toString()).toBe('7:8\n');
-  });
+  test.each(['overlay2', 'vfs'])(
+    'copies, differences and commits have the ids that are seen inside (%s)',
+    async (storage) => {
+      await using other = await openRuntime({ storage });
+      const container = await other.runtime.containers.create({
+        image: busyboxImage,
+        command: sh('touch /made; busybox chown 7:8 /made; exec sleep 1000'),
+        mode,
+      });
+      await container.start();
+      while ((await container.exec(['busybox', 'stat', '-c', '%u', '/made'])).stdout.toString() !== '7\n');
+      await container.copyIn({ files: { 'in.txt': { content: 'hello', uid: 9 } } }, '/root');
+      expect((await container.exec(['stat', '-c', '%u', '/root/in.txt'])).stdout.toString()).toBe('9\n');
+      expect(await container.statPath('/made')).toMatchObject({ name: 'made' });
+      expect((await container.diff()).map(({ path }) => path)).toContain('/made');
+      const image = await container.commit({ reference: 'committed:1' });
+      await container.remove({ force: true });
+      const { stdout } = await other.runtime.run({ image, command: ['stat', '-c', '%u:%g', '/made'] });
+      expect(stdout.toString()).toBe('7:8\n');
+    },
+  );
 
   test.each([
     ["another container's namespaces", { namespaces: { pid: 'container:neighbour' } }, /cannot share them/],

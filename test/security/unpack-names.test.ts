@@ -28,6 +28,14 @@ const attacks: readonly Attack[] = [
     entries: ({ outside }) => [symlink('x', outside), file('x/etc/passwd', 'overwritten')],
     check: (box) => expect(readFileSync(inside(box, '/outside/etc/passwd'), 'utf8')).toBe('overwritten'),
   },
+  {
+    name: 'GHSA-w26x-xg27-7qjc: an attribute of a link is set on what it leads to',
+    entries: ({ outside }) => [
+      symlink('link', `${outside}/etc/passwd`, { pax: { 'SCHILY.xattr.user.planted': 'yes' } }),
+      directory('there'),
+      symlink('there/way', `${outside}/etc`, { pax: { 'SCHILY.xattr.user.planted': 'yes' } }),
+    ],
+  },
   { name: '".." in front', entries: () => [file('../outside/etc/new', 'x')], refused: /leads out of the tree/ },
   {
     name: '".." in the middle',
@@ -120,7 +128,7 @@ const refusals: readonly (readonly [name: string, entries: readonly TarEntry[], 
   ['a user id beyond 32 bits', [file('x', '', { uid: 2 ** 32 })], /id is out of range/],
 ];
 
-describeWith({ root: true }, 'names and links', () => {
+describeWith({ root: true, tools: ['setfattr'] }, 'names and links', () => {
   test.each(attacks)('$name', standsAgainst);
 
   test.each(refusals.slice(1))('refused: %s', async (_name, entries, why) => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -60,6 +61,7 @@ function make(root: string, path: string, entry: TarEntry): void {
     case '2':
       rmSync(path, { recursive: true, force: true });
       symlinkSync(String(entry.link), path);
+      setAttributes(path, entry);
       return;
     case '1':
       if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === true) rmSync(path);
@@ -68,9 +70,17 @@ function make(root: string, path: string, entry: TarEntry): void {
     default:
       writeFileSync(path, entry.data ?? '');
   }
+  setAttributes(path, entry);
   chmodSync(path, mode);
   chownSync(path, entry.uid ?? 0, entry.gid ?? 0);
   utimesSync(path, entry.mtime ?? 1_700_000_000, entry.mtime ?? 1_700_000_000);
+}
+
+/** By path, through whatever lies there. */
+function setAttributes(path: string, { pax }: TarEntry): void {
+  const prefix = 'SCHILY.xattr.';
+  for (const [key, value] of Object.entries((pax ?? {}) as Record<string, string | Buffer>))
+    if (key.startsWith(prefix)) execFileSync('setfattr', ['-n', key.slice(prefix.length), '-v', String(value), path]);
 }
 
 function nameOf(entry: TarEntry): string {
