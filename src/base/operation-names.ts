@@ -15,6 +15,7 @@ export const operationNames = [
   'containers.get',
   'containers.list',
   'containers.prune',
+  'containers.removeQuarantined',
   'containers.pool',
   'pool.ready',
   'pool.run',

@@ -8,7 +8,7 @@ import type { PluginKind } from '../contracts/plugin-definition.ts';
 import type { ActiveKey } from '../contracts/storage-driver.ts';
 import { ownIdentity } from '../host/process-identity.ts';
 import { given, givenName } from './call-options.ts';
-import { Container } from './container.ts';
+import { Container, type RemoveOptions } from './container.ts';
 import type { ImageFinder } from './container-image.ts';
 import type { HostMounts } from './host-mounts.ts';
 import type { ContainerSummary } from './inspection.ts';
@@ -21,6 +21,7 @@ import { type ContainerSettings, type ParsedContainerOptions, parseContainerOpti
 import type { ContainerPool } from './pool/container-pool.ts';
 import type { PoolOptions } from './pool/pool-options.ts';
 import type { Pools } from './pool/pools.ts';
+import type { QuarantinedContainers } from './quarantined.ts';
 import type { ContainerRecord } from './record.ts';
 import { rememberOptions } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
@@ -47,6 +48,7 @@ export interface ContainersParts<Choice> {
   readonly listing: ContainerListing;
   readonly hostMounts: HostMounts;
   readonly pools: Pools;
+  readonly quarantined: QuarantinedContainers;
   /** Of the runtime. */
   readonly gate: Gate;
   readonly defaults: { readonly mode: Reference; readonly log: Reference };
@@ -171,6 +173,17 @@ export class Containers<Choice> {
   async prune(options: PruneOptions = {}): Promise<PruneResult> {
     const parsed = parsePruneOptions(options);
     return this.#parts.gate.pass(() => this.#parts.listing.prune(parsed));
+  }
+
+  /**
+   * Removes what is left of a container whose record could not be read and was put aside (`runtime.info().quarantined`):
+   * its files, its log, and that record.
+   *
+   * @param id - all of it
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_FOUND`; `HAKO_ERR_CONTAINER_RUNNING` without `force`.
+   */
+  async removeQuarantined(id: string, options: RemoveOptions = {}): Promise<void> {
+    await this.#parts.quarantined.remove(givenName(id, 'A container'), options);
   }
 
   /** The id of a container by name, id, or a prefix of the id. @internal */

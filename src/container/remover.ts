@@ -1,4 +1,5 @@
 import { HakoError, hasHakoCode } from '../base/errors.ts';
+import type { ContainerId } from '../base/ids.ts';
 import type { Trash } from '../base/trash.ts';
 import { removeGroups } from '../cgroup/index.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
@@ -81,15 +82,20 @@ export class Remover {
 
   /** The snapshot and the directory. */
   async removeFiles(record: ContainerRecord): Promise<void> {
-    const key = record.id as string as ActiveKey;
+    await this.removeRemains(record.id, optionsOf(record).hostMount);
+  }
+
+  /** @param isHostMounted - or may be */
+  async removeRemains(id: ContainerId, isHostMounted: boolean): Promise<void> {
+    const key = id as string as ActiveKey;
     try {
-      if (optionsOf(record).hostMount) await this.#hostMounts.unmount(key);
+      if (isHostMounted) await this.#hostMounts.unmount(key);
       await this.#storage.remove(key);
     } catch (error) {
       if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
     }
     // The directory holds only what hako wrote: the log, the exit record, files bound into the container.
-    this.#trash.take(this.#states.directory(record.id));
+    this.#trash.take(this.#states.directory(id));
   }
 }
 

@@ -26,6 +26,7 @@ import { ContainerListing } from '../container/listing/container-listing.ts';
 import { journaledContainer, loggedContainer } from '../container/logged-container.ts';
 import { ContainerOperations } from '../container/operations.ts';
 import { Pools } from '../container/pool/pools.ts';
+import { QuarantinedContainers, type QuarantinedRecords } from '../container/quarantined.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import { optionsOf } from '../container/record-options.ts';
 import { Remover } from '../container/remover.ts';
@@ -79,6 +80,7 @@ interface ContainerSurroundings {
   readonly defaults: { readonly storage: Reference; readonly mode: Reference; readonly log: Reference };
   readonly events: RuntimeEventBus;
   readonly stream: EventStream;
+  readonly quarantine: QuarantinedRecords;
   ownershipOf(mode: Reference): Promise<FileOwnership>;
   readonly worker: Worker;
   /** The ids that this user may map, for an ordinary user; null for root. */
@@ -238,6 +240,9 @@ export async function composeContainers(
     planner,
     operations: observedContainer(operations, repository, paths.root),
     pools,
+    quarantined: new QuarantinedContainers({
+      ...{ records: around.quarantine, repository, states, remover, launcher, native, gate },
+    }),
     listing: new ContainerListing({
       repository,
       inspector,

@@ -129,6 +129,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   const stream = new EventStream(history, paths.database, gate.signal);
   const { containers, putRight, close } = await composeContainers({
     stream,
+    quarantine,
     injector,
     plugins,
     storage,

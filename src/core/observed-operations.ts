@@ -60,6 +60,7 @@ const ofContainers: OperationsOf<Containers<ImageChoice>> = {
   get: 'containers.get',
   list: 'containers.list',
   prune: 'containers.prune',
+  removeQuarantined: 'containers.removeQuarantined',
   pool: 'containers.pool',
   resolve: null,
 };

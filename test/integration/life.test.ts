@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -198,6 +198,36 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'what is 
     expect(warnings).toEqual([expect.stringContaining(bad.id)]);
     expect((await next.info()).quarantined).toMatchObject([{ kind: 'container', id: bad.id }]);
     await next.containers.create({ image, name: 'bad', command });
+    const left = () => ['containers', 'overlay2'].map((place) => existsSync(join(test.root, place, bad.id)));
+    expect(left()).toEqual([true, true]);
+    await next.containers.removeQuarantined(bad.id);
+    expect(left()).toEqual([false, false]);
+    expect((await next.info()).quarantined).toEqual([]);
+    await expect(next.containers.removeQuarantined(bad.id)).rejects.toMatchObject({
+      code: 'HAKO_ERR_CONTAINER_NOT_FOUND',
+    });
+  });
+
+  it('one that runs and whose record was put aside is removed with force, and not without', async () => {
+    await using test = await openRuntime();
+    const container = await test.runtime.containers.create({ image, command, detached: true });
+    await container.start();
+    const { state } = await container.inspect();
+    if (state.status !== 'running') throw new Error('it has been started');
+    await test.runtime.close();
+    const database = new DatabaseSync(join(test.root, 'hako.db'));
+    database.exec("UPDATE containers SET record = '{'");
+    database.close();
+    await using next = await Runtime.open({ root: test.root });
+    expect(await next.containers.list()).toEqual([]);
+    await expect(next.containers.removeQuarantined(container.id)).rejects.toMatchObject({
+      code: 'HAKO_ERR_CONTAINER_RUNNING',
+    });
+    expect(existsSync(`/proc/${state.pid}`)).toBe(true);
+    await next.containers.removeQuarantined(container.id, { force: true });
+    expect(existsSync(`/proc/${state.pid}`)).toBe(false);
+    expect(existsSync(join(test.root, 'containers', container.id))).toBe(false);
+    for (const group of state.cgroups) expect(existsSync(group)).toBe(false);
   });
 
   it('a store with any bytes in it gives an error of its own, or works', { timeout: 120_000 }, async () => {

@@ -101,6 +101,7 @@ describeWith({ root: true, tools: ['busybox'] }, 'what is told of operations', (
     await box.stop();
     await box.remove();
     await containers.prune();
+    await containers.removeQuarantined('none').catch(() => {});
     const pool = await containers.pool({ image, size: 1 });
     await pool.ready();
     await pool.run(['true']);

@@ -10,6 +10,10 @@ export const rmCommand = defineCommand({
   operands: { usage: 'CONTAINER…', min: 1 },
   options: {
     force: { type: 'flag', short: 'f', help: 'Also those that run; that one is not there is no failure' },
+    quarantined: {
+      type: 'flag',
+      help: 'What is left of those, by their whole ids, that `hako info` says were put aside',
+    },
     volumes: { type: 'flag', short: 'v', help: 'Nothing more: a container leaves no volumes behind' },
   },
   async run(call) {
@@ -18,7 +22,8 @@ export const rmCommand = defineCommand({
     return forEachOperand(
       call,
       async (name) => {
-        await (await runtime.containers.get(name)).remove({ force });
+        if (call.values.quarantined === true) await runtime.containers.removeQuarantined(name, { force });
+        else await (await runtime.containers.get(name)).remove({ force });
         return name;
       },
       (error) => !(force && hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND')),

@@ -1,8 +1,11 @@
+import type { QuarantinedRecords } from '../../container/quarantined.ts';
 import type { QuarantinedRecord } from '../info.ts';
 import type { Database } from './database.ts';
 
+const ofContainers = (statement: string): string => `${statement} quarantine WHERE kind = 'containers' AND id = ?`;
+
 /** Where records go that do not read: kept for a person to look at, out of everybody's way. */
-export class Quarantine {
+export class Quarantine implements QuarantinedRecords {
   readonly #db: Database;
   readonly #warn: (message: string) => void;
 
@@ -29,6 +32,16 @@ export class Quarantine {
     this.#warn(
       `The record ${id} of ${table} cannot be read and was put aside (table quarantine of the state store): ${reason}`,
     );
+  }
+
+  /** Of containers. */
+  find(id: string): unknown {
+    const row = this.#db.get(`${ofContainers('SELECT content FROM')} ORDER BY found_at DESC LIMIT 1`, id);
+    return row === undefined ? null : JSON.parse(String(row['content']));
+  }
+
+  forget(id: string): void {
+    this.#db.run(ofContainers('DELETE FROM'), id);
   }
 
   /** What has been put aside, the latest first. */
