@@ -3,6 +3,7 @@ import type { Runtime, RuntimeOptions } from '../index.ts';
 import { commands } from './commands/index.ts';
 import { brokenPipeCode, exitCodeOf, failureCode, isBrokenPipe } from './exit-code.ts';
 import { commandHelp, globalOptions, help } from './help.ts';
+import { inShort } from './long-names.ts';
 import { parseWords, type Values } from './options.ts';
 import { visible } from './output/visible.ts';
 import { sentenceOf } from './sentence.ts';
@@ -10,7 +11,7 @@ import { defined } from './values.ts';
 
 async function main(words: readonly string[]): Promise<number> {
   const { values, operands } = parseWords(globalOptions, words, { leading: true, command: 'hako' });
-  const [given, ...args] = operands;
+  const [given, ...args] = inShort(operands);
   const name = values.version === true ? 'version' : given;
   if (values.help === true || name === 'help') return printHelp(name === 'help' ? args[0] : name);
   if (name === undefined) {
@@ -47,8 +48,7 @@ function runtimeOptions(values: Values<typeof globalOptions>): RuntimeOptions {
 function commandNamed(name: string) {
   const command = commands.get(name);
   if (command !== undefined) return command;
-  const known = [...commands.keys()].join(', ');
-  throw new HakoError('INVALID_OPTION', `There is no command '${name}' (there are: ${known}).`);
+  throw new HakoError('INVALID_OPTION', `There is no command '${name}'; hako --help lists those that there are.`);
 }
 
 /** Says what has gone wrong. @returns the exit code */

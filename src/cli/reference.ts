@@ -36,6 +36,8 @@ says: fields, \`{{json .Field}}\`, \`\\t\` and \`\\n\`, and \`table\` before it 
 unless \`--sig-proxy=false\`; one of the first four kills it the third time. With \`-it\` keys go to the program; \`ctrl-p\`
 \`ctrl-q\` lets go of a container and leaves it running.
 
+Docker's long names are understood too: \`container ls\`, \`image rm\` and the like.
+
 Options are written as Docker's are: \`-it\`, \`-m512m\`, \`--memory=512m\`, \`--init=false\`; the word after an option that takes
 a value is its value. In \`run\`, \`create\`, \`exec\` and \`top\` what follows the first other word is the program's.
 `;

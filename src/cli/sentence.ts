@@ -32,6 +32,8 @@ const otherNames: Readonly<Record<string, string>> = {
   workingDirectory: '--workdir',
 };
 
+/** What the library calls by more than one name is an option of its, wherever it stands. */
+const nested = /\b(?:resources|ulimits)\.\w+/g;
 const notValid = /^These \w+ options are not valid: (.*)$/s;
 const paths = /^(\w+(?:\.\w+)*(?:, \w+(?:\.\w+)*)*): (.*)$/s;
 
@@ -45,7 +47,7 @@ export function sentenceOf(error: unknown): string {
 /** A complaint about options of the library, as one about what was typed. */
 function inFlags(message: string): string {
   const [, complaints] = notValid.exec(message) ?? [];
-  if (complaints === undefined) return message;
+  if (complaints === undefined) return message.replace(nested, (path) => flagOf(path));
   return complaints
     .split('; ')
     .map((complaint) => {
@@ -58,6 +60,7 @@ function inFlags(message: string): string {
 /** `resources.cpusetCpus` and the like. */
 function flagOf(path: string): string {
   const [first = '', second = ''] = path.split('.');
+  if (first === 'ulimits' && second !== '') return `--ulimit ${second}`;
   const isGroup = first === 'resources' || first === 'namespaces';
   if (first === 'healthcheck' && second !== '') return `--health-${second === 'test' ? 'cmd' : kebab(second)}`;
   const name = isGroup ? second : first;

@@ -67,5 +67,5 @@ function describe(info: RuntimeInfo): string {
 }
 
 function lines(entries: readonly (readonly [string, string])[], width: number): string {
-  return entries.map(([name, value]) => `${`${name}:`.padEnd(width)}${value}\n`).join('');
+  return entries.map(([name, value]) => `${`${name}:`.padEnd(width - 1)} ${value}\n`).join('');
 }
