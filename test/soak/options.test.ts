@@ -11,7 +11,7 @@ import { amount, patience } from './support/amounts.ts';
 
 /** Of what is checked and refused at once; what starts containers, or opens runtimes, has fewer. */
 const runs = amount('runs', 8, 10_000);
-const starts = Math.ceil(runs / 40);
+const starts = Math.ceil(runs / 100);
 
 const isCostly = /^(run|open|exec|attach|copy|top|images\.import)/;
 
