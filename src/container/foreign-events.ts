@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
-import type { ExitResult, HistoryEvent } from '../contracts/events.ts';
+import type { HistoryEvent } from '../contracts/events.ts';
+import { exitOfEvent } from './container-event.ts';
 import type { EventHub } from './event-hub.ts';
 import type { HealthStatus } from './health/health.ts';
 import type { ContainerRepository } from './repository.ts';
@@ -130,20 +131,14 @@ export class ForeignEvents {
   }
 
   /** Of a run that was over before it could be joined. */
-  #died(id: ContainerId, followed: Followed, { startedAt = '', exitCode, signal, oomKilled, finishedAt }: Ended): void {
-    if (followed.told.delete(startedAt) || exitCode === undefined) return;
+  #died(id: ContainerId, followed: Followed, attributes: HistoryEvent['attributes']): void {
+    const { startedAt = '' } = attributes;
+    const exit = exitOfEvent(attributes);
+    if (followed.told.delete(startedAt) || exit === null) return;
     if (this.#supervision.isLive(id, startedAt)) {
       followed.awaited.add(startedAt);
       return;
     }
-    const exit: ExitResult = {
-      exitCode: Number(exitCode),
-      signal: signal === '0' ? null : Number(signal),
-      oomKilled: oomKilled === '1',
-      finishedAt: new Date(finishedAt ?? ''),
-    };
     this.#hub.exited(id, exit);
   }
 }
-
-type Ended = Readonly<Partial<Record<'startedAt' | 'exitCode' | 'signal' | 'oomKilled' | 'finishedAt', string>>>;

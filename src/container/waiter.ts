@@ -1,9 +1,10 @@
 import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import { raceSignal } from '../base/signal.ts';
-import type { ExitResult } from '../contracts/events.ts';
+import type { ExitResult, HistoryEvent } from '../contracts/events.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { FileWatch } from '../log/file-watch.ts';
+import { exitOfEvent } from './container-event.ts';
 import { exitOf } from './container-state.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
@@ -25,17 +26,20 @@ export class Waiter {
   readonly #states: StateReader;
   readonly #supervision: Supervision;
   readonly #watchStore: () => FileWatch;
+  readonly #lastEnd: (id: ContainerId) => HistoryEvent | null;
 
   constructor(
     repository: ContainerRepository,
     states: StateReader,
     supervision: Supervision,
     watchStore: () => FileWatch,
+    lastEnd: (id: ContainerId) => HistoryEvent | null,
   ) {
     this.#repository = repository;
     this.#states = states;
     this.#supervision = supervision;
     this.#watchStore = watchStore;
+    this.#lastEnd = lastEnd;
   }
 
   async wait(record: ContainerRecord, { condition = 'not-running', signal }: WaitOptions): Promise<ExitResult> {
@@ -51,8 +55,11 @@ export class Waiter {
     const { state } = this.#states.refresh(record);
     const last = endOf(state);
     for await (const current of this.#changes(record.id, signal)) {
-      if (current === null || current.state.status === 'removing')
+      if (current === null || current.state.status === 'removing') {
+        const exit = this.#unseen(record.id);
+        if (exit !== null && exit.finishedAt.toISOString() !== last) return exit;
         throw new HakoError('CONTAINER_NOT_FOUND', `Container '${record.name}' was removed before it ended again.`);
+      }
       const supervised = await raceSignal(this.#supervision.find(current), signal);
       if (supervised !== null) return raceSignal(supervised.ended, signal);
       const { status } = current.state;
@@ -73,7 +80,13 @@ export class Waiter {
       else if (current.state.status === 'exited') exit = exitOf(current.state);
     }
     // Docker's answer for one that never ran.
-    return exit ?? { exitCode: 0, signal: null, oomKilled: false, finishedAt: new Date() };
+    return exit ?? this.#unseen(record.id) ?? { exitCode: 0, signal: null, oomKilled: false, finishedAt: new Date() };
+  }
+
+  /** The end of one that has been removed before anybody here saw that it had ended. */
+  #unseen(id: ContainerId): ExitResult | null {
+    const event = this.#lastEnd(id);
+    return event === null ? null : exitOfEvent(event.attributes);
   }
 
   /** The record now, and whenever something may have changed; null: there is none any more. */

@@ -1,9 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Container, Runtime } from 'libhako';
 import { expect, it } from 'vitest';
 import { elsewhere, killed } from '../support/elsewhere.ts';
 import { describeWith } from '../support/requires.ts';
+import { sourceCommand } from '../support/source-process.ts';
 import { busyboxImage as image, openRuntime } from '../support/test-runtime.ts';
 
 const statusOf = async (container: Container) => (await container.inspect()).state.status;
@@ -62,6 +63,19 @@ describeWith({ root: true, tools: ['busybox'] }, 'autoRemove', () => {
     expect(await next).toMatchObject({ exitCode: 6 });
     expect(await removed).toMatchObject({ exitCode: 6 });
     expect(await test.runtime.containers.list()).toEqual([]);
+  });
+
+  it('tells those who wait how it ended, also when they have seen nothing of it', async () => {
+    await using test = await openRuntime();
+    const container = await test.runtime.containers.create({ image, command: ['sh', '-c', 'exit 6'] });
+    const waited = Promise.all((['removed', 'next-exit'] as const).map((condition) => container.wait({ condition })));
+    await sleep(100);
+    const script = `const container = await runtime.containers.get('${container.id}');
+      await container.start(); await container.wait(); await container.remove();`;
+    const [program = '', ...args] = sourceCommand('script-child.ts', [test.root, script]);
+    // All of this process stands still meanwhile.
+    execFileSync(program, args, { stdio: 'inherit' });
+    expect((await waited).map(({ exitCode }) => exitCode)).toEqual([6, 6]);
   });
 
   it('removes what a killed process has left, and what ended with nobody there', async () => {

@@ -40,6 +40,11 @@ export class EventStream {
     })();
   }
 
+  /** The latest end of a container, also of one that is no more. */
+  lastEnd(id: string): HistoryEvent | null {
+    return this.#log.latest(id, 'die');
+  }
+
   /** What happens to containers after the event with that sequence. */
   async *containersAfter(sequence: number, signal: AbortSignal): AsyncGenerator<HistoryEvent> {
     const all = this.#follow({ sequence, since: 0 }, Number.POSITIVE_INFINITY, signal);

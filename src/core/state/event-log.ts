@@ -57,6 +57,16 @@ export class EventLog implements EventRecorder, Disposable {
       .map(eventOf);
   }
 
+  /** The latest that has happened of that kind to one of them; null: nothing that is remembered. */
+  latest(id: string, action: EventAction): HistoryEvent | null {
+    const row = this.#db.get(
+      'SELECT * FROM events WHERE id = ? AND action = ? ORDER BY sequence DESC LIMIT 1',
+      id,
+      action,
+    );
+    return row === undefined ? null : eventOf(row);
+  }
+
   /** Of the newest event; 0: there is none. */
   lastSequence(): number {
     this.#flush();
