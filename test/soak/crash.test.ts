@@ -37,8 +37,10 @@ function momentOf(random: Random): Moment {
   return { operation: random.pick(targets), phase: 'begun', milliseconds: 2 ** (7.5 * random.next()) - 1 };
 }
 
-/** A service that does not come to the moment that was chosen is killed at another, in milliseconds. */
+/** One that works, and does not come to the moment that was chosen, is killed at another; in milliseconds. */
 const longestLife = 3000;
+/** One that does not even open, on however busy a machine. */
+const longestOpening = 60_000;
 
 /** A service lives until it is killed; what it said is in the model. */
 async function liveAndDie(args: readonly string[], moment: Moment, model: Model): Promise<void> {
@@ -47,11 +49,15 @@ async function liveAndDie(args: readonly string[], moment: Moment, model: Model)
   child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
   const ended = once(child, 'exit');
   const killAfter = (milliseconds: number) => setTimeout(() => child.kill('SIGKILL'), milliseconds);
-  const latest = killAfter(longestLife);
+  let latest = killAfter(longestOpening);
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => {
     const report = JSON.parse(line) as Report;
     if (report.operation === moment.operation && report.phase === moment.phase) killAfter(moment.milliseconds);
+    if (report.operation === 'open' && report.phase === 'done') {
+      clearTimeout(latest);
+      latest = killAfter(longestLife);
+    }
     model.take(report);
   });
   await Promise.all([ended, once(lines, 'close')]);
@@ -64,7 +70,7 @@ function describe(child: ChildProcess, errors: readonly Buffer[]): string {
 }
 
 /** Kills one service after the other on a root of its own. */
-async function killOver(number: number, kills: number): Promise<void> {
+async function killOver(number: number, kills: number): Promise<Model> {
   const random = new Random(seed + number);
   await using test = await openRuntime();
   await test.runtime.close();
@@ -109,7 +115,7 @@ async function killOver(number: number, kills: number): Promise<void> {
   for (const image of await last.images.list()) await last.images.remove(image.id);
   await last.close();
   await expect.poll(() => leftovers(test.root, [...ids]), { timeout: 15_000, message: again }).toEqual([]);
-  console.log(`service ${number}: ${kills} kills; ${model.summary}`);
+  return model;
 }
 
 describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'kill -9 of a service at any moment', () => {
@@ -117,6 +123,14 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.entry] }, 'kill -9 
     // Several at a time, each on a root of its own: most of the time is spent in waiting.
     const kills = amount('kills', 12, 1000);
     const services = isLong ? 4 : 1;
-    await Promise.all(Array.from({ length: services }, (_, number) => killOver(number, Math.ceil(kills / services))));
+    const models = await Promise.all(
+      Array.from({ length: services }, (_, number) => killOver(number, Math.ceil(kills / services))),
+    );
+    const cut = new Map(
+      targets.map((operation) => [operation, models.reduce((sum, model) => sum + model.cut(operation), 0)]),
+    );
+    console.log(`${kills} kills in the middle of: ${[...cut].map((entry) => entry.join(' ')).join(', ')}`);
+    // Else it has shown nothing.
+    if (isLong) expect(Math.min(...cut.values()), again).toBeGreaterThan(0);
   });
 });

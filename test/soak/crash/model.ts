@@ -14,7 +14,7 @@ export class Model {
   readonly containers = new Map<string, Expectation>();
   /** What failed that should not have. */
   readonly complaints: string[] = [];
-  /** How often each operation ended, and how often it was begun: the others were cut short. */
+  /** How often each operation ended, in whatever way, and how often it was begun. */
   readonly #done = new Map<string, number>();
   readonly #begun = new Map<string, number>();
   readonly #before = new Map<string, Expectation['ran']>();
@@ -25,8 +25,9 @@ export class Model {
     return Object.fromEntries(there.map(([name, { made }]) => [name, made]));
   }
 
-  get summary(): string {
-    return [...this.#begun].map(([name, begun]) => `${name} ${this.#done.get(name) ?? 0} of ${begun}`).join(', ');
+  /** How often it was begun and never ended. */
+  cut(operation: Report['operation']): number {
+    return (this.#begun.get(operation) ?? 0) - (this.#done.get(operation) ?? 0);
   }
 
   take(report: Report): void {
