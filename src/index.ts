@@ -25,6 +25,7 @@ export {
   type AttachOptions,
   Container,
   type LogCounts,
+  type LogsOptions,
   type RemoveOptions,
   type StartOptions,
   type StopOptions,

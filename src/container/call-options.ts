@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HakoError } from '../base/errors.ts';
+import { parseLogTime } from '../base/log-time.ts';
 import type { LogQuery } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import type { TerminalSize } from './attachment.ts';
@@ -38,7 +39,11 @@ const updateWithSignal = updateOptions.extend(operationOptions);
 const pauseOptions = z.strictObject(operationOptions);
 const statsOptions = z.strictObject({ ...operationOptions, interval: z.number().min(0.01).max(86_400).optional() });
 const topOptions = z.strictObject({ ...operationOptions, psArgs: z.string().max(1000).optional() });
-const logTime = z.bigint({ error: 'give nanoseconds since the epoch as a bigint, such as parseLogTime makes' });
+const logTime = z
+  .union([z.bigint(), z.date()], {
+    error: 'give a Date, or nanoseconds since the epoch as a bigint, such as parseLogTime makes',
+  })
+  .transform((time) => parseLogTime(time));
 const logQuery = z.strictObject({
   ...operationOptions,
   follow: z.boolean().optional(),

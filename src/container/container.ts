@@ -52,6 +52,14 @@ export interface RemoveOptions extends OperationOptions {
   readonly force?: boolean;
 }
 
+/** Which entries of a container's log to read. @public */
+export interface LogsOptions extends Omit<LogQuery, 'since' | 'until'>, OperationOptions {
+  /** From this time on; a bigint is nanoseconds since the epoch. */
+  readonly since?: Date | bigint;
+  /** Up to this time. */
+  readonly until?: Date | bigint;
+}
+
 /** Records of a log: lines, and pieces of lines longer than 16 KiB. @public */
 export interface LogCounts {
   /** To the log, or the journal. */
@@ -212,8 +220,8 @@ export class Container implements AsyncDisposable {
   }
 
   /** The output so far, and with `follow` what comes until the end. @throws HakoError `HAKO_ERR_LOG_NOT_READABLE` */
-  logs(query: LogQuery & OperationOptions = {}): AsyncIterable<LogEntry> {
-    return this.#operations.logs(this.id, query);
+  logs(options: LogsOptions = {}): AsyncIterable<LogEntry> {
+    return this.#operations.logs(this.id, options);
   }
 
   /** What has become of the output of this run. @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */

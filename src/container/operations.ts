@@ -5,7 +5,7 @@ import type { ContainerId } from '../base/ids.ts';
 import { raceSignal } from '../base/signal.ts';
 import { signalNumber } from '../base/signal-number.ts';
 import type { EventRecorder, ExitResult } from '../contracts/events.ts';
-import type { LogEntry, LogQuery } from '../contracts/log-driver.ts';
+import type { LogEntry } from '../contracts/log-driver.ts';
 import type { OperationOptions } from '../contracts/operation.ts';
 import { realHostFiles } from '../host/files.ts';
 import type { LogService } from '../log/log-service.ts';
@@ -13,7 +13,7 @@ import type { SupervisorSession } from '../native/supervisor-session.ts';
 import type { Attachment, Exec, ExecAttachment, ProgramResult, TerminalSize } from './attachment.ts';
 import { type GivenExec, given, givenName } from './call-options.ts';
 import { collect } from './collect.ts';
-import type { AttachOptions, LogCounts, RemoveOptions, StartOptions, StopOptions } from './container.ts';
+import type { AttachOptions, LogCounts, LogsOptions, RemoveOptions, StartOptions, StopOptions } from './container.ts';
 import { containerEvent } from './container-event.ts';
 import type { ContainerLauncher, PreparedContainer } from './container-launcher.ts';
 import { runningState } from './container-state.ts';
@@ -232,8 +232,8 @@ export class ContainerOperations {
     this.#history.record(containerEvent(supervised.record, 'resize', { height: String(rows), width: String(columns) }));
   }
 
-  async *logs(id: ContainerId, logQuery: LogQuery & OperationOptions): AsyncIterable<LogEntry> {
-    const query = given.logs(logQuery);
+  async *logs(id: ContainerId, options: LogsOptions): AsyncIterable<LogEntry> {
+    const query = given.logs(options);
     const record = this.#record(id);
     const supervised = await this.#supervision.find(record);
     const ended = supervised === null ? Promise.resolve() : supervised.ended.then(noResult, noResult);

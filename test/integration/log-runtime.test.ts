@@ -74,6 +74,8 @@ describeWith({ root: true, tools: ['busybox'] }, "a container's log", () => {
     expect((await collect(reassembleLines(container.logs()))).map(textOf)).toEqual(['x'.repeat(20_000), 'last']);
     expect((await collect(container.logs({ since: parseLogTime('1h') }))).length).toBe(3);
     expect(await collect(container.logs({ until: parseLogTime('1h') }))).toEqual([]);
+    expect((await collect(container.logs({ since: new Date(Date.now() - 3_600_000) }))).length).toBe(3);
+    expect(await collect(container.logs({ until: new Date(0) }))).toEqual([]);
   });
 
   it('is not to be had of a driver that keeps none', async () => {

@@ -112,7 +112,12 @@ describeWith({ root: true, tools: ['busybox'] }, 'what makes no sense', () => {
     ['resize to nothing', on((it) => it.resize()), /expected object/],
     ['resize to less than nothing', on((it) => it.resize({ rows: -1, columns: 80 })), /rows: /],
     ['remove with a string', on((it) => it.remove({ force: 'yes' })), /force: /],
-    ['logs since a date', on((it) => it.logs({ since: new Date() }).next()), /since: give nanoseconds .* parseLogTime/],
+    [
+      'logs since a text',
+      on((it) => it.logs({ since: '10m' }).next()),
+      /since: give a Date, or nanoseconds .* parseLogTime/,
+    ],
+    ['logs since no date', on((it) => it.logs({ since: new Date('x') }).next()), /since: /],
     ['logs with an unknown option', on((it) => it.logs({ lines: 5 }).next()), /unknown option 'lines'/],
   ])('%s', async (_name, call, message) => refused(call, 'INVALID_OPTION', message));
 
