@@ -64,7 +64,7 @@ enum hako_frame {
   HAKO_STARTED = 64,     // i32 pid in the supervisor's pid namespace · u64 start time in ticks (proc_pid_stat(5) field 22) · i64 ns since the epoch · u32 uid · u32 gid · u8 has a terminal
   HAKO_FAILED = 65,      // str operation · i32 errno (0: not a system call's) · str detail; nothing of the request is left behind
   HAKO_OUTPUT = 66,      // u8 stream (1 stdout, 2 stderr; a tty is 1) · raw bytes
-  HAKO_EXITED = 67,      // i32 exit code (0–255; 128 + signal) · i32 signal or 0 · u8 OOM-killed · i64 ns since the epoch; last frame of a session, after all OUTPUT
+  HAKO_EXITED = 67,      // i32 exit code (0–255; 128 + signal) · i32 signal or 0 · u8 OOM-killed · i64 ns since the epoch · u8 cleared: nothing of the container is left in the kernel; last frame of a session, after all OUTPUT
   HAKO_STATE_REPLY = 68, // u8 running · i32 pid · u64 start time · i64 started at · u32 live execs · u64 log records written · u64 log records lost
   HAKO_LOG_ROTATED = 69, // to the owners' sessions, no payload: a rotated file waits to be compressed
   HAKO_OOM = 70,         // u64 OOM kills since the start; to the container's sessions (not to execs'), each time there were more

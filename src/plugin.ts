@@ -39,5 +39,9 @@ export {
   requireHostRoot,
 } from './plugins/privilege-planning.ts';
 export type { SnapshotRecord } from './plugins/snapshots/record.ts';
-export { type Discard, type Populate, SnapshotStore } from './plugins/snapshots/snapshot-store.ts';
-export type { SnapshotDirectory } from './plugins/snapshots/spares.ts';
+export {
+  type Discard,
+  type Populate,
+  type SnapshotDirectory,
+  SnapshotStore,
+} from './plugins/snapshots/snapshot-store.ts';

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <fstream>
+#include <sstream>
 
 #include "environment.h"
 #include "napi_support.h"
@@ -31,6 +33,7 @@ struct SpawnPlan {
 
 struct Spawned {
   pid_t pid;
+  std::string start_ticks;
   ChildFd child;
 };
 
@@ -94,6 +97,20 @@ RUNS_ON_BORROWED_STACK int Child(void *argument) {
   return ChildFailed(plan, "execveat");
 }
 
+// proc_pid_stat(5), field 22; empty when /proc does not tell. The command's name,
+// in parentheses, may hold spaces and parentheses: counted from the last one.
+std::string StartTicks(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  size_t end = text.rfind(')');
+  if (end == std::string::npos) return "";
+  std::istringstream fields(text.substr(end + 1));
+  std::string field;
+  for (int number = 3; number <= 22; number++) fields >> field;
+  return field;
+}
+
 // posix_spawn(3) does the same, but can neither close what it was not told of
 // (before glibc 2.34) nor give the pidfd that the child is born with.
 Outcome<Spawned> Spawn(SpawnPlan plan) {
@@ -121,7 +138,7 @@ Outcome<Spawned> Spawn(SpawnPlan plan) {
   if (pid == -1) return Failure{error, "clone", {}, {}};
 
   UniqueFd owned(pidfd);
-  if (child.error == 0) return Spawned{pid, ChildFd(std::move(owned))};
+  if (child.error == 0) return Spawned{pid, StartTicks(pid), ChildFd(std::move(owned))};
   RETRY(waitpid(pid, nullptr, 0));
   return Failure{child.error, child.step, plan.argv[0], {}};
 }
@@ -142,6 +159,7 @@ Napi::Value SpawnProcess(const Napi::CallbackInfo &info) {
       [](Napi::Env env, Spawned &spawned) -> Napi::Value {
         Napi::Object object = Napi::Object::New(env);
         object.Set("pid", spawned.pid);
+        object.Set("startTicks", spawned.start_ticks);
         object.Set("pidfd", Environment::Give(env, std::move(spawned.child)));
         return object;
       });

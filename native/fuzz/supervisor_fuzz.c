@@ -139,6 +139,10 @@ bool container_cleanup(struct container *container) {
   return container->cgroups == NULL;
 }
 
+bool cgroup_remove_empty(struct container *container) {
+  return container->cgroups == NULL;
+}
+
 // ── What the fuzzer does ──
 
 static void nothing(struct timer *timer) {

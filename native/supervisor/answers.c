@@ -39,7 +39,7 @@ void answer_state(struct session *session) {
   session_send_frame(session, frame, wire_end(&writer));
 }
 
-void answer_exited(struct task *task) {
+void answer_exited(struct task *task, bool cleared) {
   const struct exit_status *status = &task->status;
   uint8_t frame[MOST_ANSWER];
   struct wire_writer writer = wire_begin(frame, sizeof frame, HAKO_EXITED);
@@ -47,6 +47,7 @@ void answer_exited(struct task *task) {
   wire_put_i32(&writer, status->signal);
   wire_put_u8(&writer, status->oom_killed);
   wire_put_i64(&writer, status->finished_at);
+  wire_put_u8(&writer, cleared);
   size_t length = wire_end(&writer);
   for (struct session *session = task->sessions, *next; session; session = next) {
     next = session->task_next;

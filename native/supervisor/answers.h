@@ -11,7 +11,8 @@ void answer_prepared(struct session *session);
 void answer_state(struct session *session);
 
 // EXITED to all sessions of a task, as the last frame of each.
-void answer_exited(struct task *task);
+// @param cleared: nothing of the container is left in the kernel
+void answer_exited(struct task *task, bool cleared);
 // Ends the task's sessions: their peers see the end when they have read all.
 void sessions_dismiss(struct task *task);
 

@@ -181,13 +181,29 @@ static bool remove_one(const struct container *container, const char *path) {
   return is_parent(container, path, path + strlen(path) + 1) || cgroup_remove_tree(path);
 }
 
+// Where the last of the paths begins that end before `end`.
+static size_t last_path(const struct container *container, size_t end) {
+  size_t start = end - 1;
+  while (start > 0 && container->cgroups[start - 1])
+    start--;
+  return start;
+}
+
+bool cgroup_remove_empty(struct container *container) {
+  while (container->cgroups_length > 0) {
+    size_t start = last_path(container, container->cgroups_length);
+    if (rmdir(container->cgroups + start) < 0 && errno != ENOENT)
+      return false;
+    container->cgroups_length = start;
+  }
+  return true;
+}
+
 bool cgroup_remove(struct container *container) {
   bool gone = true;
   size_t end = container->cgroups_length;
   while (end > 0) {
-    size_t start = end - 1;
-    while (start > 0 && container->cgroups[start - 1])
-      start--;
+    size_t start = last_path(container, end);
     if (!remove_one(container, container->cgroups + start))
       gone = false;
     end = start;

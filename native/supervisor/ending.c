@@ -9,6 +9,7 @@
 #include "../common/fd.h"
 #include "../protocol.h"
 #include "answers.h"
+#include "cgroup.h"
 #include "control_socket.h"
 #include "exit_record.h"
 #include "prepared.h"
@@ -105,8 +106,8 @@ static void complain(const char *what) {
   write_all(STDERR_FILENO, failure.detail, strlen(failure.detail));
 }
 
-// What outlasts us is on the disk before anybody is told; what only takes time
-// (cgroups) comes after.
+// What outlasts us is on the disk before anybody is told; what takes time (cgroups
+// that are not empty) comes after.
 void supervisor_container_ended(struct task *task) {
   loop_clear_timer(&stop);
   // Who is told of the end may unmount what this is a file of.
@@ -120,10 +121,15 @@ void supervisor_container_ended(struct task *task) {
     complain("writing " HAKO_EXIT_RECORD);
   // Before the answer: after it the next supervisor may bind the same name.
   control_socket_last_call(HAKO_FD_STATE);
-  answer_exited(task);
-  container_cleanup(&supervisor.container);
-  flock(HAKO_FD_STATE, LOCK_UN);
-  // The end of a session says that nothing of the container is left in the kernel.
+  bool cleared = cgroup_remove_empty(&supervisor.container);
+  if (cleared)
+    flock(HAKO_FD_STATE, LOCK_UN);
+  answer_exited(task, cleared);
+  if (!cleared) {
+    container_cleanup(&supervisor.container);
+    flock(HAKO_FD_STATE, LOCK_UN);
+  }
+  // At the latest the end of a session says that nothing of the container is left in the kernel.
   sessions_dismiss(task);
   supervisor_end(0);
 }

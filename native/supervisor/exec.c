@@ -43,7 +43,7 @@ static void exec_ended(struct task *task) {
   // Which of its processes the kernel killed is not told.
   task->status.oom_killed =
       task->status.signal == SIGKILL && container_oom_kills(&supervisor.container) > exec->oom_kills;
-  answer_exited(task);
+  answer_exited(task, false);
   sessions_dismiss(task);
   exec_free(exec);
 }

@@ -29,7 +29,6 @@ const users = {
   'blobs, named by their digests': ['src/content/content-store.ts', 'src/content/ingest-directory.ts'],
   "a container's state directory, never its root": [
     'src/container/container-launcher.ts',
-    'src/container/containers.ts',
     'src/container/exit-record.ts',
     'src/container/hold-marks.ts',
     'src/container/launcher.ts',
@@ -52,7 +51,9 @@ const users = {
     'src/plugins/snapshots/directory.ts',
     'src/plugins/snapshots/record.ts',
     'src/plugins/snapshots/snapshot-store.ts',
-    'src/plugins/snapshots/spares.ts',
+    'src/base/overwrite-file.ts',
+    'src/base/spares.ts',
+    'src/container/container-directories.ts',
   ],
   'what the user names on the host as an end of a copy: looked at; the worker opens it': [
     'src/container/files/host-files.ts',

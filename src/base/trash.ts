@@ -7,6 +7,9 @@ import { randomHex } from './random.ts';
 /** In milliseconds: what a killed process had at work there goes soon after it, on a busy machine not at once. */
 const retriesAfter = [100, 400, 1600, 3200];
 
+/** Milliseconds: whoever waits for what was removed is told first, also on a machine with few processors. */
+const removeAfter = 1;
+
 /**
  * Where directories go to be removed. Taking one is a rename(2), so the caller has its answer at once; the tree is
  * removed in the background, and by the next process when this one is killed.
@@ -17,6 +20,9 @@ export class Trash implements AsyncDisposable {
   readonly #warn: (message: string, cause: unknown) => void;
   readonly #pauses: readonly number[];
   readonly #removals = new Set<Promise<void>>();
+  /** What is to be removed soon. */
+  #waiting: string[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   /**
    * @param directory - on the filesystem of all that will be taken
@@ -37,7 +43,7 @@ export class Trash implements AsyncDisposable {
   /** Makes the directory, and goes on with what killed processes left in it. */
   open(): void {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(this.#directory)) this.#removeLater(join(this.#directory, name));
+    for (const name of readdirSync(this.#directory)) void this.#beginRemoval(join(this.#directory, name));
   }
 
   /**
@@ -45,32 +51,57 @@ export class Trash implements AsyncDisposable {
    * @returns false when there is no such directory, or not the right one
    */
   take(path: string, isRight: (taken: string) => boolean = () => true): boolean {
-    const target = join(this.#directory, randomHex(12));
-    try {
-      renameSync(path, target);
-      if (!isRight(target)) {
-        renameSync(target, path);
-        return false;
-      }
-    } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return false;
-      throw error;
-    }
-    this.#removeLater(target);
+    const taken = this.#take(path, isRight);
+    if (taken === null) return false;
+    this.#waiting.push(taken);
+    this.#timer ??= setTimeout(() => this.#removeWaiting(), removeAfter);
     return true;
   }
 
+  /** Resolves when a directory's files are gone, or left to the next process; at once when it is not there. */
+  async remove(path: string): Promise<void> {
+    const taken = this.#take(path, () => true);
+    if (taken !== null) await this.#beginRemoval(taken);
+  }
+
+  /** For something in the making: if this process is killed before it has another name, it is removed as the rest is. */
+  newPath(): string {
+    return join(this.#directory, randomHex(12));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#removeWaiting();
     await Promise.all(this.#removals);
   }
 
-  #removeLater(path: string): void {
+  /** null: there is no such directory, or not the right one */
+  #take(path: string, isRight: (taken: string) => boolean): string | null {
+    const target = this.newPath();
+    try {
+      renameSync(path, target);
+      if (isRight(target)) return target;
+      renameSync(target, path);
+      return null;
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return null;
+      throw error;
+    }
+  }
+
+  #removeWaiting(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const path of this.#waiting.splice(0)) void this.#beginRemoval(path);
+  }
+
+  #beginRemoval(path: string): Promise<void> {
     const removal = this.#remove(path)
       .catch((error: unknown) =>
         this.#warn(`What was removed still takes up space at ${path}; the next start of hako tries again.`, error),
       )
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
+    return removal;
   }
 
   /** Again when it fails: a process that was at work there when it was taken may still have written to it. */

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as afterwards, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
@@ -16,7 +16,7 @@ import type { StartOptions } from './container.ts';
 import { openNamespace } from './first-process.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
 import type { Life } from './keeping/life.ts';
-import type { LaunchedSupervisor, SupervisorLauncher } from './launcher.ts';
+import type { LaunchedSupervisor, SpawnedSupervisor, SupervisorLauncher } from './launcher.ts';
 import { type Program, programOfRecord, withProgram } from './program.ts';
 import type { ContainerRecord, RecordedState } from './record.ts';
 import { optionsOf } from './record-options.ts';
@@ -25,22 +25,25 @@ import { sessionAttachment } from './session-attachment.ts';
 import { joinedNamespaces } from './spec/index.ts';
 import { type StartRequestParts, StartRequests } from './start-requests.ts';
 import type { Supervision } from './supervision.ts';
+import type { UnwrittenRuns } from './unwritten-runs.ts';
 
 export interface ContainerLauncherParts extends StartRequestParts {
   readonly repository: ContainerRepository;
   readonly planner: IsolationPlanner;
   readonly launcher: SupervisorLauncher;
   readonly supervision: Supervision;
+  readonly unwritten: UnwrittenRuns;
   readonly native: NativeBinding;
   /** Makes the parents of control groups, which another runtime may have removed when it closed. */
   openGroups(): Promise<unknown>;
   started(record: ContainerRecord, pid: number): void;
 }
 
-/** How a start begins: with `wait` up to its program. */
+/** How a start begins: with `wait` up to its program; one that is `brief` is written down when it has run for a while. */
 interface Beginning {
   readonly options: StartOptions;
   readonly wait: boolean;
+  readonly brief: boolean;
   readonly life?: Life | undefined;
 }
 
@@ -52,6 +55,7 @@ interface Launch {
   /** Of one that waited: with what it was told to run. */
   readonly told?: ContainerRecord;
   readonly cgroups: Extract<RecordedState, { status: 'running' }>['cgroups'];
+  readonly brief: boolean;
   readonly kept: { readonly life?: Life };
   readonly supervisor: LaunchedSupervisor;
 }
@@ -77,21 +81,45 @@ const betweenVisits = 100;
 export class ContainerLauncher {
   readonly #parts: ContainerLauncherParts;
   readonly #requests: StartRequests;
+  readonly #spawned = new Map<ContainerId, SpawnedSupervisor>();
 
   constructor(parts: ContainerLauncherParts) {
     this.#parts = parts;
     this.#requests = new StartRequests(parts);
   }
 
+  /** Spawns the supervisor of a container that will be started as soon as it is made, which takes about as long. */
+  expect(id: ContainerId): void {
+    const spawned = this.#parts.launcher.spawn(this.#parts.states.directory(id));
+    spawned.child.catch(() => {});
+    this.#spawned.set(id, spawned);
+  }
+
+  /** It will not be. */
+  expectNoMore(id: ContainerId): void {
+    const spawned = this.#takeSpawned(id);
+    if (spawned !== undefined) this.#parts.launcher.drop(spawned);
+  }
+
   /** @param life - of a container that is kept; one that is restarted is started from the state `restarting` */
   async start(claimed: ContainerRecord, options: StartOptions, life?: Life): Promise<Attachment> {
-    const launch = await this.#begin(claimed, { options, wait: false, life });
+    const launch = await this.#begin(claimed, { options, wait: false, brief: false, life });
+    return this.#run(launch, launch.supervisor.session.started, options.signal);
+  }
+
+  /** Starts an ephemeral container that only the caller knows of. */
+  async startBriefly(claimed: ContainerRecord, options: StartOptions): Promise<Attachment> {
+    const launch = await this.#begin(claimed, { options, wait: false, brief: true });
     return this.#run(launch, launch.supervisor.session.started, options.signal);
   }
 
   /** All of a start but the program. */
   async prepare(claimed: ContainerRecord, signal: AbortSignal): Promise<PreparedContainer> {
-    const launch = await this.#begin(claimed, { options: { signal, attach: { stdin: true } }, wait: true });
+    const launch = await this.#begin(claimed, {
+      options: { signal, attach: { stdin: true } },
+      wait: true,
+      brief: true,
+    });
     const { session } = launch.supervisor;
     return {
       ended: session.exited,
@@ -108,11 +136,12 @@ export class ContainerLauncher {
   }
 
   async #begin(claimed: ContainerRecord, how: Beginning): Promise<Launch> {
-    const { states, supervision } = this.#parts;
+    const { states, supervision, unwritten } = this.#parts;
     how.options.signal?.throwIfAborted();
     await supervision.departed(claimed.id);
     for (let found: ContainerRecord | null = states.refresh(claimed); ; found = states.current(claimed.id)) {
       if (found === null) throw notFound(claimed);
+      unwritten.forget(claimed.id);
       const launch = await this.#attempt(found, how);
       if (launch !== null) return launch;
     }
@@ -120,7 +149,7 @@ export class ContainerLauncher {
 
   /** null: the record has been changed meanwhile. */
   async #attempt(record: ContainerRecord, how: Beginning): Promise<Launch | null> {
-    const { options, wait, life } = how;
+    const { options, wait, brief, life } = how;
     // A supervisor that was killed could not clear up.
     if (record.state.status === 'lost') await removeGroups(record.state.cgroups);
     const isolation = await this.#parts.planner.plan(record.id, record.mode, optionsOf(record));
@@ -136,7 +165,7 @@ export class ContainerLauncher {
     if (claim === null) return null;
     try {
       const supervisor = await this.#launchPatiently(record, isolation, how);
-      return { record, claim, cgroups, kept, supervisor };
+      return { record, claim, cgroups, brief, kept, supervisor };
     } catch (error) {
       this.#parts.repository.changeState(claim, record.state);
       options.signal?.throwIfAborted();
@@ -145,8 +174,8 @@ export class ContainerLauncher {
   }
 
   async #run(launch: Launch, starting: Promise<StartedFrame>, signal?: AbortSignal): Promise<Attachment> {
-    const { record, claim, told, cgroups, kept, supervisor } = launch;
-    const { repository, supervision } = this.#parts;
+    const { record, claim, told = record, cgroups, brief, kept, supervisor } = launch;
+    const { repository, supervision, unwritten } = this.#parts;
     try {
       const started = await starting;
       const state: RecordedState = {
@@ -157,18 +186,12 @@ export class ContainerLauncher {
         cgroups,
         ...kept,
       };
-      if (!repository.changeState(claim, state)) throw notFound(record);
+      const running = { ...told, state };
       const { session } = supervisor;
+      if (brief) unwritten.started(running, () => this.#writeDown(launch, running));
+      else if (!repository.changeState(claim, state)) throw notFound(record);
       if (optionsOf(record).detached) session.hold();
-      if (told !== undefined) {
-        // Whoever waits for the program waits for no record: the one is written while it runs, the other after its end was told.
-        const later = session.exited.then((exit) => afterwards(exit));
-        supervision.adopt({ ...told, state }, session, true, supervisor.ended, later);
-        repository.changeOptions({ ...record, state }, told.options);
-        this.#parts.started(record, started.pid);
-        return sessionAttachment(session, session.exited, async () => session.endStreams());
-      }
-      const supervised = supervision.adopt({ ...record, state }, session, true, supervisor.ended);
+      const supervised = supervision.adopt(running, session, true, supervisor.ended);
       this.#parts.started(record, started.pid);
       // The output has been handed over when the session tells of the end, which others may have told before.
       const exited = session.exited.then(() => supervised.ended);
@@ -180,6 +203,17 @@ export class ContainerLauncher {
       repository.changeState(claim, record.state);
       signal?.throwIfAborted();
       throw error;
+    }
+  }
+
+  /** What cannot be recorded is ended: nobody would find it again. */
+  #writeDown({ record, told, supervisor }: Launch, { state }: ContainerRecord): void {
+    const { repository, states } = this.#parts;
+    try {
+      if (states.current(record.id) === null) throw notFound(record);
+      if (told !== undefined) repository.changeOptions({ ...record, state }, told.options);
+    } catch {
+      endUnrecorded(supervisor).catch(() => {});
     }
   }
 
@@ -235,19 +269,27 @@ export class ContainerLauncher {
 
   async #launch(record: ContainerRecord, isolation: Isolation, how: Beginning): Promise<LaunchedSupervisor> {
     const { launcher, states } = this.#parts;
+    const joins = joinedNamespaces(isolation.plan);
+    // It was spawned without their descriptors.
+    if (joins.length > 0) this.expectNoMore(record.id);
     await using opened = new Disposer();
-    const joined = joinedNamespaces(isolation.plan).map(({ container, file }) => {
+    const joined = joins.map(({ container, file }) => {
       const fd = this.#openNamespace(container, file);
       opened.defer(() => this.#parts.native.close(fd));
       return fd;
     });
     // Waited for here: the descriptors of namespaces are needed until the supervisor has them.
     return await launcher.launch(
-      states.directory(record.id),
-      joined,
+      this.#takeSpawned(record.id) ?? launcher.spawn(states.directory(record.id), joined),
       this.#requests.make(record, isolation, { attach: how.options.attach, wait: how.wait }),
       how.options.signal,
     );
+  }
+
+  #takeSpawned(id: ContainerId): SpawnedSupervisor | undefined {
+    const spawned = this.#spawned.get(id);
+    this.#spawned.delete(id);
+    return spawned;
   }
 
   /** @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */

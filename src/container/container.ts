@@ -114,6 +114,11 @@ export class Container implements AsyncDisposable {
     return this.#operations.start(this.id, options);
   }
 
+  /** @internal */
+  startBriefly(options: StartOptions): Promise<Attachment> {
+    return this.#operations.startBriefly(this.id, options);
+  }
+
   /**
    * Asks the program to end, and kills it when it has not after the timeout. Not running: its last exit. No restart
    * policy starts it again.

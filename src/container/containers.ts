@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { Disposer } from '../base/dispose.ts';
 import { HakoError } from '../base/errors.ts';
 import type { Gate } from '../base/gate.ts';
@@ -9,7 +8,9 @@ import type { ActiveKey } from '../contracts/storage-driver.ts';
 import { ownIdentity } from '../host/process-identity.ts';
 import { given, givenName } from './call-options.ts';
 import { Container, type RemoveOptions } from './container.ts';
+import type { ContainerDirectories } from './container-directories.ts';
 import type { ImageFinder } from './container-image.ts';
+import type { ContainerLauncher } from './container-launcher.ts';
 import type { HostMounts } from './host-mounts.ts';
 import type { ContainerSummary } from './inspection.ts';
 import type { IsolationPlanner } from './isolation.ts';
@@ -26,7 +27,6 @@ import type { ContainerRecord } from './record.ts';
 import { rememberOptions } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import { checkImageVolumes, commandOf } from './spec/index.ts';
-import type { StateReader } from './state-reader.ts';
 import { checkStopSignal } from './stopper.ts';
 
 /**
@@ -41,7 +41,8 @@ type Reference = ContainerRecord['mode'];
 
 export interface ContainersParts<Choice> {
   readonly repository: ContainerRepository;
-  readonly states: StateReader;
+  readonly directories: Pick<ContainerDirectories, 'make'>;
+  readonly launcher: Pick<ContainerLauncher, 'expect' | 'expectNoMore'>;
   readonly findImage: ImageFinder<Choice>;
   readonly planner: IsolationPlanner;
   readonly operations: ContainerOperations;
@@ -82,7 +83,13 @@ export class Containers<Choice> {
    */
   async create(input: CreateOptions<Choice>): Promise<Container> {
     const checked = given.create(input);
-    return this.#parts.gate.passInTurn(() => this.#create(checked));
+    return this.#parts.gate.passInTurn(() => this.#create(checked, false));
+  }
+
+  /** One that is started at once. @internal */
+  async createToStart(input: CreateOptions<Choice>): Promise<Container> {
+    const checked = given.create(input);
+    return this.#parts.gate.passInTurn(() => this.#create(checked, true));
   }
 
   /**
@@ -95,9 +102,9 @@ export class Containers<Choice> {
     return this.#parts.pools.open(options, (settings) => this.create(settings));
   }
 
-  async #create({ image: choice, signal, ...settings }: CreateOptions<Choice>): Promise<Container> {
+  async #create({ image: choice, signal, ...settings }: CreateOptions<Choice>, isToStart: boolean): Promise<Container> {
     signal?.throwIfAborted();
-    const { findImage, repository, states, planner, defaults } = this.#parts;
+    const { findImage, repository, directories, launcher, planner, defaults } = this.#parts;
     const waiting = signal === undefined ? {} : { signal };
     const options = parseContainerOptions(settings);
     const image = await findImage(choice, waiting);
@@ -131,8 +138,11 @@ export class Containers<Choice> {
     rememberOptions(record, options);
     undo.defer(() => repository.delete(record.id));
     await planner.reserve(record.id, record.mode);
-    const directory = states.directory(record.id);
-    mkdirSync(directory, { mode: 0o700 });
+    directories.make(record.id);
+    if (isToStart) {
+      launcher.expect(record.id);
+      undo.defer(() => launcher.expectNoMore(record.id));
+    }
     const key = record.id as string as ActiveKey;
     undo.defer(() => this.#parts.removeFiles(record));
     const { storageQuota: quota } = options;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { hasErrno } from '../base/errno.ts';
 import { HakoError } from '../base/errors.ts';
 import type { NativeBinding, SpawnedProcess } from '../contracts/native-binding.ts';
-import { identify, type ProcessIdentity } from '../host/process-identity.ts';
+import { identityOf, type ProcessIdentity } from '../host/process-identity.ts';
 import { CONTROL_SOCKET, type StartRequest } from '../native/protocol.ts';
 import { SupervisorSession } from '../native/supervisor-session.ts';
 
@@ -19,41 +19,45 @@ export class SupervisorLauncher {
   readonly #native: NativeBinding;
   /** The program, sealed in memory once for this process. */
   #executable: Promise<number> | undefined;
+  /** The ends of those that were dropped. */
+  readonly #dropped = new Set<Promise<unknown>>();
 
   constructor(native: NativeBinding) {
     this.#native = native;
   }
 
   /**
-   * Spawns a supervisor for the container whose directory is given. The request may still be in the making: the
-   * two take place at the same time.
+   * Spawns a supervisor for the container whose directory is given. It does nothing before it has its request, and ends
+   * with its session.
    *
    * @param extra - descriptors of namespaces to join, in the order in which the request names them
-   * @param signal - ends the supervisor, and with it all that it had made
    */
-  async launch(
-    directory: string,
-    extra: readonly number[],
-    request: Promise<StartRequest>,
-    signal?: AbortSignal,
-  ): Promise<LaunchedSupervisor> {
+  spawn(directory: string, extra: readonly number[] = []): SpawnedSupervisor {
     const [ours, theirs] = this.#native.socketPair();
     const session = SupervisorSession.overDescriptor(ours);
     const child = this.#spawn(directory, theirs, extra).finally(() => this.#native.close(theirs));
-    // It ends by itself when its session does.
     const ended = Promise.all([child, session.closed]).then(([spawned]) =>
       this.#native.reap(spawned, !session.isOutlived),
     );
     ended.catch(() => {});
+    return { session, child, ended };
+  }
+
+  /**
+   * Gives a supervisor its request, which may still be in the making: the two take place at the same time.
+   *
+   * @param signal - ends the supervisor, and with it all that it had made
+   */
+  async launch(
+    { session, child, ended }: SpawnedSupervisor,
+    request: Promise<StartRequest>,
+    signal?: AbortSignal,
+  ): Promise<LaunchedSupervisor> {
     const abort = () => void session.close();
     signal?.addEventListener('abort', abort, { once: true });
     try {
       // The request is there to be read when the supervisor begins to.
-      const [identity] = await Promise.all([
-        // Before the program runs: it, and the supervisor after it, may be gone when that is told.
-        child.then(({ pid }) => identify(pid)),
-        request.then((made) => session.start(made)),
-      ]);
+      const [identity] = await Promise.all([child.then(identityOf), request.then((made) => session.start(made))]);
       signal?.throwIfAborted();
       return { session, identity, ended };
     } catch (error) {
@@ -64,6 +68,13 @@ export class SupervisorLauncher {
     } finally {
       signal?.removeEventListener('abort', abort);
     }
+  }
+
+  /** Ends one that is to have no request. */
+  drop({ session, ended }: SpawnedSupervisor): void {
+    session.close();
+    const gone = ended.catch(() => {}).finally(() => this.#dropped.delete(gone));
+    this.#dropped.add(gone);
   }
 
   async #spawn(directory: string, session: number, extra: readonly number[]): Promise<SpawnedProcess> {
@@ -109,6 +120,7 @@ export class SupervisorLauncher {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#dropped);
     const executable = this.#executable;
     this.#executable = undefined;
     const fd = await executable?.catch(() => undefined);
@@ -116,12 +128,17 @@ export class SupervisorLauncher {
   }
 }
 
-export interface LaunchedSupervisor {
+/** One that has been asked for. */
+export interface SpawnedSupervisor {
   readonly session: SupervisorSession;
-  /** The supervisor's own. */
-  readonly identity: ProcessIdentity;
+  readonly child: Promise<SpawnedProcess>;
   /** The supervisor's process has ended and is reaped. */
   readonly ended: Promise<unknown>;
+}
+
+export interface LaunchedSupervisor extends Pick<SpawnedSupervisor, 'session' | 'ended'> {
+  /** The supervisor's own. */
+  readonly identity: ProcessIdentity;
 }
 
 function dial(path: string): Promise<SupervisorSession | null> {

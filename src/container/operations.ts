@@ -26,6 +26,7 @@ import type { ForeignEvents } from './foreign-events.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
 import type { Halter } from './keeping/halter.ts';
 import type { Keeper } from './keeping/keeper.ts';
+import { isKept } from './keeping/life.ts';
 import { loggedContainer } from './logged-container.ts';
 import { parseName } from './name.ts';
 import type { ExecOptions } from './options.ts';
@@ -33,7 +34,7 @@ import { isPaused, refusePaused } from './pausing.ts';
 import { presentRecord } from './present-record.ts';
 import type { Program } from './program.ts';
 import type { ContainerRecord } from './record.ts';
-import { optionsOf } from './record-options.ts';
+import { goesWithHandle, optionsOf } from './record-options.ts';
 import { isLeftHalfRemoved, type Remover } from './remover.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { ResourceOperations } from './resource-operations.ts';
@@ -43,6 +44,7 @@ import type { StateReader } from './state-reader.ts';
 import type { Stopper } from './stopper.ts';
 import type { Supervised, Supervision } from './supervision.ts';
 import { type ContainerProcesses, readProcesses, type TopOptions } from './top/top.ts';
+import type { UnwrittenRuns } from './unwritten-runs.ts';
 import type { Waiter, WaitOptions } from './waiter.ts';
 
 /** What a container can be asked to do, by id. One object serves all handles of a runtime. */
@@ -52,6 +54,7 @@ export class ContainerOperations {
   readonly #repository: ContainerRepository;
   readonly #states: StateReader;
   readonly #supervision: Supervision;
+  readonly #unwritten: UnwrittenRuns;
   readonly #launcher: ContainerLauncher;
   readonly #execs: ExecLauncher;
   readonly #register: ExecRegister;
@@ -74,6 +77,7 @@ export class ContainerOperations {
     repository: ContainerRepository;
     states: StateReader;
     supervision: Supervision;
+    unwritten: UnwrittenRuns;
     launcher: ContainerLauncher;
     execs: ExecLauncher;
     register: ExecRegister;
@@ -98,6 +102,7 @@ export class ContainerOperations {
     this.#repository = parts.repository;
     this.#states = parts.states;
     this.#supervision = parts.supervision;
+    this.#unwritten = parts.unwritten;
     this.#launcher = parts.launcher;
     this.#execs = parts.execs;
     this.#register = parts.register;
@@ -120,6 +125,16 @@ export class ContainerOperations {
   async start(id: ContainerId, options: StartOptions): Promise<Attachment> {
     const checked = given.start(options);
     return this.#gate.passInTurn(() => this.#present(id, (record) => this.#start(record, checked)));
+  }
+
+  /** Starts an ephemeral container that only the caller knows of, and removes as soon as it has ended. */
+  startBriefly(id: ContainerId, options: StartOptions): Promise<Attachment> {
+    const checked = given.start(options);
+    return this.#gate.passInTurn(async () => {
+      const record = this.#record(id);
+      const isBrief = goesWithHandle(record) && !isKept(record);
+      return isBrief ? this.#launcher.startBriefly(record, checked) : this.#start(record, checked);
+    });
   }
 
   /** Starts an ephemeral container up to its program. */
@@ -284,10 +299,12 @@ export class ContainerOperations {
   async #remove(id: ContainerId, options: RemoveOptions): Promise<void> {
     for (;;) {
       options.signal?.throwIfAborted();
-      const record = await this.#ended(id, options);
+      const unwritten = this.#unwritten.endOf(id);
+      const record = unwritten?.record ?? (await this.#ended(id, options));
       try {
         // Its supervisor removes the control groups by itself, after it has told of the end: nothing is left when both are done.
-        await Promise.all([this.#remover.remove(record), this.#supervision.departed(id)]);
+        await Promise.all([this.#remover.remove(record, unwritten?.states), this.#supervision.departed(id)]);
+        this.#unwritten.forget(id);
         return this.#removed(record);
       } catch (error) {
         // Another process has started it anew.

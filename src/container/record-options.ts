@@ -18,3 +18,9 @@ export function optionsOf({ options }: Pick<ContainerRecord, 'options'>): Parsed
 export function rememberOptions({ options }: Pick<ContainerRecord, 'options'>, parsed: ParsedContainerOptions): void {
   if (typeof options === 'object' && options !== null) known.set(options, parsed);
 }
+
+/** Whether it is removed with the handle that made it, or by whoever opens the root when that is not done. */
+export function goesWithHandle(record: Pick<ContainerRecord, 'options'>): boolean {
+  const { ephemeral, detached } = optionsOf(record);
+  return ephemeral && !detached;
+}

@@ -1,12 +1,12 @@
 import { HakoError, hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
-import type { Trash } from '../base/trash.ts';
 import { removeGroups } from '../cgroup/index.ts';
 import type { ActiveKey, StorageDriver } from '../contracts/storage-driver.ts';
 import { isAlive, ownIdentity } from '../host/process-identity.ts';
+import type { ContainerDirectories } from './container-directories.ts';
 import type { HostMounts } from './host-mounts.ts';
 import type { ContainerRecord, RecordedState } from './record.ts';
-import { optionsOf } from './record-options.ts';
+import { goesWithHandle, optionsOf } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { StateReader } from './state-reader.ts';
 
@@ -21,7 +21,7 @@ export class Remover {
   readonly #states: StateReader;
   readonly #storage: StorageDriver;
   readonly #hostMounts: HostMounts;
-  readonly #trash: Trash;
+  readonly #directories: Pick<ContainerDirectories, 'discard' | 'remove'>;
   readonly #finishLog: (record: ContainerRecord) => Promise<void>;
 
   /** @param finishLog - delivers what the log's journal still has, in bounded time */
@@ -30,30 +30,35 @@ export class Remover {
     states: StateReader,
     storage: StorageDriver,
     hostMounts: HostMounts,
-    trash: Trash,
+    directories: Pick<ContainerDirectories, 'discard' | 'remove'>,
     finishLog: (record: ContainerRecord) => Promise<void>,
   ) {
     this.#repository = repository;
     this.#states = states;
     this.#storage = storage;
     this.#hostMounts = hostMounts;
-    this.#trash = trash;
+    this.#directories = directories;
     this.#finishLog = finishLog;
   }
 
-  /** @throws HakoError `HAKO_ERR_CONTAINER_RUNNING`, `HAKO_ERR_CONTAINER_NOT_FOUND` when others were first */
-  async remove(record: ContainerRecord): Promise<void> {
-    const claim = this.#claim(record);
-    const { cgroups } = claim.state;
+  /**
+   * @param unwritten - states that the container has come to since its record was written, for the history
+   * @throws HakoError `HAKO_ERR_CONTAINER_RUNNING`, `HAKO_ERR_CONTAINER_NOT_FOUND` when others were first
+   */
+  async remove(record: ContainerRecord, unwritten: readonly RecordedState[] = []): Promise<void> {
+    // That of one which goes with its handle is an intent by itself, for its maker and for whoever comes after.
+    const claim = goesWithHandle(record) && !isAtWork(record.state) ? null : this.#claim(record);
+    const cgroups = groupsOf((claim ?? record).state);
     try {
       await removeGroups(cgroups);
       await this.#finishLog(record);
       await this.removeFiles(record);
     } catch (error) {
-      this.#repository.changeState(claim, { status: 'removing', cgroups });
+      if (claim !== null) this.#repository.changeState(claim, { status: 'removing', cgroups });
       throw error;
     }
-    this.#repository.delete(record.id);
+    const passed = claim === null ? [...unwritten, { status: 'removing' as const, cgroups }] : [];
+    if (!this.#repository.delete(record.id, passed)) throw isBeingRemoved(record);
   }
 
   /** Of several that would remove the same container, one gets to. */
@@ -61,32 +66,38 @@ export class Remover {
     const { id, name } = known;
     for (let record: ContainerRecord | null = known; ; record = this.#repository.find(id)) {
       if (record === null || (record.state.status === 'removing' && !isLeftHalfRemoved(record)))
-        throw new HakoError('CONTAINER_NOT_FOUND', `Container '${name}' is being removed already.`);
+        throw isBeingRemoved(known);
       if (!this.#isAtRest(record))
         throw new HakoError(
           'CONTAINER_RUNNING',
           `Container '${name}' has just been started. Stop it first, or remove it with force.`,
         );
-      const cgroups = 'cgroups' in record.state ? record.state.cgroups : [];
-      const state: Removing = { status: 'removing', by: ownIdentity(), cgroups };
+      const state: Removing = { status: 'removing', by: ownIdentity(), cgroups: groupsOf(record.state) };
       if (this.#repository.changeState(record, state)) return { ...record, state };
     }
   }
 
   #isAtRest(record: ContainerRecord): boolean {
-    const { status } = record.state;
     // The end of one that claims to run could not be written: the disk was full, and is about to be less so.
-    if (status === 'running') return this.#states.refresh(record).state.status !== 'running';
-    return status !== 'starting' && status !== 'restarting';
+    if (record.state.status === 'running') return this.#states.refresh(record).state.status !== 'running';
+    return !isAtWork(record.state);
   }
 
   /** The snapshot and the directory. */
   async removeFiles(record: ContainerRecord): Promise<void> {
-    await this.removeRemains(record.id, optionsOf(record).hostMount);
+    const { id } = record;
+    await this.#removeSnapshot(id, optionsOf(record).hostMount);
+    if (goesWithHandle(record)) this.#directories.discard(id);
+    else await this.#directories.remove(id);
   }
 
   /** @param isHostMounted - or may be */
   async removeRemains(id: ContainerId, isHostMounted: boolean): Promise<void> {
+    await this.#removeSnapshot(id, isHostMounted);
+    await this.#directories.remove(id);
+  }
+
+  async #removeSnapshot(id: ContainerId, isHostMounted: boolean): Promise<void> {
     const key = id as string as ActiveKey;
     try {
       if (isHostMounted) await this.#hostMounts.unmount(key);
@@ -94,12 +105,22 @@ export class Remover {
     } catch (error) {
       if (!hasHakoCode(error, 'HAKO_ERR_SNAPSHOT_NOT_FOUND')) throw error;
     }
-    // The directory holds only what hako wrote: the log, the exit record, files bound into the container.
-    this.#trash.take(this.#states.directory(id));
   }
 }
 
 /** Whether a removal that was begun is left to whoever comes by. */
 export function isLeftHalfRemoved({ state }: Pick<ContainerRecord, 'state'>): boolean {
   return state.status === 'removing' && (state.by === undefined || !isAlive(state.by));
+}
+
+function groupsOf(state: RecordedState): Removing['cgroups'] {
+  return 'cgroups' in state ? state.cgroups : [];
+}
+
+function isAtWork({ status }: ContainerRecord['state']): boolean {
+  return status === 'starting' || status === 'running' || status === 'restarting';
+}
+
+function isBeingRemoved({ name }: Pick<ContainerRecord, 'name'>): HakoError {
+  return new HakoError('CONTAINER_NOT_FOUND', `Container '${name}' is being removed already.`);
 }

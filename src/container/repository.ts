@@ -55,5 +55,9 @@ export interface ContainerRepository {
    */
   outline(after: ContainerId | '', limit: number): readonly ContainerOutline[];
   usesImage(imageId: string): boolean;
-  delete(id: ContainerId): void;
+  /**
+   * @param passed - states that the container has come to before, and that nobody has written
+   * @returns whether there was such a record
+   */
+  delete(id: ContainerId, passed?: readonly ContainerRecord['state'][]): boolean;
 }

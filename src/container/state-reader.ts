@@ -3,11 +3,13 @@ import { hasHakoCode } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
-import { isAlive } from '../host/process-identity.ts';
+import { isAlive, isOwn } from '../host/process-identity.ts';
 import { isExitRecordDamaged, readExitRecord } from './exit-record.ts';
 import type { Life } from './keeping/life.ts';
 import { type ContainerRecord, isSameRun, type RecordedState } from './record.ts';
+import { goesWithHandle } from './record-options.ts';
 import type { ContainerRepository } from './repository.ts';
+import type { UnwrittenRuns } from './unwritten-runs.ts';
 
 /**
  * Turns what a record claims into what is true: `running` holds while its supervisor has its hand on the container's
@@ -17,11 +19,18 @@ export class StateReader {
   readonly #repository: ContainerRepository;
   readonly #containers: string;
   readonly #native: Pick<NativeBinding, 'isLocked'>;
+  readonly #unwritten: UnwrittenRuns;
 
-  constructor(repository: ContainerRepository, containers: string, native: Pick<NativeBinding, 'isLocked'>) {
+  constructor(
+    repository: ContainerRepository,
+    containers: string,
+    native: Pick<NativeBinding, 'isLocked'>,
+    unwritten: UnwrittenRuns,
+  ) {
     this.#repository = repository;
     this.#containers = containers;
     this.#native = native;
+    this.#unwritten = unwritten;
   }
 
   directory(id: ContainerId): string {
@@ -53,8 +62,18 @@ export class StateReader {
     }
   }
 
-  /** Records the end of a run, unless that is done, or another one has begun. */
+  /**
+   * Records the end of a run that this process has started or found, unless that is done, or another one has begun.
+   *
+   * @param record - of the run
+   */
   recordEnd(record: ContainerRecord, exit: ExitResult): void {
+    const { state } = record;
+    const isNobodyElses = isOwn(record.createdBy) && goesWithHandle(record);
+    if (isNobodyElses && state.status === 'running' && state.life === undefined) {
+      this.#unwritten.ended(record, exitedState(state.startedAt, exit, undefined));
+      return;
+    }
     try {
       for (;;) {
         const current = this.#repository.find(record.id);
@@ -69,6 +88,10 @@ export class StateReader {
   }
 
   #trueState(id: ContainerId, state: RecordedState): RecordedState {
+    return this.#unwritten.stateAfter(id, state) ?? this.#lookedAt(id, state);
+  }
+
+  #lookedAt(id: ContainerId, state: RecordedState): RecordedState {
     switch (state.status) {
       case 'running':
         return this.#stateOf(id, state);

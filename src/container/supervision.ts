@@ -60,18 +60,11 @@ export class Supervision {
    * Takes charge of a container that has just been started, or found.
    *
    * @param gone - of one that was found, its session's end
-   * @param exited - when its end is to be recorded
    */
-  adopt(
-    record: ContainerRecord,
-    session: SupervisorSession,
-    owned: boolean,
-    gone: Promise<unknown>,
-    exited: Promise<ExitResult> = session.exited,
-  ): Supervised {
+  adopt(record: ContainerRecord, session: SupervisorSession, owned: boolean, gone: Promise<unknown>): Supervised {
     session.onLogRotated = () => this.#listener.logRotated(record);
     const end = Promise.withResolvers<ExitResult>();
-    exited.then(end.resolve, end.reject);
+    session.exited.then(end.resolve, end.reject);
     const ended = end.promise.then(
       (exit) => this.#recordEnd(supervised, exit),
       (error: unknown) => {
@@ -151,7 +144,7 @@ export class Supervision {
     if (this.#live.has(id)) return;
     const departing = this.#departing.get(id);
     departing?.session.endStreams();
-    await departing?.session.closed;
+    await departing?.session.cleared;
   }
 
   /** Resolves when no supervisor is left of any container that has ended. What nobody has read of its output is dropped. */

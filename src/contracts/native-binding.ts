@@ -111,6 +111,8 @@ export interface SpawnRequest {
 
 export interface SpawnedProcess {
   readonly pid: number;
+  /** proc_pid_stat(5) field 22; empty when /proc does not tell. */
+  readonly startTicks: string;
   readonly pidfd: number;
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Gate } from '../base/gate.ts';
 import type { ContainerId } from '../base/ids.ts';
-import { Trash } from '../base/trash.ts';
+import { ContainerDirectories } from '../container/container-directories.ts';
 import { containerEvent } from '../container/container-event.ts';
 import { ContainerLauncher } from '../container/container-launcher.ts';
 import { ContainerNetwork } from '../container/container-network.ts';
@@ -28,13 +28,14 @@ import { ContainerOperations } from '../container/operations.ts';
 import { Pools } from '../container/pool/pools.ts';
 import { QuarantinedContainers, type QuarantinedRecords } from '../container/quarantined.ts';
 import type { ContainerRecord } from '../container/record.ts';
-import { optionsOf } from '../container/record-options.ts';
+import { goesWithHandle, optionsOf } from '../container/record-options.ts';
 import { Remover } from '../container/remover.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import { ShiftedRoots } from '../container/shifted-roots.ts';
 import { StateReader } from '../container/state-reader.ts';
 import { Stopper } from '../container/stopper.ts';
 import { Supervision } from '../container/supervision.ts';
+import { UnwrittenRuns } from '../container/unwritten-runs.ts';
 import { Waiter } from '../container/waiter.ts';
 import type { EventRecorder } from '../contracts/events.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
@@ -98,7 +99,8 @@ export async function composeContainers(
 ): Promise<{ containers: Containers<ImageChoice>; putRight(): Promise<void>; close(timeout: number): Promise<void> }> {
   const { injector, plugins, storage, paths, native, services, host, defaults, events, gate, warn } = around;
   const repository = injector.get<ContainerRepository>(ContainerRepositoryToken);
-  const states = new StateReader(repository, paths.containers, native);
+  const unwritten = new UnwrittenRuns(repository);
+  const states = new StateReader(repository, paths.containers, native, unwritten);
   const history = injector.get<EventRecorder>(EventRecorderToken);
   const logs = new LogService({ driver: (reference) => plugins.instance('log', reference) });
   const deliveries = new JournalDeliveries(logs, services.lock.bind(services), warn);
@@ -106,7 +108,6 @@ export async function composeContainers(
   const hub = new EventHub();
   /** Those that were made here and are to go with their handles, whether they run or not. */
   const ephemeral = new Set<ContainerId>();
-  const isOurs = (record: ContainerRecord) => optionsOf(record).ephemeral && !optionsOf(record).detached;
   const event = ({ id, name }: ContainerRecord) => ({ id, name, time: new Date() });
 
   const launcher = new SupervisorLauncher(native);
@@ -140,10 +141,8 @@ export async function composeContainers(
   );
   const hostMounts = new HostMounts(storage, services, host.uid === 0);
   const shifted = new ShiftedRoots(native, host.kernel);
-  const trash = new Trash(paths.trash, (path) => native.removeTree(path), warn);
-  trash.open();
-  native.spreadDirectories(paths.containers);
-  const remover = new Remover(repository, states, storage, hostMounts, trash, (record) =>
+  const directories = ContainerDirectories.open({ ...paths, native, warn });
+  const remover = new Remover(repository, states, storage, hostMounts, directories, (record) =>
     deliveries.finish(journaled(record)),
   );
   const execs = new ExecLauncher({ states, planner, launcher, host });
@@ -168,6 +167,7 @@ export async function composeContainers(
     logs,
     launcher,
     supervision,
+    unwritten,
     native,
     host,
     hostMounts,
@@ -212,6 +212,7 @@ export async function composeContainers(
     repository,
     states,
     supervision,
+    unwritten,
     logs,
     inspector,
     remover,
@@ -235,6 +236,7 @@ export async function composeContainers(
     listened: () => forgetting.met(),
     removed: (record) => {
       ephemeral.delete(record.id);
+      containerLauncher.expectNoMore(record.id);
       forgetting.forget(record.id);
       events.emit('container:remove', event(record));
     },
@@ -242,7 +244,8 @@ export async function composeContainers(
   const pools = new Pools(operations, (image) => ({ root: paths.root, ...imageNamed(image) }), warn);
   const containers: Containers<ImageChoice> = new Containers<ImageChoice>({
     repository,
-    states,
+    directories,
+    launcher: containerLauncher,
     planner,
     operations: observedContainer(operations, repository, paths.root),
     pools,
@@ -268,7 +271,7 @@ export async function composeContainers(
     gate,
     created: (record, { healthcheck }) => {
       if (typeof healthcheck?.call === 'function') health.setCall(record.id, healthcheck.call);
-      if (isOurs(record)) ephemeral.add(record.id);
+      if (goesWithHandle(record)) ephemeral.add(record.id);
       events.emit('container:create', event(record));
     },
     checkRoot: async ({ id, mode }, options) => {
@@ -321,7 +324,7 @@ export async function composeContainers(
     await Promise.all([...ephemeral].map((id) => operations.removeIfPresent(id)));
     await deliveries[Symbol.asyncDispose]();
     await supervision.allGone();
-    await trash[Symbol.asyncDispose]();
+    await directories[Symbol.asyncDispose]();
     await Promise.all(background);
     await launcher[Symbol.asyncDispose]();
   };

@@ -11,6 +11,7 @@ import type { ImageChoice } from './runtime.ts';
 
 const ofContainer: OperationsOf<ContainerOperations> = {
   start: 'container.start',
+  startBriefly: 'container.start',
   stop: 'container.stop',
   kill: 'container.kill',
   restart: 'container.restart',
@@ -57,6 +58,7 @@ const ofContainer: OperationsOf<ContainerOperations> = {
 
 const ofContainers: OperationsOf<Containers<ImageChoice>> = {
   create: 'containers.create',
+  createToStart: 'containers.create',
   get: 'containers.get',
   list: 'containers.list',
   prune: 'containers.prune',

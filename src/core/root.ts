@@ -9,6 +9,8 @@ export interface RuntimePaths {
   readonly database: string;
   readonly containers: string;
   readonly content: string;
+  /** Of directories that are made ahead of need. */
+  readonly spare: string;
   /** Of what was removed, until its files are gone. */
   readonly trash: string;
   /** A file for each copy that is under way. */
@@ -38,6 +40,7 @@ export function prepareRoot(root: string): RuntimePaths {
     database: join(absolute, 'hako.db'),
     containers: join(absolute, 'containers'),
     content: join(absolute, 'content'),
+    spare: join(absolute, 'spare'),
     trash: join(absolute, 'trash'),
     copies: join(absolute, 'copies'),
     claims: join(absolute, 'claims'),

@@ -132,7 +132,7 @@ export class Runtime implements AsyncDisposable {
 
   async #run(runOptions: RunOptions): Promise<ProgramResult> {
     const { input, maxOutput, ...options } = parseRunOptions(runOptions);
-    const container = await this.containers.create({
+    const container = await this.containers.createToStart({
       // Its output goes to the caller, and its handle to nobody: there is no one to read a log.
       log: 'none',
       ...options,
@@ -143,7 +143,7 @@ export class Runtime implements AsyncDisposable {
     try {
       const { signal } = options;
       const attach = { stdin: input !== undefined };
-      const attachment = await container.start(signal === undefined ? { attach } : { attach, signal });
+      const attachment = await container.startBriefly(signal === undefined ? { attach } : { attach, signal });
       result = await runToEnd(attachment, { input, maxOutput, signal, kill: () => container.kill() });
     } catch (error) {
       // Why it failed matters more than that it could not be cleared away besides.

@@ -79,15 +79,25 @@ export function ownIdentity(): ProcessIdentity {
   return self;
 }
 
+/** Whether it is this very process. */
+export function isOwn(process: ProcessIdentity | null | undefined): boolean {
+  const own = ownIdentity();
+  return process?.pid === own.pid && process.startTicks === own.startTicks && process.bootId === own.bootId;
+}
+
+/** @throws HakoError `HAKO_ERR_SUPERVISOR_LOST` when there is no such process. */
+function identify(pid: number): ProcessIdentity {
+  return identityOf({ pid, startTicks: statOf(pid)?.startTicks ?? '' });
+}
+
 /**
- * A child that has ended is still known until it is reaped.
+ * A process that was just made.
  *
- * @throws HakoError `HAKO_ERR_SUPERVISOR_LOST` when there is no such process.
+ * @throws HakoError `HAKO_ERR_SUPERVISOR_LOST` when /proc did not tell of it.
  */
-export function identify(pid: number): ProcessIdentity {
-  const stat = statOf(pid);
-  if (stat === null) throw new HakoError('SUPERVISOR_LOST', `Process ${pid} is gone, or /proc is not mounted.`);
-  return { pid, startTicks: stat.startTicks, bootId: currentBootId(), pidNamespace: ownPidNamespace() };
+export function identityOf({ pid, startTicks }: Pick<ProcessIdentity, 'pid' | 'startTicks'>): ProcessIdentity {
+  if (startTicks === '') throw new HakoError('SUPERVISOR_LOST', `Process ${pid} is gone, or /proc is not mounted.`);
+  return { pid, startTicks, bootId: currentBootId(), pidNamespace: ownPidNamespace() };
 }
 
 /** The beginning of names of files that are worth nothing once this process has ended. */

@@ -43,6 +43,8 @@ export class SupervisorSession {
   readonly exited: Promise<ExitResult>;
   /** Resolves when the connection is gone, for whatever reason. */
   readonly closed: Promise<void>;
+  /** Resolves when nothing of the container is left in the kernel, or at the latest with {@link closed}. */
+  readonly cleared: Promise<void>;
   /** Called when a rotated log file waits to be compressed. */
   onLogRotated: (() => void) | undefined;
   /** Called with the number of OOM kills since the start when there were more of them. */
@@ -55,6 +57,7 @@ export class SupervisorSession {
   readonly #prepared = Promise.withResolvers<void>();
   readonly #started = Promise.withResolvers<StartedFrame>();
   readonly #exited = Promise.withResolvers<ExitResult>();
+  readonly #cleared = Promise.withResolvers<void>();
   /** Questions and signals whose answer is still to come, in order. */
   #questions: Question[] = [];
   /** Streams whose reader is behind. */
@@ -71,6 +74,7 @@ export class SupervisorSession {
   constructor(socket: Socket) {
     this.#socket = socket;
     this.exited = this.#exited.promise;
+    this.cleared = this.#cleared.promise;
     // Nobody may be waiting when a supervisor is lost: that is no unhandled rejection.
     this.exited.catch(() => {});
     this.#started.promise.catch(() => {});
@@ -88,6 +92,7 @@ export class SupervisorSession {
     this.closed = new Promise((resolve) => {
       socket.on('close', () => {
         this.#lost(undefined);
+        this.#cleared.resolve();
         resolve();
       });
     });
@@ -306,6 +311,7 @@ export class SupervisorSession {
           oomKilled: frame.oomKilled,
           finishedAt: new Date(Number(frame.finishedAt / 1_000_000n)),
         });
+        if (frame.cleared) this.#cleared.resolve();
         this.#hasExited = true;
         this.#ordersAreMoot();
         this.endStreams();

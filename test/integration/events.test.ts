@@ -51,6 +51,21 @@ describeWith({ root: true, tools: ['busybox'] }, 'the history of a root', () => 
     );
   });
 
+  it('has what runs by run() among what runs, for every process, a few milliseconds after it was started', async () => {
+    const { runtime } = test;
+    await using other = await Runtime.open({ root: test.root });
+    const ended = new AbortController();
+    const run = runtime.run({ image, name: 'brief', command: ['sleep', '1000'], signal: ended.signal });
+    const running = async (by: Runtime) =>
+      (await by.containers.list({ filters: { status: 'running', name: 'brief' } })).map(({ name }) => name);
+    await expect.poll(() => running(other), { interval: 5 }).toEqual(['brief']);
+    expect(await running(runtime)).toEqual(['brief']);
+    expect((await (await other.containers.get('brief')).exec(['echo', 'x'])).stdout.toString()).toBe('x\n');
+    ended.abort();
+    await expect(run).rejects.toThrow();
+    expect(await running(other)).toEqual([]);
+  });
+
   it('hears of run(), and of nothing that failed to be made', async () => {
     const events = test.runtime.events();
     await expect(test.runtime.run({ image, command: ['/none'] })).rejects.toThrow();

@@ -335,7 +335,7 @@ const conversation = Buffer.concat([
     ],
   ),
   frame(FrameType.FAILED, [4, 0, 0, 0, 101, 120, 101, 99, 2, 0, 0, 0, 1, 0, 0, 0, 120]),
-  frame(FrameType.EXITED, [137, 0, 0, 0, 9, 0, 0, 0, 1, 6, 0, 0, 0, 0, 0, 0, 0]),
+  frame(FrameType.EXITED, [137, 0, 0, 0, 9, 0, 0, 0, 1, 6, 0, 0, 0, 0, 0, 0, 0, 1]),
 ]);
 
 const expected: Frame[] = [
@@ -355,7 +355,7 @@ const expected: Frame[] = [
     logRecordsLost: 5n,
   },
   { type: 'failed', operation: 'exec', errno: 2, detail: 'x' },
-  { type: 'exited', exitCode: 137, signal: 9, oomKilled: true, finishedAt: 6n },
+  { type: 'exited', exitCode: 137, signal: 9, oomKilled: true, finishedAt: 6n, cleared: true },
 ];
 
 test('frames come out the same wherever the stream is cut', () => {

@@ -6,6 +6,7 @@ import { newContainerId } from '../../src/base/ids.ts';
 import { lifeOf } from '../../src/container/keeping/life.ts';
 import type { ContainerRecord, RecordedState } from '../../src/container/record.ts';
 import { StateReader } from '../../src/container/state-reader.ts';
+import { UnwrittenRuns } from '../../src/container/unwritten-runs.ts';
 import { SqliteContainerRepository } from '../../src/core/state/container-repository.ts';
 import { Database } from '../../src/core/state/database.ts';
 import { Quarantine } from '../../src/core/state/quarantine.ts';
@@ -38,7 +39,11 @@ function processOn(path: string, isLocked: () => boolean) {
   const database = new Database(path);
   const quarantine = new Quarantine(database, (message) => expect.fail(message));
   const repository = new SqliteContainerRepository(database, quarantine, { before: (work) => work() });
-  return { database, repository, states: new StateReader(repository, directory, { isLocked }) };
+  return {
+    database,
+    repository,
+    states: new StateReader(repository, directory, { isLocked }, new UnwrittenRuns(repository)),
+  };
 }
 
 /** The run that begins as the `number`th: each has a supervisor of its own. */

@@ -61,7 +61,7 @@ class Peer {
   started = () => this.send(FrameType.STARTED, Buffer.alloc(29));
   stateReply = () => this.send(FrameType.STATE_REPLY, Buffer.alloc(41));
   output = (stream: 1 | 2, data: Uint8Array) => this.send(FrameType.OUTPUT, [stream], data);
-  exited = (code: number) => this.send(FrameType.EXITED, [code, 0, 0, 0], Buffer.alloc(13));
+  exited = (code: number) => this.send(FrameType.EXITED, [code, 0, 0, 0], Buffer.alloc(14));
   failed(operation: string, errno: number, detail = 'x') {
     const text = (value: string) => [value.length, 0, 0, 0, ...Buffer.from(value)];
     return this.send(FrameType.FAILED, text(operation), [errno, 0, 0, 0], text(detail));

@@ -1,7 +1,7 @@
 import { hasHakoCode } from '../../base/errors.ts';
 import type { Gate } from '../../base/gate.ts';
 import type { ContainerId } from '../../base/ids.ts';
-import { isAlive, ownIdentity } from '../../host/process-identity.ts';
+import { isAlive, isOwn, ownIdentity } from '../../host/process-identity.ts';
 import type { HealthService } from '../health/health-service.ts';
 import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
@@ -192,8 +192,3 @@ export class Keeper {
 
 /** Somebody has started or removed it meanwhile, or this runtime closes. */
 const changed = ['HAKO_ERR_RUNTIME_CLOSED', 'HAKO_ERR_CONTAINER_NOT_FOUND', 'HAKO_ERR_CONTAINER_RUNNING'] as const;
-
-function isOwn(keeper: Life['keeper'] | undefined): boolean {
-  const own = ownIdentity();
-  return keeper?.pid === own.pid && keeper.startTicks === own.startTicks;
-}

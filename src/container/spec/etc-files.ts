@@ -1,11 +1,13 @@
-import { chownSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { overwriteFile } from '../../base/overwrite-file.ts';
 import type { IsolationPlan } from '../../contracts/privilege-mode.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
 import { RDONLY } from './mount-options.ts';
 import { bindOf } from './operations.ts';
 
-const names = ['hostname', 'hosts', 'resolv.conf'] as const;
+/** In the container's own directory. */
+export const etcFileNames = ['hostname', 'hosts', 'resolv.conf'] as const;
 
 export interface EtcFilesRequest {
   /** The container's own directory on the host. */
@@ -29,9 +31,9 @@ export function writeEtcFiles({ directory, hostname, domainname, plan }: EtcFile
     'resolv.conf': shared ? hostsOwn('/etc/resolv.conf', () => '') : '',
   };
   const [uid, gid] = [hostIdOfRoot(plan, 'uid'), hostIdOfRoot(plan, 'gid')];
-  for (const name of names) {
+  for (const name of etcFileNames) {
     const path = join(directory, name);
-    writeFileSync(path, contents[name], { mode: 0o644 });
+    overwriteFile(path, contents[name], 0o644);
     if (uid !== null && gid !== null && process.geteuid?.() === 0) chownSync(path, uid, gid);
   }
 }
@@ -47,7 +49,7 @@ export function etcOperations(
     opened: idmappedRoot ? ('host' as const) : ('inside' as const),
     target: { create: 'file', noFollow: false } as const,
   };
-  return names.flatMap((name) =>
+  return etcFileNames.flatMap((name) =>
     userTargets.has(`/etc/${name}`) ? [] : [bindOf(join(directory, name), `/etc/${name}`, how)],
   );
 }

@@ -1,5 +1,5 @@
 /** From what a container is to be (options, image, isolation plan, mounts, control groups) to what its supervisor does. */
-export { writeEtcFiles } from './etc-files.ts';
+export { etcFileNames, writeEtcFiles } from './etc-files.ts';
 export { compileExec, type ExecContext } from './exec.ts';
 export { isolationRequest } from './isolation-request.ts';
 export { parseMountOptions } from './mount-options.ts';

@@ -168,11 +168,18 @@ export class SqliteContainerRepository implements ContainerRepository {
     return this.#db.get('SELECT 1 FROM containers WHERE image_id = ? LIMIT 1', imageId) !== undefined;
   }
 
-  delete(id: ContainerId): void {
-    this.#vital(() => this.#db.run('DELETE FROM containers WHERE id = ?', id));
+  delete(id: ContainerId, passed: readonly ContainerRecord['state'][] = []): boolean {
+    // For the triggers, which write the history.
+    const pass = () => {
+      for (const state of passed)
+        this.#db.run('UPDATE containers SET state = ? WHERE id = ?', JSON.stringify(state), id);
+      return this.#db.run('DELETE FROM containers WHERE id = ?', id);
+    };
+    const deleted = this.#vital(() => this.#db.transaction(pass));
     this.#db.madeRoom();
     this.#parsed.delete(id);
     this.#list.changed(id);
+    return deleted > 0;
   }
 
   #vital<T>(write: () => T): T {

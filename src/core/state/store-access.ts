@@ -6,6 +6,8 @@ import { loadSqlite } from './sqlite.ts';
 /** Milliseconds. */
 const patience = 10_000;
 const betweenLooks = 10;
+/** How long it is taken for free that was so when it was last looked at. */
+const freeFor = 5;
 
 /**
  * Waits while somebody else has the store to themselves, without holding up the main thread, on which every statement
@@ -14,6 +16,7 @@ const betweenLooks = 10;
 export class StoreAccess implements Disposable {
   readonly #db: DatabaseSync;
   readonly #path: string;
+  #freeUntil = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -28,7 +31,10 @@ export class StoreAccess implements Disposable {
    * @throws HakoError `HAKO_ERR_STATE_UNAVAILABLE`, in the promise, when it does not come free
    */
   free(): Promise<void> | null {
-    return this.isFree() ? null : this.#whenFree();
+    if (performance.now() < this.#freeUntil) return null;
+    if (!this.isFree()) return this.#whenFree();
+    this.#freeUntil = performance.now() + freeFor;
+    return null;
   }
 
   async #whenFree(): Promise<void> {

@@ -87,6 +87,7 @@ function readFrame(type: number, reader: PayloadReader): Frame {
         signal: reader.i32(),
         oomKilled: reader.u8() !== 0,
         finishedAt: reader.i64(),
+        cleared: reader.u8() !== 0,
       };
     case FrameType.STATE_REPLY:
       return {

@@ -61,6 +61,8 @@ export interface ExitedFrame {
   readonly oomKilled: boolean;
   /** Nanoseconds since the epoch. */
   readonly finishedAt: bigint;
+  /** Nothing of the container is left in the kernel. */
+  readonly cleared: boolean;
 }
 
 export interface StateReplyFrame {

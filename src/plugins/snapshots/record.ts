@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
+import { overwriteFile } from '../../base/overwrite-file.ts';
 import { randomHex } from '../../base/random.ts';
 import type { ActiveKey, CommittedName } from '../../contracts/storage-driver.ts';
 import { directoryName } from './names.ts';
@@ -26,6 +27,8 @@ const schema = z.object({
     .optional()
     .transform((name) => name as CommittedName | undefined),
 });
+
+const idOnly = schema.pick({ id: true });
 
 export type StoredSnapshot = z.input<typeof schema>;
 
@@ -81,7 +84,7 @@ export function readRecord(directory: string, baseName: string): SnapshotRecord 
 /** The id in the record of a directory, whatever that is called now; null when there is none to be read. */
 export function readId(path: string): string | null {
   try {
-    return schema.parse(JSON.parse(readFileSync(join(path, recordFile), 'utf8'))).id;
+    return idOnly.parse(JSON.parse(readFileSync(join(path, recordFile), 'utf8'))).id;
   } catch {
     return null;
   }
@@ -90,7 +93,7 @@ export function readId(path: string): string | null {
 /** @returns the file's path */
 export function writeRecord(directory: string, record: StoredSnapshot): string {
   const path = join(directory, recordFile);
-  writeFileSync(path, JSON.stringify(record), { mode: 0o600 });
+  overwriteFile(path, JSON.stringify(record), 0o600);
   return path;
 }
 

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
 import { randomHex } from '../../base/random.ts';
+import { Spares } from '../../base/spares.ts';
 import { Trash } from '../../base/trash.ts';
 import type { PluginContext } from '../../contracts/plugin-definition.ts';
 import type { ActiveKey, CommittedName, SnapshotInfo } from '../../contracts/storage-driver.ts';
@@ -20,10 +21,17 @@ import {
   type StoredSnapshot,
   writeRecord,
 } from './record.ts';
-import { type SnapshotDirectory, Spares } from './spares.ts';
 
 const stagingName = '.tmp';
 const commitLock = '.commit.lock';
+const mostMade = 10_000;
+
+/** A directory that every active snapshot begins with. @public */
+export interface SnapshotDirectory {
+  readonly name: string;
+  /** As in chmod(2). */
+  readonly mode: number;
+}
 
 /** Fills the directory of a snapshot that is being made; `chain` is what it lies on, the nearest first. @public */
 export type Populate = (directory: string, chain: readonly SnapshotRecord[]) => void | Promise<void>;
@@ -48,6 +56,8 @@ export class SnapshotStore implements AsyncDisposable {
   readonly #spares: Spares | null;
   /** Committed snapshots never change; their ids tell one from a later one of the same name. */
   readonly #committed = new Map<string, SnapshotRecord>();
+  /** Those that were made here, by their directory's name: mostly this process removes them too. */
+  readonly #made = new Map<string, SnapshotRecord>();
 
   private constructor(context: PluginContext, content: readonly SnapshotDirectory[], discard: Discard) {
     this.#directory = context.directory;
@@ -60,7 +70,16 @@ export class SnapshotStore implements AsyncDisposable {
       },
       (message, cause) => context.warn(message, cause),
     );
-    this.#spares = content.length === 0 ? null : new Spares(context, content, this.#trash);
+    this.#spares =
+      content.length === 0
+        ? null
+        : new Spares({
+            directory: join(context.directory, '.spare'),
+            make: (target) => makeActive(target, content),
+            staging: () => this.#staging(randomHex(12)),
+            trash: this.#trash,
+            warn: (error) => context.warn('Directories for further snapshots could not be made ahead.', error),
+          });
   }
 
   /**
@@ -114,7 +133,7 @@ export class SnapshotStore implements AsyncDisposable {
       if (chain[0] !== undefined) childrenOf(chain[0]).drop(id);
       throw error;
     }
-    return {
+    const made: SnapshotRecord = {
       id,
       name: key,
       kind,
@@ -123,6 +142,9 @@ export class SnapshotStore implements AsyncDisposable {
       createdAt,
       directory: join(this.#directory, name),
     };
+    if (this.#made.size >= mostMade) this.#made.clear(); // removed by other processes, mostly
+    this.#made.set(name, made);
+    return made;
   }
 
   /**
@@ -153,6 +175,7 @@ export class SnapshotStore implements AsyncDisposable {
       );
       syncDirectory(own);
     });
+    this.#made.delete(directoryName(key));
     this.#rename(record.directory, target, name);
     if (readId(join(this.#directory, target)) !== record.id) {
       // The key was removed and made anew in this very moment: that one was not to be committed.
@@ -169,6 +192,9 @@ export class SnapshotStore implements AsyncDisposable {
    */
   remove(name: ActiveKey | CommittedName): void {
     const baseName = directoryName(name);
+    const made = this.#made.get(baseName);
+    this.#made.delete(baseName);
+    if (made !== undefined && this.#take(made)) return;
     const record = this.#readForRemoval(name, baseName);
     const children =
       record === null
@@ -183,14 +209,17 @@ export class SnapshotStore implements AsyncDisposable {
       );
     }
     this.#committed.delete(baseName);
-    const taken = this.#trash.take(
-      join(this.#directory, baseName),
-      (path) => record === null || readId(path) === record.id,
-    );
     // Of a committed one, whoever forbade children is the remover; another may have finished for us.
+    const taken = record === null ? this.#trash.take(join(this.#directory, baseName)) : this.#take(record);
     if (!taken && record?.kind !== 'committed') throw notFound(name);
-    if (record !== null) this.#siblingsOf(record)?.drop(record.id);
-    if (record?.kind === 'active') this.#spares?.refill((each) => this.#staging(each));
+  }
+
+  /** @returns false when it is not there, or another one is in its place */
+  #take(record: SnapshotRecord): boolean {
+    const taken = this.#trash.take(record.directory, (path) => readId(path) === record.id);
+    if (taken || record.kind === 'committed') this.#siblingsOf(record)?.drop(record.id);
+    if (taken && record.kind === 'active') this.#spares?.refill();
+    return taken;
   }
 
   /** The record of a snapshot. @throws HakoError `HAKO_ERR_SNAPSHOT_NOT_FOUND`, `HAKO_ERR_STATE_CORRUPT` */
@@ -352,4 +381,13 @@ export class SnapshotStore implements AsyncDisposable {
 
 function childrenOf(record: SnapshotRecord): ChildMarkers {
   return new ChildMarkers(record.directory, record.id);
+}
+
+function makeActive(target: string, content: readonly SnapshotDirectory[]): void {
+  mkdirSync(target, { mode: 0o700 });
+  writeFileSync(join(target, recordFile), '', { mode: 0o600 });
+  for (const { name, mode } of content) {
+    mkdirSync(join(target, name));
+    chmodSync(join(target, name), mode); // mkdir(2) heeds the umask
+  }
 }
