@@ -40,10 +40,18 @@ export class Trash implements AsyncDisposable {
     this.#pauses = pauses;
   }
 
-  /** Makes the directory, and goes on with what killed processes left in it. */
-  open(): void {
+  /**
+   * Makes the directory, and goes on with what killed processes left in it.
+   *
+   * @param found - is told of each before that
+   */
+  open(found: (path: string) => void = () => undefined): void {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(this.#directory)) void this.#beginRemoval(join(this.#directory, name));
+    for (const name of readdirSync(this.#directory)) {
+      const path = join(this.#directory, name);
+      found(path);
+      void this.#beginRemoval(path);
+    }
   }
 
   /**

@@ -97,7 +97,7 @@ export class SnapshotStore implements AsyncDisposable {
     const store = new SnapshotStore(context, content, discard);
     mkdirSync(join(context.directory, stagingName), { recursive: true, mode: 0o700 });
     context.native.spreadDirectories(join(context.directory, stagingName));
-    store.#trash.open();
+    store.#trash.open(forgetParent);
     store.#takeAbandoned();
     store.#spares?.open();
     return store;
@@ -288,7 +288,7 @@ export class SnapshotStore implements AsyncDisposable {
     for (const name of readdirSync(staging)) {
       if (isMakerAlive(name)) continue;
       const path = join(staging, name);
-      rmSync(join(path, recordFile), { force: true }); // so that its parent knows at once
+      forgetParent(path);
       this.#trash.take(path);
     }
   }
@@ -381,6 +381,11 @@ export class SnapshotStore implements AsyncDisposable {
 
 function childrenOf(record: SnapshotRecord): ChildMarkers {
   return new ChildMarkers(record.directory, record.id);
+}
+
+/** A parent knows its children by links to their records: it is to know at once. */
+function forgetParent(path: string): void {
+  rmSync(join(path, recordFile), { force: true });
 }
 
 function makeActive(target: string, content: readonly SnapshotDirectory[]): void {
