@@ -114,7 +114,7 @@ export class Container implements AsyncDisposable {
     return this.#operations.start(this.id, options);
   }
 
-  /** @internal */
+  /** As {@link Container.start}, of one that only the caller knows of. @internal */
   startBriefly(options: StartOptions): Promise<Attachment> {
     return this.#operations.startBriefly(this.id, options);
   }

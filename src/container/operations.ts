@@ -24,27 +24,24 @@ import type { ExecRegister } from './execs/exec-register.ts';
 import type { FileOperations } from './files/file-operations.ts';
 import type { ForeignEvents } from './foreign-events.ts';
 import type { ContainerInspection, Inspector } from './inspection.ts';
-import type { Halter } from './keeping/halter.ts';
 import type { Keeper } from './keeping/keeper.ts';
 import { isKept } from './keeping/life.ts';
 import { loggedContainer } from './logged-container.ts';
 import { parseName } from './name.ts';
 import type { ExecOptions } from './options.ts';
-import { isPaused, refusePaused } from './pausing.ts';
+import { refusePaused } from './pausing.ts';
 import { presentRecord } from './present-record.ts';
 import type { Program } from './program.ts';
 import type { ContainerRecord } from './record.ts';
 import { goesWithHandle, optionsOf } from './record-options.ts';
-import { isLeftHalfRemoved, type Remover } from './remover.ts';
+import type { Removals } from './removals.ts';
 import type { ContainerRepository } from './repository.ts';
 import type { ResourceOperations } from './resource-operations.ts';
 import { detachable, detachKeysFor } from './session-attachment.ts';
-import { pauseForStart } from './start-pause.ts';
 import type { StateReader } from './state-reader.ts';
 import type { Stopper } from './stopper.ts';
 import type { Supervised, Supervision } from './supervision.ts';
 import { type ContainerProcesses, readProcesses, type TopOptions } from './top/top.ts';
-import type { UnwrittenRuns } from './unwritten-runs.ts';
 import type { Waiter, WaitOptions } from './waiter.ts';
 
 /** What a container can be asked to do, by id. One object serves all handles of a runtime. */
@@ -54,15 +51,13 @@ export class ContainerOperations {
   readonly #repository: ContainerRepository;
   readonly #states: StateReader;
   readonly #supervision: Supervision;
-  readonly #unwritten: UnwrittenRuns;
   readonly #launcher: ContainerLauncher;
   readonly #execs: ExecLauncher;
   readonly #register: ExecRegister;
   readonly #logs: LogService;
   readonly #inspector: Inspector;
-  readonly #remover: Remover;
+  readonly #removals: Removals;
   readonly #keeper: Keeper;
-  readonly #halter: Halter;
   readonly #stopper: Stopper;
   readonly #waiter: Waiter;
   readonly #history: EventRecorder;
@@ -70,22 +65,19 @@ export class ContainerOperations {
   readonly #foreign: ForeignEvents;
   readonly #gate: Gate;
   readonly #listened: () => void;
-  readonly #removed: (record: ContainerRecord) => void;
 
   constructor(parts: {
     resources: ResourceOperations;
     repository: ContainerRepository;
     states: StateReader;
     supervision: Supervision;
-    unwritten: UnwrittenRuns;
     launcher: ContainerLauncher;
     execs: ExecLauncher;
     register: ExecRegister;
     logs: LogService;
     inspector: Inspector;
-    remover: Remover;
+    removals: Removals;
     keeper: Keeper;
-    halter: Halter;
     stopper: Stopper;
     waiter: Waiter;
     history: EventRecorder;
@@ -96,21 +88,18 @@ export class ContainerOperations {
     gate: Gate;
     /** Somebody has begun to listen to a container. */
     listened(): void;
-    removed(record: ContainerRecord): void;
   }) {
     this.resources = parts.resources;
     this.#repository = parts.repository;
     this.#states = parts.states;
     this.#supervision = parts.supervision;
-    this.#unwritten = parts.unwritten;
     this.#launcher = parts.launcher;
     this.#execs = parts.execs;
     this.#register = parts.register;
     this.#logs = parts.logs;
     this.#inspector = parts.inspector;
-    this.#remover = parts.remover;
+    this.#removals = parts.removals;
     this.#keeper = parts.keeper;
-    this.#halter = parts.halter;
     this.#stopper = parts.stopper;
     this.#waiter = parts.waiter;
     this.#history = parts.history;
@@ -119,7 +108,6 @@ export class ContainerOperations {
     this.files = parts.files;
     this.#gate = parts.gate;
     this.#listened = parts.listened;
-    this.#removed = parts.removed;
   }
 
   async start(id: ContainerId, options: StartOptions): Promise<Attachment> {
@@ -279,76 +267,20 @@ export class ContainerOperations {
 
   async remove(id: ContainerId, removeOptions: RemoveOptions): Promise<void> {
     const options = given.remove(removeOptions);
-    await this.#gate.passInTurn(() => this.#remove(id, options));
+    await this.#gate.passInTurn(() => this.#removals.remove(id, options));
   }
 
   /** Inside the gate. @throws HakoError `HAKO_ERR_CONTAINER_RUNNING` */
   removeAtRest(id: ContainerId): Promise<void> {
-    return this.#remove(id, {});
+    return this.#removals.remove(id, {});
   }
 
   /** What closing a handle means for an ephemeral container; the end of the runtime has meant it already. */
   async discard(id: ContainerId): Promise<void> {
     try {
-      await this.#gate.passInTurn(() => this.removeIfPresent(id));
+      await this.#gate.passInTurn(() => this.#removals.removeIfPresent(id));
     } catch (error) {
       if (!hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED')) throw error;
-    }
-  }
-
-  async #remove(id: ContainerId, options: RemoveOptions): Promise<void> {
-    for (;;) {
-      options.signal?.throwIfAborted();
-      const unwritten = this.#unwritten.endOf(id);
-      const record = unwritten?.record ?? (await this.#ended(id, options));
-      try {
-        // Its supervisor removes the control groups by itself, after it has told of the end: nothing is left when both are done.
-        await Promise.all([this.#remover.remove(record, unwritten?.states), this.#supervision.departed(id)]);
-        this.#unwritten.forget(id);
-        return this.#removed(record);
-      } catch (error) {
-        // Another process has started it anew.
-        if (options.force !== true || !hasHakoCode(error, 'HAKO_ERR_CONTAINER_RUNNING')) throw error;
-      }
-    }
-  }
-
-  /** The record, once the container runs no more; with `force`, it is seen to. */
-  async #ended(id: ContainerId, options: RemoveOptions): Promise<ContainerRecord> {
-    const settled = await this.#settled(id, options);
-    const record = options.force === true ? await this.#halter.halt(settled, options.signal) : settled;
-    if (record.state.status === 'restarting') throw isRunning(record, 'to be restarted');
-    const supervised = await this.#supervision.find(record);
-    if (supervised !== null) {
-      if (options.force !== true) throw isRunning(record, isPaused(record) ? 'paused' : 'running');
-      (await this.#supervision.control(supervised)).signal(signalNumber('SIGKILL'));
-      // A supervisor that was lost has taken the container along, and its groups are removed with it.
-      await supervised.ended.catch(noResult);
-    }
-    return this.#states.refresh(this.#repository.find(id) ?? record);
-  }
-
-  /** The record, once nobody is starting the container any more. */
-  async #settled(id: ContainerId, { force, signal }: RemoveOptions): Promise<ContainerRecord> {
-    for (;;) {
-      const begun = this.#repository.find(id);
-      // A removal that failed is taken up where it ended.
-      if (begun !== null && isLeftHalfRemoved(begun)) return begun;
-      const record = this.#states.refresh(this.#record(id));
-      if (record.state.status !== 'starting') return record;
-      if (record.state.waiting === true)
-        throw new HakoError('CONTAINER_RUNNING', `Container '${record.name}' is kept ready by a pool. Close the pool.`);
-      if (force !== true) throw isRunning(record, 'being started');
-      await pauseForStart(signal);
-    }
-  }
-
-  /** Also while the runtime closes. */
-  async removeIfPresent(id: ContainerId): Promise<void> {
-    try {
-      await this.#remove(id, { force: true });
-    } catch (error) {
-      if (!hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND')) throw error;
     }
   }
 
@@ -406,7 +338,3 @@ export class ContainerOperations {
 }
 
 function noResult(): void {}
-
-function isRunning({ name }: ContainerRecord, how: string): HakoError {
-  return new HakoError('CONTAINER_RUNNING', `Container '${name}' is ${how}. Stop it first, or remove it with force.`);
-}

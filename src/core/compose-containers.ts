@@ -29,6 +29,7 @@ import { Pools } from '../container/pool/pools.ts';
 import { QuarantinedContainers, type QuarantinedRecords } from '../container/quarantined.ts';
 import type { ContainerRecord } from '../container/record.ts';
 import { goesWithHandle, optionsOf } from '../container/record-options.ts';
+import { Removals } from '../container/removals.ts';
 import { Remover } from '../container/remover.ts';
 import type { ContainerRepository } from '../container/repository.ts';
 import { ShiftedRoots } from '../container/shifted-roots.ts';
@@ -206,21 +207,33 @@ export async function composeContainers(
   };
   const foreign: ForeignEvents = new ForeignEvents(repository, supervision, hub, feed, (id) => keeper.keeps(id));
   const forgetting = new Forgetting(repository, [keeper, register, foreign, hub]);
+  const removals = new Removals({
+    repository,
+    states,
+    supervision,
+    unwritten,
+    halter,
+    remover,
+    removed: (record) => {
+      ephemeral.delete(record.id);
+      containerLauncher.expectNoMore(record.id);
+      forgetting.forget(record.id);
+      events.emit('container:remove', event(record));
+    },
+  });
   const operations: ContainerOperations = new ContainerOperations({
     files,
     resources,
     repository,
     states,
     supervision,
-    unwritten,
+    removals,
     logs,
     inspector,
-    remover,
     events: hub,
     foreign,
     launcher: containerLauncher,
     keeper,
-    halter,
     stopper,
     waiter: new Waiter(
       repository,
@@ -234,12 +247,6 @@ export async function composeContainers(
     register,
     gate,
     listened: () => forgetting.met(),
-    removed: (record) => {
-      ephemeral.delete(record.id);
-      containerLauncher.expectNoMore(record.id);
-      forgetting.forget(record.id);
-      events.emit('container:remove', event(record));
-    },
   });
   const pools = new Pools(operations, (image) => ({ root: paths.root, ...imageNamed(image) }), warn);
   const containers: Containers<ImageChoice> = new Containers<ImageChoice>({
@@ -320,8 +327,8 @@ export async function composeContainers(
     keeper.close();
     await execs[Symbol.asyncDispose]();
     await pools.close();
-    await endContainers(supervision, operations, timeout, warn);
-    await Promise.all([...ephemeral].map((id) => operations.removeIfPresent(id)));
+    await endContainers(supervision, operations, removals, timeout, warn);
+    await Promise.all([...ephemeral].map((id) => removals.removeIfPresent(id)));
     await deliveries[Symbol.asyncDispose]();
     await supervision.allGone();
     await directories[Symbol.asyncDispose]();
@@ -338,6 +345,7 @@ export async function composeContainers(
 async function endContainers(
   supervision: Supervision,
   operations: ContainerOperations,
+  removals: Removals,
   timeout: number,
   warn: ContainerSurroundings['warn'],
 ): Promise<void> {
@@ -348,7 +356,7 @@ async function endContainers(
         if (!owned || detached) return await session.close();
         const goes = ephemeral || autoRemove;
         if (timeout > 0 || !goes) await operations.stop(record.id, { timeout });
-        if (goes) await operations.removeIfPresent(record.id);
+        if (goes) await removals.removeIfPresent(record.id);
       } catch (error) {
         // The others are to be ended all the same.
         warn(`Container '${record.name}' could not be ended: ${(error as Error).message}`, error);

@@ -30,7 +30,6 @@ const ofContainer: OperationsOf<ContainerOperations> = {
   inspect: 'container.inspect',
   remove: 'container.remove',
   discard: 'container.remove',
-  removeIfPresent: null,
   removeAtRest: null,
   subscribe: null,
   prepare: null,
