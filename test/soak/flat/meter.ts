@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { getHeapStatistics } from 'node:v8';
 import type { RunningState } from 'libhako';
 import type { Sample } from './sample.ts';
 
@@ -15,9 +16,11 @@ export class Meter {
   read(done: number): Sample {
     global.gc?.();
     const { supervisorPid, cgroups } = this.#container;
+    const resident = kibibytes('self', 'VmRSS', 'status');
     return {
       done,
-      'memory of node (KiB)': kibibytes('self', 'VmRSS', 'status'),
+      'memory of node (KiB)': resident,
+      'memory of node outside its heap (KiB)': resident - Math.round(getHeapStatistics().total_physical_size / 1024),
       'heap of node (KiB)': Math.round(process.memoryUsage().heapUsed / 1024),
       'descriptors of node': entries('/proc/self/fd'),
       'threads of node': entries('/proc/self/task'),
