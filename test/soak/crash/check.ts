@@ -108,7 +108,9 @@ async function checkLog(
   for (const [run, written] of seen) {
     const numbers = runs.get(run) ?? [];
     expect(numbers, `the log of ${run}`).toEqual(numbers.map((_, index) => index + 1));
-    expect(numbers.length, `lines of ${run} that are in the log`).toBeGreaterThanOrEqual(written);
+    expect(numbers.length, `lines of ${run} that are in the log, which has ${[...runs.keys()]}`).toBeGreaterThanOrEqual(
+      written,
+    );
     if (isAtRest) expect(numbers.length, `lines of ${run}`).toBeLessThanOrEqual(written + 1);
   }
   if (finished) expect(runs.get(`${name}-${seen.size - 1}`)?.length, `${name} ended by itself`).toBe(made.lines);

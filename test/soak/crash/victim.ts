@@ -40,6 +40,7 @@ const ownIds = { driver: 'normal', options: { userns: 'auto' } };
 /** One caller of several; no two work on one container, so that what each is told is true afterwards. */
 async function work(caller: number): Promise<void> {
   const random = new Random(Number(seed) * 31 + caller);
+  let made = 0;
   const own = () => [...containers.keys()].filter((name) => name.startsWith(`c${caller}-`));
   const rotating = {
     driver: 'json-file',
@@ -47,14 +48,15 @@ async function work(caller: number): Promise<void> {
   };
 
   const create = async (): Promise<void> => {
-    const name = `c${caller}-${random.below(1_000_000)}`;
-    const made: Made = {
+    // Never that of one before: what it has written is known by its name.
+    const name = `c${caller}-${seed}-${made++}`;
+    const about: Made = {
       detached: random.chance(0.5),
       endless: random.chance(0.3),
       lines: 1 + random.below(300),
       kept: random.chance(0.3),
     };
-    containers.set(name, made);
+    containers.set(name, about);
     await told(
       'create',
       name,
@@ -62,14 +64,14 @@ async function work(caller: number): Promise<void> {
         all.create({
           image,
           name,
-          command: countingProgram(name, made.lines, made.endless),
-          detached: made.detached,
+          command: countingProgram(name, about.lines, about.endless),
+          detached: about.detached,
           mounts: [{ type: 'bind', source: side, target: '/side' }],
           ...(random.chance(0.5) ? { log: rotating } : {}),
           ...(random.chance(0.3) ? { mode: ownIds } : {}),
-          ...(made.kept ? { restart: 'on-failure:3', healthcheck: { test: ['CMD', 'true'], interval: 0.05 } } : {}),
+          ...(about.kept ? { restart: 'on-failure:3', healthcheck: { test: ['CMD', 'true'], interval: 0.05 } } : {}),
         }),
-      made,
+      about,
     );
   };
   const pool = async (): Promise<void> => {
