@@ -36,11 +36,11 @@ export class Removals {
     const { supervision, unwritten, remover, removed } = this.#parts;
     for (;;) {
       options.signal?.throwIfAborted();
-      const end = unwritten.endOf(id);
-      const record = end?.record ?? (await this.#ended(id, options));
+      const record = unwritten.endOf(id)?.record ?? (await this.#ended(id, options));
       try {
         // Its supervisor removes the control groups by itself, after it has told of the end: nothing is left when both are done.
-        await Promise.all([remover.remove(record, end?.states), supervision.departed(id)]);
+        const unseen = () => unwritten.endOf(id)?.states ?? [];
+        await Promise.all([remover.remove(record, unseen), supervision.departed(id)]);
         unwritten.forget(id);
         return removed(record);
       } catch (error) {

@@ -42,10 +42,10 @@ export class Remover {
   }
 
   /**
-   * @param unwritten - states that the container has come to since its record was written, for the history
+   * @param unwritten - the states that the container has come to since its record was written, for the history
    * @throws HakoError `HAKO_ERR_CONTAINER_RUNNING`, `HAKO_ERR_CONTAINER_NOT_FOUND` when others were first
    */
-  async remove(record: ContainerRecord, unwritten: readonly RecordedState[] = []): Promise<void> {
+  async remove(record: ContainerRecord, unwritten: () => readonly RecordedState[] = () => []): Promise<void> {
     // That of one which goes with its handle is an intent by itself, for its maker and for whoever comes after.
     const claim = goesWithHandle(record) && !isAtWork(record.state) ? null : this.#claim(record);
     const cgroups = groupsOf((claim ?? record).state);
@@ -57,7 +57,7 @@ export class Remover {
       if (claim !== null) this.#repository.changeState(claim, { status: 'removing', cgroups });
       throw error;
     }
-    const passed = claim === null ? [...unwritten, { status: 'removing' as const, cgroups }] : [];
+    const passed = claim === null ? [...unwritten(), { status: 'removing' as const, cgroups }] : [];
     if (!this.#repository.delete(record.id, passed)) throw isBeingRemoved(record);
   }
 

@@ -49,6 +49,7 @@ export class StateReader {
     const state = this.#trueState(id, record.state);
     if (state === record.state) return record;
     try {
+      this.#writeEnd(id);
       // Of the claim as it is now: since this one was read, it may have been stopped, or run anew.
       const revised = this.#repository.reviseState(id, (current) => {
         const truth = this.#trueState(id, current);
@@ -71,7 +72,9 @@ export class StateReader {
     const { state } = record;
     const isNobodyElses = isOwn(record.createdBy) && goesWithHandle(record);
     if (isNobodyElses && state.status === 'running' && state.life === undefined) {
-      this.#unwritten.ended(record, exitedState(state.startedAt, exit, undefined));
+      this.#unwritten.ended(record, exitedState(state.startedAt, exit, undefined), () =>
+        this.#tryToWriteEnd(record.id),
+      );
       return;
     }
     try {
@@ -84,6 +87,22 @@ export class StateReader {
     } catch (error) {
       // The supervisor has written it down as well.
       if (!hasHakoCode(error, 'HAKO_ERR_STATE_UNAVAILABLE')) throw error;
+    }
+  }
+
+  /** Each state that it has come to, for the history. */
+  #writeEnd(id: ContainerId): void {
+    for (const state of this.#unwritten.endOf(id)?.states ?? []) {
+      const written = this.#repository.find(id);
+      if (written === null || !this.#repository.changeState(written, state)) return;
+    }
+  }
+
+  #tryToWriteEnd(id: ContainerId): void {
+    try {
+      this.#writeEnd(id);
+    } catch {
+      // It is known here, and to others by the exit record: whoever looks next writes it.
     }
   }
 

@@ -3,13 +3,13 @@ import { isOwn } from '../host/process-identity.ts';
 import { type ContainerRecord, isSameRun, type RecordedState } from './record.ts';
 import type { ContainerRepository } from './repository.ts';
 
-/** Milliseconds that a program has to run before that is written down. */
+/** Milliseconds that a program has to run, or to have ended, before that is written down. */
 const writeAfter = 5;
 
 interface UnwrittenRun {
   readonly running: RecordedState;
-  /** Until it is written that the program runs. */
-  readonly timer?: NodeJS.Timeout;
+  /** Until it is written that the program runs, or has ended. */
+  readonly timer: NodeJS.Timeout;
   readonly end?: RecordedState;
 }
 
@@ -20,8 +20,8 @@ export interface UnwrittenEnd {
 }
 
 /**
- * What is not written down of ephemeral containers that run in this process: that the program runs, in its first
- * moments, and how it has ended. Mostly the container is removed before anybody could read that. Who looks in this
+ * What is not written down yet of ephemeral containers that run in this process: that the program runs, and how it has
+ * ended, each in its first moments. Mostly the container is removed before anybody could read that. Who looks in this
  * process is told, and it is written then; another process finds what a crash would leave: a start that is under way,
  * an end in the supervisor's exit record.
  */
@@ -38,10 +38,13 @@ export class UnwrittenRuns {
     this.#runs.set(id, { running: state, timer: setTimeout(write, writeAfter) });
   }
 
-  /** @param record - of the run */
-  ended({ id, state }: ContainerRecord, end: RecordedState): void {
+  /**
+   * @param record - of the run
+   * @param write - writes it down, when the container is still there after a little while
+   */
+  ended({ id, state }: ContainerRecord, end: RecordedState, write: () => void): void {
     clearTimeout(this.#runs.get(id)?.timer);
-    this.#runs.set(id, { running: state, end });
+    this.#runs.set(id, { running: state, end, timer: setTimeout(write, writeAfter) });
   }
 
   /** The state that a container has come to since that of its record was written; null: none. */

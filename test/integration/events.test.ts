@@ -51,6 +51,24 @@ describeWith({ root: true, tools: ['busybox'] }, 'the history of a root', () => 
     );
   });
 
+  it('tells of the end of an ephemeral container while its handle is open', async () => {
+    const events = test.runtime.events({ filters: { type: 'container' } });
+    await using container = await test.runtime.containers.create({
+      ...{ image, command: ['sh', '-c', 'exit 3'], ephemeral: true },
+    });
+    await container.start();
+    const seen = await until(events, 'die');
+    expect(actions(seen)).toEqual(['create', 'start', 'die']);
+    await container.close();
+    expect(
+      actions(
+        await gather(
+          test.runtime.events({ since: new Date(0), until: new Date(), filters: { container: container.id } }),
+        ),
+      ),
+    ).toEqual([...actions(seen), 'destroy']);
+  });
+
   it('has what runs by run() among what runs, for every process, a few milliseconds after it was started', async () => {
     const { runtime } = test;
     await using other = await Runtime.open({ root: test.root });

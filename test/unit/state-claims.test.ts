@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { newContainerId } from '../../src/base/ids.ts';
 import { lifeOf } from '../../src/container/keeping/life.ts';
 import type { ContainerRecord, RecordedState } from '../../src/container/record.ts';
@@ -123,4 +123,22 @@ it.each([1, 2, 3, 4, 5, 6])('no stale record undoes a stop, or ends another run 
   }
   expect(runs).toBeGreaterThan(5);
   for (const { database } of processes) database[Symbol.dispose]();
+});
+
+it('writes down that a program ran before how it ended, when one looks who knows both', () => {
+  const { database, repository } = processOn(join(directory, 'hako.db'), () => false);
+  const unwritten = new UnwrittenRuns(repository);
+  const states = new StateReader(repository, directory, { isLocked: () => false }, unwritten);
+  const state: RecordedState = { status: 'starting', by: ownIdentity(), cgroups: [] };
+  const record = repository.insert({ ...created(), options: { ephemeral: true }, state });
+  const { life: _, ...ran } = running(1);
+  const written = vi.spyOn(repository, 'changeState');
+  unwritten.started({ ...record, state: ran }, () => {});
+  const exit = { exitCode: 3, signal: null, oomKilled: false, finishedAt: new Date(1_800_000_000_000) };
+  states.recordEnd({ ...record, state: ran }, exit);
+  expect(states.current(record.id)?.state).toMatchObject({ status: 'exited', exitCode: 3 });
+  // The history is written of these steps, and knows none that are left out.
+  expect(written.mock.calls.map(([, to]) => to.status)).toEqual(['running', 'exited']);
+  unwritten.forget(record.id);
+  database[Symbol.dispose]();
 });

@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-it('writes down what runs for a while, and what ends before not', () => {
+it('writes down what runs for a while, and what ends before not, but its end when it is not removed soon', () => {
   const write = vi.fn();
   runs.started(record(run(7)), write);
   vi.advanceTimersByTime(4);
@@ -40,9 +40,17 @@ it('writes down what runs for a while, and what ends before not', () => {
   vi.advanceTimersByTime(1);
   expect(write).toHaveBeenCalledOnce();
 
-  const never = vi.fn();
+  const [never, writeEnd] = [vi.fn(), vi.fn()];
   runs.started(record(run(8)), never);
-  runs.ended(record(run(8)), end);
+  runs.ended(record(run(8)), end, writeEnd);
+  vi.advanceTimersByTime(4);
+  expect(writeEnd).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(1);
+  expect(writeEnd).toHaveBeenCalledOnce();
+
+  runs.started(record(run(9)), never);
+  runs.ended(record(run(9)), end, never);
+  runs.forget(id);
   vi.advanceTimersByTime(1000);
   expect(never).not.toHaveBeenCalled();
 });
@@ -52,7 +60,7 @@ it('tells those who look what has become of a start that this process has begun'
   expect(runs.stateAfter(id, starting)).toEqual(run(7));
   expect(runs.stateAfter(id, run(7))).toBeNull();
   expect(runs.stateAfter(id, { status: 'starting', by: { ...ownIdentity(), pid: 1 }, cgroups: [] })).toBeNull();
-  runs.ended(record(run(7)), end);
+  runs.ended(record(run(7)), end, () => {});
   expect(runs.stateAfter(id, starting)).toEqual(end);
   expect(runs.stateAfter(id, run(7))).toEqual(end);
   // Another process has started it anew.
@@ -63,7 +71,7 @@ it('knows which states of an end are still to be written', () => {
   expect(runs.endOf(id)).toBeNull();
   runs.started(record(run(7)), () => {});
   expect(runs.endOf(id)).toBeNull();
-  runs.ended(record(run(7)), end);
+  runs.ended(record(run(7)), end, () => {});
   expect(runs.endOf(id)).toEqual({ record: record(end), states: [run(7), end] });
   written = run(7);
   expect(runs.endOf(id)).toEqual({ record: record(end), states: [end] });
