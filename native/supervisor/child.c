@@ -180,10 +180,22 @@ void child_start(const struct start_request *request, const struct handshake *ha
   _exit(1);
 }
 
-static int prepare_exec(const struct container *container, const struct host *host, bool takes_profile,
+static bool wait_for_release(enum release release, struct program *program) {
+  switch (release) {
+  case RELEASE_NONE:
+    return true;
+  case RELEASE_PLAIN:
+    return handshake_wait(program->handshake);
+  case RELEASE_PROFILE:
+    return handshake_take(program->handshake, &program->profile);
+  }
+  return false;
+}
+
+static int prepare_exec(const struct container *container, const struct host *host, enum release release,
                         struct program *program) {
   stage("hako:exec");
-  if (takes_profile ? !handshake_take(program->handshake, &program->profile) : !handshake_wait(program->handshake))
+  if (!wait_for_release(release, program))
     _exit(1);
   if (cgroup_enter(&host->doors, program->failure) < 0)
     return -1;
@@ -202,7 +214,7 @@ static int prepare_exec(const struct container *container, const struct host *ho
 }
 
 void child_exec(const struct container *container, const struct exec_request *request,
-                const struct handshake *handshake, const struct host *host) {
+                const struct handshake *handshake, const struct host *host, enum release release) {
   struct program program = {.process = &request->process,
                             .handshake = handshake,
                             .failure = &handshake->report->failure,
@@ -212,7 +224,7 @@ void child_exec(const struct container *container, const struct exec_request *re
                             .null = container->null,
                             .pty = {.master = -1, .slave = -1},
                             .with_stdin = request->flags & HAKO_EXEC_STDIN};
-  if (prepare_exec(container, host, child_takes_profile(container, request), &program) == 0)
+  if (prepare_exec(container, host, release, &program) == 0)
     program_run(&program);
   _exit(1);
 }

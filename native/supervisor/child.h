@@ -29,7 +29,14 @@ bool child_takes_profile(const struct container *container, const struct exec_re
 _Noreturn void child_start(const struct start_request *request, const struct handshake *handshake,
                            const struct host *host, const struct spawn *how);
 
+// What the child of an exec waits for, when it is made.
+enum release {
+  RELEASE_NONE,
+  RELEASE_PLAIN,   // that it is put into its cgroups
+  RELEASE_PROFILE, // that, and what confinement_open_profile gives
+};
+
 _Noreturn void child_exec(const struct container *container, const struct exec_request *request,
-                          const struct handshake *handshake, const struct host *host);
+                          const struct handshake *handshake, const struct host *host, enum release release);
 
 #endif

@@ -175,9 +175,11 @@ void container_undo(struct container *container, struct handshake *handshake) {
   cgroup_remove(container);
 }
 
-static int release_exec(const struct container *container, const struct exec_request *request, pid_t pid,
+static int release_exec(enum release release, const struct exec_request *request, pid_t pid,
                         const struct handshake *handshake, const struct host *host, struct failure *failure) {
-  if (!child_takes_profile(container, request))
+  if (release == RELEASE_NONE)
+    return 0;
+  if (release == RELEASE_PLAIN)
     return handshake_release(handshake, -1, failure);
   char number[DECIMAL_SIZE];
   cleanup_fd int profile = confinement_open_profile(host->proc, decimal(number, pid));
@@ -206,14 +208,27 @@ static const char *exec_group(const struct container *container, const struct ex
   return NULL;
 }
 
+// What the supervisor has to do for an exec before that may go on.
+static enum release release_of(const struct container *container, const struct exec_request *request,
+                               const struct host *host) {
+  if (child_takes_profile(container, request))
+    return RELEASE_PROFILE;
+  const char *group;
+  for (uint32_t i = 0; (group = exec_group(container, request, i)); i++)
+    if (!cgroup_has_door(&host->doors, group))
+      return RELEASE_PLAIN;
+  return RELEASE_NONE;
+}
+
 static int see_off_exec(const struct container *container, const struct exec_request *request, struct process *out,
-                        struct handshake *handshake, const struct host *host, struct failure *failure) {
+                        struct handshake *handshake, const struct host *host, enum release release,
+                        struct failure *failure) {
   const char *group;
   for (uint32_t i = 0; (group = exec_group(container, request, i)); i++)
     if (!cgroup_has_door(&host->doors, group) && cgroup_join(group, out->pid, failure) < 0)
       return -1;
-  if (read_start_ticks(host->proc, out, failure) < 0 ||
-      release_exec(container, request, out->pid, handshake, host, failure) < 0)
+  if (release_exec(release, request, out->pid, handshake, host, failure) < 0 ||
+      read_start_ticks(host->proc, out, failure) < 0)
     return -1;
   handshake->awaited = (struct awaited){.tty = request->process.flags & HAKO_PROCESS_TTY,
                                         .with_stdin = request->flags & HAKO_EXEC_STDIN,
@@ -234,10 +249,11 @@ static int launch_exec(const struct container *container, const struct exec_requ
                       .enter = container->namespaces & ~(uint32_t)(CLONE_NEWCGROUP | CLONE_NEWTIME),
                       .oom_score_adj = request->process.oom_score_adj};
   child_keep_exec(&how, container, request, handshake, host);
+  enum release release = release_of(container, request, host);
   out->pid = spawn(&how, &out->pidfd, failure);
   if (out->pid == 0)
-    child_exec(container, request, handshake, host);
-  if (out->pid > 0 && see_off_exec(container, request, out, handshake, host, failure) == 0)
+    child_exec(container, request, handshake, host, release);
+  if (out->pid > 0 && see_off_exec(container, request, out, handshake, host, release, failure) == 0)
     return 0;
   // The loop reaps it: one that is frozen dies only when it is thawed.
   end_process(out, false);

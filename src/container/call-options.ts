@@ -37,6 +37,7 @@ const waitOptions = z.strictObject({
 });
 const updateWithSignal = updateOptions.extend(operationOptions);
 const pauseOptions = z.strictObject(operationOptions);
+const killOptions = z.strictObject(operationOptions);
 const statsOptions = z.strictObject({ ...operationOptions, interval: z.number().min(0.01).max(86_400).optional() });
 const topOptions = z.strictObject({ ...operationOptions, psArgs: z.string().max(1000).optional() });
 const logTime = z
@@ -77,8 +78,12 @@ export interface GivenExec extends OperationOptions {
   readonly input?: string | Uint8Array;
 }
 
+/** Of most calls, which are on the path of every short program. */
+const noExecOptions = { exec: parseExecOptions({}), maxOutput: defaultMaxOutput };
+
 function givenExec(program: unknown, options: unknown): GivenExec {
   const { command } = parseOptions(execCommand, { command: program }, 'exec');
+  if (options === undefined) return { command, ...noExecOptions };
   const { signal, maxOutput, input, ...settings } = parseOptions(execCall, options, 'exec');
   return {
     command,
@@ -108,7 +113,7 @@ export const given = {
     parseOptions(updateWithSignal, options, 'update');
     return options as UpdateOptions;
   },
-  kill: (options: unknown) => parseOptions(z.strictObject(operationOptions), options, 'kill'),
+  kill: (options: unknown) => parseOptions(killOptions, options, 'kill'),
   wait: (options: unknown) => parseOptions(waitOptions, options, 'wait') as WaitOptions,
   top: (options: unknown) => parseOptions(topOptions, options, 'top'),
   logs: (query: unknown) => parseOptions(logQuery, query, 'log') as LogQuery & OperationOptions,

@@ -163,12 +163,12 @@ export class Container implements AsyncDisposable {
    * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`, `HAKO_ERR_COMMAND_NOT_FOUND`, `HAKO_ERR_COMMAND_NOT_EXECUTABLE`,
    * `HAKO_ERR_OUTPUT_TOO_LARGE`; `signal.reason` when aborted.
    */
-  exec(command: readonly string[], options: ExecOptions = {}): Promise<ProgramResult> {
+  exec(command: readonly string[], options?: ExecOptions): Promise<ProgramResult> {
     return this.#operations.exec(this.id, command, options);
   }
 
   /** Runs a further program and gives its streams. Aborting `options.signal` kills it. */
-  startExec(command: readonly string[], options: ExecOptions = {}): Promise<Exec> {
+  startExec(command: readonly string[], options?: ExecOptions): Promise<Exec> {
     return this.#operations.startExec(this.id, command, options);
   }
 

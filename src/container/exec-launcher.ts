@@ -8,6 +8,7 @@ import type { SupervisorSession } from '../native/supervisor-session.ts';
 import type { Attachment, Exec, ExecAttachment } from './attachment.ts';
 import type { GivenExec } from './call-options.ts';
 import type { AttachOptions } from './container.ts';
+import { StandbySessions } from './execs/standby-sessions.ts';
 import type { Isolation, IsolationPlanner } from './isolation.ts';
 import type { SupervisorLauncher } from './launcher.ts';
 import type { ContainerRecord } from './record.ts';
@@ -32,9 +33,9 @@ export class ExecLauncher {
   readonly #parts: ExecLauncherParts;
   /** A container's isolation is settled for as long as it runs. */
   readonly #isolations = new WeakMap<Supervised, Promise<Isolation>>();
-
   /** Sessions of execs that outlive them. */
   readonly #detached = new Set<SupervisorSession>();
+  readonly #standby = new StandbySessions(({ record }) => this.#reach(record));
 
   constructor(parts: ExecLauncherParts) {
     this.#parts = parts;
@@ -44,7 +45,10 @@ export class ExecLauncher {
     signal?.throwIfAborted();
     const { record } = supervised;
     const { planner, host } = this.#parts;
-    const [isolation, session] = await Promise.all([this.#isolation(supervised), this.#connect(supervised)]);
+    const [isolation, session] = await Promise.all([
+      this.#isolation(supervised),
+      this.#standby.take(supervised) ?? this.#connect(supervised),
+    ]);
     const { plan } = isolation;
     const options = optionsOf(record);
     const id = randomBytes(32).toString('hex');
@@ -73,7 +77,10 @@ export class ExecLauncher {
       );
       signal?.throwIfAborted();
       signal?.addEventListener('abort', abort, { once: true });
-      session.closed.then(() => signal?.removeEventListener('abort', abort));
+      session.closed.then(() => {
+        signal?.removeEventListener('abort', abort);
+        this.#standby.expect(supervised);
+      });
       const exited = session.exited.catch((error: unknown) => {
         signal?.throwIfAborted();
         throw error;
@@ -154,6 +161,7 @@ export class ExecLauncher {
 
   /** Lets go of execs that go on by themselves: they must not keep this process from ending. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#standby[Symbol.dispose]();
     await Promise.all([...this.#detached].map((session) => session.close()));
   }
 
@@ -175,9 +183,13 @@ export class ExecLauncher {
   }
 
   async #connect({ record }: Supervised): Promise<SupervisorSession> {
-    const session = await this.#parts.launcher.connect(this.#parts.states.directory(record.id));
+    const session = await this.#reach(record);
     if (session === null) throw justEnded(record);
     return session;
+  }
+
+  #reach({ id }: ContainerRecord): Promise<SupervisorSession | null> {
+    return this.#parts.launcher.connect(this.#parts.states.directory(id));
   }
 
   #isolation(supervised: Supervised): Promise<Isolation> {

@@ -180,7 +180,7 @@ export class ContainerOperations {
     return this.#waiter.wait(this.#record(id), checked);
   }
 
-  async exec(id: ContainerId, command: readonly string[], options: ExecOptions): Promise<ProgramResult> {
+  async exec(id: ContainerId, command: readonly string[], options?: ExecOptions): Promise<ProgramResult> {
     const call = given.exec(command, options);
     if (call.exec.stdin && call.input === undefined)
       throw new HakoError(
@@ -193,11 +193,12 @@ export class ContainerOperations {
       call.signal?.throwIfAborted();
       return result;
     } finally {
-      await exec.close();
+      // The program has ended, or ends with its session: there is nothing to wait for.
+      exec.close().catch(noResult);
     }
   }
 
-  async startExec(id: ContainerId, command: readonly string[], options: ExecOptions): Promise<Exec> {
+  async startExec(id: ContainerId, command: readonly string[], options?: ExecOptions): Promise<Exec> {
     return this.#startExec(id, given.exec(command, options));
   }
 

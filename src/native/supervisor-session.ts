@@ -151,6 +151,15 @@ export class SupervisorSession {
     return this.#isHeld && !this.#hasExited;
   }
 
+  /** Lets Node end while there is this session. */
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
   attach(streams: AttachStreams): void {
     this.#send({ type: 'attach', ...streams });
   }
