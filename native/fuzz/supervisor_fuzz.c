@@ -139,7 +139,7 @@ bool container_cleanup(struct container *container) {
   return container->cgroups == NULL;
 }
 
-bool cgroup_remove_empty(struct container *container) {
+bool cgroup_remove_empty(const struct container *container) {
   return container->cgroups == NULL;
 }
 

@@ -189,12 +189,11 @@ static size_t last_path(const struct container *container, size_t end) {
   return start;
 }
 
-bool cgroup_remove_empty(struct container *container) {
-  while (container->cgroups_length > 0) {
-    size_t start = last_path(container, container->cgroups_length);
+bool cgroup_remove_empty(const struct container *container) {
+  for (size_t end = container->cgroups_length, start; end > 0; end = start) {
+    start = last_path(container, end);
     if (rmdir(container->cgroups + start) < 0 && errno != ENOENT)
       return false;
-    container->cgroups_length = start;
   }
   return true;
 }

@@ -50,8 +50,9 @@ int cgroup_adopt(struct container *container, const char *directory, struct fail
 // only if it is empty: others may have theirs in it. False: something is left.
 bool cgroup_remove(struct container *container);
 
-// The same, as far as that can be done without waiting or killing.
-bool cgroup_remove_empty(struct container *container);
+// The same, as far as that can be done without waiting or killing. All are remembered
+// for cgroup_remove, which tells parents by them.
+bool cgroup_remove_empty(const struct container *container);
 
 // The count of OOM kills, by START's oom file and key.
 uint64_t cgroup_oom_count(const struct container *container);
