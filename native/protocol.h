@@ -162,7 +162,7 @@ enum hako_setup_op {
   HAKO_OP_CONSOLE = 11,    // a pty of the container's own devpts, its slave on /dev/console; only with HAKO_PROCESS_TTY
   HAKO_OP_LOOPBACK = 12,   // bring lo up
   HAKO_OP_LAYERS = 14,     // str host path; opened and shifted as by HAKO_BIND_HOST and HAKO_BIND_IDMAP. The next MOUNT is the overlay whose paths lead from there
-  HAKO_OP_ROOT_ATTR = 13,  // u64 MOUNT_ATTR_* to set on "/" itself (read-only root), after all else
+  HAKO_OP_ROOT_ATTR = 13,  // str path of one of the mounts that make up the root · u64 MOUNT_ATTR_* to set on that alone (read-only root), after all else
 };
 
 #define HAKO_TARGET_FILE 0x1u       // make the target as a file when absent

@@ -211,8 +211,9 @@ int setup_pivot(struct setup *setup) {
 }
 
 int setup_root_attributes(struct setup *setup, const struct setup_op *op) {
+  cleanup_fd int mount = root_open(setup->root, op->path, O_PATH);
   struct mount_attributes attributes = {.set = op->bits};
-  if (sys_mount_setattr(setup->root, 0, &attributes) < 0)
-    return fail(setup->failure, "root-attr", errno, "cannot set the attributes of the root");
+  if (mount < 0 || sys_mount_setattr(mount, 0, &attributes) < 0)
+    return fail(setup->failure, "root-attr", errno, op->path);
   return 0;
 }

@@ -105,7 +105,10 @@ static void read_op(struct arena *arena, struct wire_reader *r, struct setup_op 
   *op = (struct setup_op){.kind = wire_u8(r), .path = none, .source = none, .tree = -1};
   switch (op->kind) {
   case HAKO_OP_PROPAGATION:
+    op->bits = wire_u64(r);
+    break;
   case HAKO_OP_ROOT_ATTR:
+    op->path = wire_str(r);
     op->bits = wire_u64(r);
     break;
   case HAKO_OP_MOUNT:

@@ -15,14 +15,22 @@ const workOption = 'workdir=';
  */
 export function volatileMounts(mounts: readonly Mount[], again: boolean): readonly Mount[] {
   return mounts.map((mount) => {
-    const work = mount.type === 'overlay' ? mount.options.find((option) => option.startsWith(workOption)) : undefined;
-    if (work === undefined) return mount;
-    if (again) clearMark(join(work.slice(workOption.length), 'work'));
+    if (workOf(mount) === undefined) return mount;
+    if (again) clearVolatileMark(mount);
     return { ...mount, options: [...mount.options, 'volatile'] };
   });
 }
 
-function clearMark(work: string): void {
+function workOf({ type, options }: Mount): string | undefined {
+  const work = type === 'overlay' ? options.find((option) => option.startsWith(workOption)) : undefined;
+  return work?.slice(workOption.length);
+}
+
+/** Lets overlayfs mount it once more; a mount that is there, and has made the mark, does not look at it again. */
+export function clearVolatileMark(mount: Mount): void {
+  const directory = workOf(mount);
+  if (directory === undefined) return;
+  const work = join(directory, 'work');
   try {
     // The kernel makes it with no permission at all, which stops its owner unless that is root.
     chmodSync(work, 0o700);

@@ -29,6 +29,11 @@ const scarce: Readonly<Record<string, string>> = {
   EIO: 'A disk or the kernel gave an error: look at the kernel log.',
 };
 
+const closedWay = {
+  remedy: () =>
+    "In a user namespace the container's root is an ordinary user to the host, and each directory on the way has to let it pass: `chmod o+x` those that do not, or put the runtime's root, or the source of the mount, elsewhere.",
+};
+
 /** What is said where files cannot be shown with other ids than they have on the disk. */
 export const noIdmappedMounts = {
   words: "The ids of files cannot be shifted to the container's",
@@ -108,6 +113,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
     words: 'The filesystem cannot be mounted',
     errors: {
       EPERM: { code: 'HOST_UNSUPPORTED', ...needsPrivilege },
+      EACCES: closedWay,
       ENODEV: {
         code: 'HOST_UNSUPPORTED',
         remedy: () => 'Load the module of this filesystem, or use another storage driver.',
@@ -118,6 +124,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   bind: {
     words: 'The directory or file cannot be bound into the container',
     errors: {
+      EACCES: closedWay,
       ENOENT: { code: 'INVALID_OPTION', remedy: () => 'Make the source of the mount before the container is started.' },
       ENODEV: { code: 'INVALID_OPTION', remedy: () => 'Name a device node.' },
     },

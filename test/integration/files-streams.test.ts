@@ -249,4 +249,27 @@ describeWith({ root: true, tools: ['busybox', 'tar', 'getfattr', 'setfattr'] }, 
     }
     await container.remove({ force: true });
   });
+
+  it.each(['running', 'ended'])(
+    "an ephemeral container on the host's own root can be exported when it is %s",
+    async (state) => {
+      await using opened = await openRuntime();
+      await using container = await opened.runtime.containers.create({
+        image: Image.fromHost(),
+        command: ['sleep', '1000'],
+        ephemeral: true,
+      });
+      await container.start();
+      if (state === 'ended') await container.stop({ timeout: 0 });
+      for (let round = 0; round < 2; round++) {
+        const stream = container.export();
+        for await (const chunk of stream) {
+          expect(chunk.length).toBeGreaterThan(0);
+          break;
+        }
+      }
+      if (state === 'ended') await container.start();
+      expect((await container.inspect()).state.status).toBe('running');
+    },
+  );
 });

@@ -113,7 +113,7 @@ describeWith({ root: true }, 'a container, seen from inside', () => {
       'echo x > /file; echo x > /dev/shm; echo y > /dev/file && echo written',
       {},
       {},
-      { after: [{ kind: 'root-attributes', attributes: MOUNT_ATTR_RDONLY }] },
+      { after: [{ kind: 'root-attributes', path: '', attributes: MOUNT_ATTR_RDONLY }] },
     );
     expect(stderr).toMatch(/file: Read-only file system/);
     expect(stdout).toBe('written\n');

@@ -100,7 +100,7 @@ const start: StartRequest = {
     { kind: 'sysctl', name: 'net.ipv4.ip_forward', value: '1' },
     { kind: 'console' },
     { kind: 'loopback' },
-    { kind: 'root-attributes', attributes: 1n },
+    { kind: 'root-attributes', path: 'home', attributes: 1n },
   ],
   process,
   sink: {
@@ -228,7 +228,7 @@ test('START has every field of protocol.h in its order', () => {
   expect(fields.all('u8 str')).toEqual([14, '/layers']);
   expect(fields.all('u8 str u32 u8 str str')).toEqual([4, 'd', 0o755, 5, 't', 'l']);
   expect(fields.all('u8 str u32 u32 u32 u32 u32')).toEqual([6, 'dev/null', 0o20666, 1, 3, 0, 5]);
-  expect(fields.all('u8 u8 str u8 str u8 str str u8 u8 u8 u64')).toEqual([
+  expect(fields.all('u8 u8 str u8 str u8 str str u8 u8 u8 str u64')).toEqual([
     7,
     8,
     'proc/kcore',
@@ -240,6 +240,7 @@ test('START has every field of protocol.h in its order', () => {
     11,
     12,
     13,
+    'home',
     1n,
   ]);
   processFields(fields);
@@ -292,7 +293,10 @@ test.each<[string, () => unknown]>([
   ['a NUL in a mount', () => encodeStart({ ...start, setup: [{ kind: 'mask', path: 'a\0' }] })],
   ['a number that is too large', () => encodeFrame({ type: 'resize', rows: 65536, columns: 80 })],
   ['a number that is not one', () => encodeFrame({ type: 'signal', signal: Number.NaN })],
-  ['a negative 64-bit number', () => encodeStart({ ...start, setup: [{ kind: 'root-attributes', attributes: -1n }] })],
+  [
+    'a negative 64-bit number',
+    () => encodeStart({ ...start, setup: [{ kind: 'root-attributes', path: '', attributes: -1n }] }),
+  ],
   [
     'a request over its limit',
     () =>

@@ -15,7 +15,7 @@ import type { ContainerRecord } from '../record.ts';
 import { optionsOf } from '../record-options.ts';
 import { pauseForStart } from '../start-pause.ts';
 import type { StateReader } from '../state-reader.ts';
-import { volatileMounts } from '../volatile-mounts.ts';
+import { clearVolatileMark, volatileMounts } from '../volatile-mounts.ts';
 import type { RestLocks } from './rest-locks.ts';
 
 /** The root of a container for the worker to work in, and whose ids its files have. */
@@ -98,12 +98,12 @@ export class ContainerTrees {
     const mayLackPlaces = record.state.status === 'created' || record.state.status === 'lost';
     const writable = options.writes || (binds.length > 0 && mayLackPlaces);
     if (writable) opened.use(await this.#parts.locks.write(record, options.writes, options));
-    const root = (writable ? unmarked(mounts, record) : readable(mounts)).map(treeMount);
+    const root = (writable ? unmarked(mounts, record) : readable(mounts, record)).map(treeMount);
     const tree = {
       kind: 'mounts',
       base: this.#parts.states.directory(record.id),
       ...(rest === null ? {} : { held: rest }),
-      mounts: [...root.map((mount, index) => sealed(mount, index, record)), ...binds],
+      mounts: [...root.map((mount) => sealed(mount, record)), ...binds],
     } as const;
     return { tree, idMappings: ownership.kind === 'same' ? null : ownership.idMappings, ownership };
   }
@@ -127,14 +127,17 @@ export class ContainerTrees {
  * The same to look at, without what overlayfs needs to write: several may then look at once, and an upper directory that
  * a container is mounted on, or has left a mark of a volatile mount in, is no matter.
  */
-function readable(mounts: readonly Mount[]): readonly Mount[] {
+function readable(mounts: readonly Mount[], record: ContainerRecord): readonly Mount[] {
   return mounts.map((mount) => {
     const upper = mount.options.find((option) => option.startsWith('upperdir='))?.slice('upperdir='.length);
     if (mount.type !== 'overlay' || upper === undefined) return mount;
     // On the host's own root it lies in what it is laid over, which overlayfs allows of an upper directory alone.
     const around = (option: string) =>
       option.startsWith('lowerdir+=') && isWithin(upper, option.slice('lowerdir+='.length));
-    if (mount.options.some(around)) return mount;
+    if (mount.options.some(around)) {
+      if (optionsOf(record).ephemeral) clearVolatileMark(mount);
+      return mount;
+    }
     const others = mount.options.filter((option) => !/^(?:upperdir|workdir)=/.test(option));
     return { ...mount, options: [`lowerdir+=${upper}`, ...others] };
   });
@@ -149,8 +152,8 @@ function unmarked(mounts: readonly Mount[], record: ContainerRecord): readonly M
   return optionsOf(record).ephemeral ? volatileMounts(mounts, record.state.status !== 'created') : mounts;
 }
 
-function sealed(mount: TreeMount, index: number, record: ContainerRecord): TreeMount {
-  return index === 0 && optionsOf(record).readonlyRoot ? { ...mount, readonly: true } : mount;
+function sealed(mount: TreeMount, record: ContainerRecord): TreeMount {
+  return optionsOf(record).readonlyRoot ? { ...mount, readonly: true } : mount;
 }
 
 /**

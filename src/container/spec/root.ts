@@ -3,7 +3,7 @@ import { HakoError } from '../../base/errors.ts';
 import type { Mount } from '../../contracts/mount.ts';
 import type { IsolationPlan } from '../../contracts/privilege-mode.ts';
 import type { SetupOperation } from '../../native/protocol.ts';
-import { NODEV, parseMountOptions, propagationOf } from './mount-options.ts';
+import { NODEV, parseMountOptions, propagationOf, RDONLY } from './mount-options.ts';
 import { bindOf, mountOf } from './operations.ts';
 
 /** The mounts of a storage driver, the root first. */
@@ -33,6 +33,21 @@ export function rootOperations(
     });
   });
   return base === null ? operations : [{ kind: 'layers', hostPath: base }, ...operations];
+}
+
+/**
+ * Makes all of a root read-only, be it of one mount or of many, last of all: until then places are made in it. What
+ * the caller has mounted on or over one of them stays as it is.
+ */
+export function readonlyRootOperations(
+  mounts: readonly Mount[],
+  userTargets: ReadonlySet<string>,
+): readonly SetupOperation[] {
+  const isCovered = (path: string) =>
+    [...userTargets].some((target) => path === target || path.startsWith(`${target}/`));
+  return mounts.flatMap(({ target = '' }): readonly SetupOperation[] =>
+    isCovered(`/${target}`) ? [] : [{ kind: 'root-attributes', path: target, attributes: RDONLY }],
+  );
 }
 
 /** What is shifted of a root: a directory that holds its layers, or the tree itself. */

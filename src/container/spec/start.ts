@@ -10,10 +10,10 @@ import type { ParsedContainerOptions } from '../options.ts';
 import { deviceOperations, ipcOperations } from './devices.ts';
 import { etcOperations } from './etc-files.ts';
 import { cgroupOperations, procOperations, sysOperations } from './kernel-filesystems.ts';
-import { propagationOf, RDONLY } from './mount-options.ts';
+import { propagationOf } from './mount-options.ts';
 import { joinRequests, unshareFlags } from './namespaces.ts';
 import { type ProcessContext, startProcess } from './process.ts';
-import { rootOperations } from './root.ts';
+import { readonlyRootOperations, rootOperations } from './root.ts';
 import { sinkRequest } from './sink.ts';
 import { sysctlOperations } from './sysctls.ts';
 import { checkImageVolumes, userMountOperations } from './user-mounts.ts';
@@ -100,7 +100,7 @@ function setupOperations(context: StartContext): readonly SetupOperation[] {
     ...sysctlOperations(options.sysctls, plan),
     ...plan.readonlyPaths.map((path) => ({ kind: 'readonly', path }) as const),
     ...plan.maskedPaths.map((path) => ({ kind: 'mask', path }) as const),
-    ...(plan.readonlyRoot ? [{ kind: 'root-attributes', attributes: RDONLY } as const] : []),
+    ...(plan.readonlyRoot ? readonlyRootOperations(context.rootMounts, userTargets) : []),
   ];
 }
 

@@ -62,7 +62,7 @@ export function writeSetupOperation(writer: FrameWriter, operation: SetupOperati
       writer.str(operation.name, 'name of a sysctl').str(operation.value, `value of the sysctl '${operation.name}'`);
       return;
     case 'root-attributes':
-      writer.u64(operation.attributes, 'attributes of the root');
+      writer.str(operation.path, 'mount of the root').u64(operation.attributes, 'attributes of the root');
       return;
     case 'pivot':
     case 'console':

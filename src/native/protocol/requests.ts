@@ -159,8 +159,8 @@ export type SetupOperation =
   /** Only with a process that has a tty. */
   | { readonly kind: 'console' }
   | { readonly kind: 'loopback' }
-  /** MOUNT_ATTR_* for "/" itself, after all else. */
-  | { readonly kind: 'root-attributes'; readonly attributes: bigint };
+  /** MOUNT_ATTR_* for one of the mounts that make up the root, and for none below it; after all else. */
+  | { readonly kind: 'root-attributes'; readonly path: string; readonly attributes: bigint };
 
 export interface TerminalSize {
   /** At most 65,535. */
