@@ -112,13 +112,22 @@ Napi::Value TryLock(const Napi::CallbackInfo &info) {
 
 // Opens, asks and closes: nothing of that waits. The lock that it takes for a
 // moment is a shared one, so that those who ask do not see each other.
+Outcome<bool> LockedByAnybody(const std::string &path) {
+  UniqueFd fd(RETRY(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)));
+  if (!fd && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return false;
+  // Not a "no": a process that is out of descriptors would take all that runs for lost.
+  if (!fd) return FailureOf("open", path);
+  if (RETRY(flock(fd.Get(), LOCK_SH | LOCK_NB)) == 0) return false;
+  if (errno == EWOULDBLOCK) return true;
+  return FailureOf("flock", path);
+}
+
 Napi::Value IsLocked(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   std::string path = arguments.String(0);
   if (!arguments.Sound()) return arguments.Throw();
-  UniqueFd fd(RETRY(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)));
-  bool locked = fd && RETRY(flock(fd.Get(), LOCK_SH | LOCK_NB)) == -1 && errno == EWOULDBLOCK;
-  return Napi::Boolean::New(info.Env(), locked);
+  return Return<bool>(info.Env(), LockedByAnybody(path),
+                      [](Napi::Env env, bool &locked) -> Napi::Value { return Napi::Boolean::New(env, locked); });
 }
 
 // chattr(1) +T. Of use to ext4, and only a wish: no filesystem that does without it is a failure.

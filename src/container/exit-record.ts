@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isForWant } from '../base/errno.ts';
 import type { ExitResult } from '../contracts/events.ts';
 import { exitSchema } from './record.ts';
 
@@ -21,7 +22,9 @@ export function isExitRecordDamaged(directory: string): boolean {
 function readText(directory: string): string | null {
   try {
     return readFileSync(join(directory, fileName), 'utf8');
-  } catch {
+  } catch (error) {
+    // Else a container that has ended well would be taken for lost.
+    if (isForWant(error)) throw error;
     return null;
   }
 }

@@ -50,7 +50,11 @@ export interface NativeBinding {
 
   /** flock(2), waiting or not; resolves to false when it would have had to wait. The lock goes with the descriptor. */
   lock(fd: number, wait: boolean, kind?: 'exclusive' | 'shared'): Promise<boolean>;
-  /** Whether somebody holds flock(2) LOCK_EX of a file or directory; one that is not there, nobody does. */
+  /**
+   * Whether somebody holds flock(2) LOCK_EX of a file or directory; one that is not there, nobody does.
+   *
+   * @throws HakoError `HAKO_ERR_SYSCALL_FAILED` when that cannot be told, as for want of descriptors
+   */
   isLocked(path: string): boolean;
   /** syncfs(2): all that was written to the filesystem that `fd` lies on is on disk. */
   /** See {@link NativeServices.spreadDirectories}. */

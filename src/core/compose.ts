@@ -155,11 +155,12 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   collect();
   const inherit = async () => {
     collect();
-    await putRight().catch((cause: unknown) => {
-      if (!gate.signal.aborted) warn('What another runtime has left could not be looked after.', cause);
-    });
+    await putRight();
   };
-  opened.use(new Peers(paths.claims, native, inherit));
+  const warnWhileOpen = (message: string, cause: unknown) => {
+    if (!gate.signal.aborted) warn(message, cause);
+  };
+  opened.use(new Peers(paths.claims, native, inherit, warnWhileOpen));
 
   const held = opened.move();
   return {

@@ -14,22 +14,41 @@ export class Peers implements AsyncDisposable {
   readonly #directory: string;
   readonly #native: Pick<NativeBinding, 'isLocked'>;
   readonly #gone: () => Promise<void>;
+  readonly #warn: (message: string, cause: unknown) => void;
   readonly #timer: NodeJS.Timeout;
   #seen: ReadonlySet<string>;
   #changedAt: bigint;
   /** How many looks are still to tell. */
   #toTell = 0;
   #telling: Promise<void> | undefined;
+  #isBlind = false;
 
   /** @param directory - of the claims */
-  constructor(directory: string, native: Pick<NativeBinding, 'isLocked'>, gone: () => Promise<void>) {
+  constructor(
+    directory: string,
+    native: Pick<NativeBinding, 'isLocked'>,
+    gone: () => Promise<void>,
+    warn: (message: string, cause: unknown) => void,
+  ) {
     this.#directory = directory;
     this.#native = native;
     this.#gone = gone;
+    this.#warn = warn;
     this.#changedAt = this.#lastChange();
     this.#seen = this.#held();
-    this.#timer = setInterval(() => this.#look(), betweenLooks);
+    this.#timer = setInterval(() => this.#tryToLook(), betweenLooks);
     this.#timer.unref();
+  }
+
+  /** What cannot be seen for want of descriptors, or because somebody has removed the root, is looked for again. */
+  #tryToLook(): void {
+    try {
+      this.#look();
+      this.#isBlind = false;
+    } catch (error) {
+      if (!this.#isBlind) this.#warn('It cannot be seen which other runtimes have the root open.', error);
+      this.#isBlind = true;
+    }
   }
 
   #look(): void {
@@ -41,7 +60,16 @@ export class Peers implements AsyncDisposable {
     [this.#seen, this.#changedAt] = [held, changedAt];
     if (this.#toTell === 0 || this.#telling !== undefined) return;
     this.#toTell--;
-    this.#telling = this.#gone().finally(() => (this.#telling = undefined));
+    this.#telling = this.#tell();
+  }
+
+  async #tell(): Promise<void> {
+    try {
+      await this.#gone();
+    } catch (error) {
+      this.#warn('What another runtime has left could not be looked after.', error);
+    }
+    this.#telling = undefined;
   }
 
   #held(): ReadonlySet<string> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { Disposer } from '../base/dispose.ts';
 import { hasErrno } from '../base/errno.ts';
 import { HakoError } from '../base/errors.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
@@ -27,17 +28,15 @@ export async function claimRoot(
     );
   const own = join(directory, `${ownPidNamespace()}.${randomUUID()}`);
   const lock = await lockedFile(own, services);
-  const claim = {
-    [Symbol.asyncDispose]: async () => {
-      await lock[Symbol.asyncDispose]();
-      removeUnheld(own);
-    },
-  };
+  await using claim = new Disposer();
+  claim.defer(async () => {
+    await lock[Symbol.asyncDispose]();
+    removeUnheld(own);
+  });
   const stranger = readdirSync(directory)
     .filter((name) => isHeld(join(directory, name), native))
     .find((name) => !name.startsWith('.') && !name.startsWith(`${ownPidNamespace()}.`));
-  if (stranger === undefined) return claim;
-  await claim[Symbol.asyncDispose]();
+  if (stranger === undefined) return claim.move();
   throw new HakoError(
     'ROOT_IN_USE',
     `The root is in use by a process of another pid namespace, mostly that of another container (see ${join(directory, stranger)}). Give each a root of its own, or let them share the pid namespace.`,

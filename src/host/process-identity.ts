@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { z } from 'zod';
+import { isForWant } from '../base/errno.ts';
 import { HakoError } from '../base/errors.ts';
 
 /** A process, told from any other that had or will have its pid. */
@@ -42,7 +43,9 @@ function statOf(pid: number): ProcessStat | null {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
+  } catch (error) {
+    // What belongs to processes that live would be taken for left behind.
+    if (isForWant(error)) throw error;
     return null;
   }
   // The command's name, in parentheses, may hold spaces and parentheses: count from the last one.

@@ -159,7 +159,7 @@ class AddonBinding implements NativeBinding {
   }
 
   isLocked(path: string): boolean {
-    return this.#addon.isLocked(checkedText(path, 'path'));
+    return now(() => this.#addon.isLocked(checkedText(path, 'path')));
   }
 
   spreadDirectories(path: string): void {

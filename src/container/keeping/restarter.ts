@@ -13,6 +13,9 @@ import { isStopped } from './life.ts';
 /** Docker's exit code of a container of whose end nothing is known. */
 const unknownExitCode = 255;
 
+/** Milliseconds until a restart is tried again that could neither be made nor be given up, as on a full disk. */
+const tryAgainAfter = 10_000;
+
 export interface RestarterParts {
   readonly repository: ContainerRepository;
   readonly states: StateReader;
@@ -52,10 +55,7 @@ export class Restarter {
     if (record?.state.status !== 'restarting') return;
     // The clock may have been set since it ended.
     const wait = Math.min(Date.parse(record.state.restartAt) - Date.now(), record.state.life.delay);
-    this.#timers.set(
-      id,
-      setTimeout(() => void this.#restart(record), Math.max(0, wait)),
-    );
+    this.#restartAfter(Math.max(0, wait), record);
   }
 
   /** What was to come does not. */
@@ -65,19 +65,39 @@ export class Restarter {
     this.#unhealthy.delete(id);
   }
 
-  async #restart({ id, name }: ContainerRecord): Promise<void> {
+  #restartAfter(wait: number, record: ContainerRecord): void {
+    this.#timers.set(
+      record.id,
+      setTimeout(() => void this.#restart(record), wait),
+    );
+  }
+
+  async #restart(record: ContainerRecord): Promise<void> {
+    const { id, name } = record;
     const { repository, launcher, gate, warn } = this.#parts;
     this.#timers.delete(id);
     try {
       await gate.pass(async () => {
-        const record = repository.find(id);
-        if (record?.state.status === 'restarting') await launcher.start(record, {}, record.state.life);
+        const found = repository.find(id);
+        if (found?.state.status === 'restarting') await launcher.start(found, {}, found.state.life);
       });
     } catch (error) {
       if (hasHakoCode(error, 'HAKO_ERR_RUNTIME_CLOSED') || hasHakoCode(error, 'HAKO_ERR_CONTAINER_ALREADY_STARTED'))
         return;
-      repository.reviseState(id, (state) => (state.status === 'restarting' ? notRestarting(state) : null));
-      warn(`Container '${name}' could not be started again and is left as it is: ${(error as Error).message}`, error);
+      const isLeft = this.#leave(id);
+      if (!isLeft) this.#restartAfter(tryAgainAfter, record);
+      const outcome = isLeft ? 'is left as it is' : `is tried again in ${tryAgainAfter / 1000} s`;
+      warn(`Container '${name}' could not be started again and ${outcome}: ${(error as Error).message}`, error);
+    }
+  }
+
+  /** @returns false when that cannot be written */
+  #leave(id: ContainerId): boolean {
+    try {
+      this.#parts.repository.reviseState(id, (state) => (state.status === 'restarting' ? notRestarting(state) : null));
+      return true;
+    } catch {
+      return false;
     }
   }
 }
