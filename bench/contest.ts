@@ -23,8 +23,9 @@ export interface Contest {
 }
 
 /**
- * Measures the entrants in turns, A B C A B C …, so that whatever the machine does meanwhile hits all alike. The
- * first `warmups` rounds don't count.
+ * Measures the entrants in turns, A B C, B C A, C A B …, so that whatever the machine does meanwhile hits all alike, and
+ * each comes after each other one: what ran before decides what the processor's caches hold. The first `warmups` rounds
+ * don't count.
  */
 export async function compete(entrants: readonly Entrant[], rounds: number, warmups: number): Promise<Contest> {
   const samples = new Map<string, number[]>();
@@ -41,7 +42,7 @@ export async function compete(entrants: readonly Entrant[], rounds: number, warm
       }
     }
     for (let round = -warmups; round < rounds; round++) {
-      for (const contestant of contestants) {
+      for (const contestant of rotated(contestants, round + warmups)) {
         const took = await contestant.measure();
         if (round >= 0) samples.get(contestant.name)?.push(took);
       }
@@ -50,4 +51,9 @@ export async function compete(entrants: readonly Entrant[], rounds: number, warm
     for (const contestant of contestants.reverse()) await contestant.close?.();
   }
   return { samples, absent };
+}
+
+function rotated<T>(items: readonly T[], by: number): readonly T[] {
+  const at = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
 }

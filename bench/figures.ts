@@ -40,6 +40,9 @@ async function withSlow(fast: Promise<Contest>, slow: () => Promise<Contest>): P
   };
 }
 
+/** Rounds after which Node has compiled what is hot, as it has in any service that is at work. */
+const warmups = 60;
+
 const run = (key: string, network: boolean): Figure => ({
   key,
   unit: 'ms',
@@ -55,7 +58,7 @@ const run = (key: string, network: boolean): Figure => ({
           runtimeRun(bench, 'runc', network),
         ],
         60,
-        5,
+        warmups,
       ),
       () => compete([dockerRun(bench)], 12, 2),
     ),
@@ -84,14 +87,15 @@ export const figures: readonly Figure[] = [
     key: 'run.warm',
     unit: 'ms',
     better: 'lower',
-    measure: (bench) => compete([hakoWarmRun(bench), floorRun(bench, false), runtimeRun(bench, 'crun', false)], 60, 5),
+    measure: (bench) =>
+      compete([hakoWarmRun(bench), floorRun(bench, false), runtimeRun(bench, 'crun', false)], 60, warmups),
   },
   {
     key: 'exec',
     unit: 'ms',
     better: 'lower',
     measure: (bench) =>
-      withSlow(compete([hakoExec(bench), runtimeExec(bench, 'crun'), runtimeExec(bench, 'runc')], 60, 5), () =>
+      withSlow(compete([hakoExec(bench), runtimeExec(bench, 'crun'), runtimeExec(bench, 'runc')], 60, warmups), () =>
         compete([dockerExec(bench)], 20, 3),
       ),
   },
