@@ -44,10 +44,12 @@ export class Trash implements AsyncDisposable {
    * Makes the directory, and goes on with what killed processes left in it.
    *
    * @param found - is told of each before that
+   * @param isLeft - by its name; else somebody is just making it, see {@link newPath}
    */
-  open(found: (path: string) => void = () => undefined): void {
+  open(found: (path: string) => void = () => undefined, isLeft: (name: string) => boolean = () => true): void {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(this.#directory)) {
+      if (!isLeft(name)) continue;
       const path = join(this.#directory, name);
       found(path);
       void this.#beginRemoval(path);
@@ -72,9 +74,13 @@ export class Trash implements AsyncDisposable {
     if (taken !== null) await this.#beginRemoval(taken);
   }
 
-  /** For something in the making: if this process is killed before it has another name, it is removed as the rest is. */
-  newPath(): string {
-    return join(this.#directory, randomHex(12));
+  /**
+   * For something in the making: if this process is killed before it has another name, it is removed as the rest is.
+   *
+   * @param prefix - tells who makes it
+   */
+  newPath(prefix = ''): string {
+    return join(this.#directory, prefix + randomHex(12));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,15 +91,18 @@ export class Trash implements AsyncDisposable {
   /** null: there is no such directory, or not the right one */
   #take(path: string, isRight: (taken: string) => boolean): string | null {
     const target = this.newPath();
+    let right = false;
     try {
       renameSync(path, target);
-      if (isRight(target)) return target;
-      renameSync(target, path);
-      return null;
+      try {
+        right = isRight(target);
+      } finally {
+        if (!right) renameSync(target, path);
+      }
     } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return null;
-      throw error;
+      if (!hasErrno(error, 'ENOENT')) throw error;
     }
+    return right ? target : null;
   }
 
   #removeWaiting(): void {

@@ -4,6 +4,7 @@ import type { ContainerId } from '../base/ids.ts';
 import { Spares } from '../base/spares.ts';
 import { Trash } from '../base/trash.ts';
 import type { NativeBinding } from '../contracts/native-binding.ts';
+import { isMakerAlive, makerPrefix } from '../host/process-identity.ts';
 import { etcFileNames } from './spec/index.ts';
 
 export interface ContainerDirectoriesParts {
@@ -27,7 +28,7 @@ export class ContainerDirectories implements AsyncDisposable {
     this.#spares = new Spares({
       directory: parts.spare,
       make,
-      staging: () => this.#trash.newPath(),
+      staging: () => this.#trash.newPath(makerPrefix()),
       trash: this.#trash,
       warn: (error) => parts.warn('Directories for further containers could not be made ahead.', error),
     });
@@ -35,7 +36,7 @@ export class ContainerDirectories implements AsyncDisposable {
 
   static open(parts: ContainerDirectoriesParts): ContainerDirectories {
     const directories = new ContainerDirectories(parts);
-    directories.#trash.open();
+    directories.#trash.open(undefined, (name) => !isMakerAlive(name));
     directories.#spares.open();
     for (const parent of [parts.containers, parts.trash]) parts.native.spreadDirectories(parent);
     return directories;

@@ -37,3 +37,23 @@ it('leaves to the next what cannot be removed, and says so', async () => {
   expect(left).toHaveLength(1);
   expect(warnings).toEqual([expect.stringContaining('still takes up space')]);
 });
+
+it('leaves alone what somebody is just making there', async () => {
+  const trash = new Trash(join(directory, 'trash'), async (path) => rmSync(path, { recursive: true }), expect.fail);
+  mkdirSync(trash.newPath('mine.'), { recursive: true });
+  mkdirSync(trash.newPath(), { recursive: true });
+  trash.open(undefined, (name) => !name.startsWith('mine.'));
+  await trash[Symbol.asyncDispose]();
+  expect(readdirSync(join(directory, 'trash'))).toEqual([expect.stringMatching(/^mine\./)]);
+});
+
+it('puts back what it could not be told of whether it is the right one', async () => {
+  const trash = new Trash(join(directory, 'trash'), async (path) => rmSync(path, { recursive: true }), expect.fail);
+  trash.open();
+  const unsure = () => {
+    throw new Error('EMFILE');
+  };
+  expect(() => trash.take(join(directory, 'thing'), unsure)).toThrow('EMFILE');
+  expect(readdirSync(directory)).toContain('thing');
+  await trash[Symbol.asyncDispose]();
+});

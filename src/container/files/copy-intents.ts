@@ -69,9 +69,10 @@ export class CopyIntents {
     for (const name of dead) if (name.endsWith(half)) rmSync(join(this.#directory, name), { force: true });
     return dead
       .filter((name) => !name.endsWith(half))
-      .map((name) => {
+      .flatMap((name) => {
         const file = join(this.#directory, name);
-        return { intent: readIntent(file), forget: () => rmSync(file, { force: true }) };
+        const text = readIfThere(file);
+        return text === null ? [] : [{ intent: parseIntent(text), forget: () => rmSync(file, { force: true }) }];
       });
   }
 
@@ -85,9 +86,19 @@ export class CopyIntents {
   }
 }
 
-function readIntent(file: string): CopyIntent | null {
+/** null: another runtime has seen to it meanwhile. */
+function readIfThere(file: string): string | null {
   try {
-    return intentSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+}
+
+function parseIntent(text: string): CopyIntent | null {
+  try {
+    return intentSchema.parse(JSON.parse(text));
   } catch {
     return null;
   }

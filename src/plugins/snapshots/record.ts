@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { hasErrno } from '../../base/errno.ts';
+import { hasErrno, isForWant } from '../../base/errno.ts';
 import { HakoError } from '../../base/errors.ts';
 import { overwriteFile } from '../../base/overwrite-file.ts';
 import { randomHex } from '../../base/random.ts';
@@ -85,7 +85,9 @@ export function readRecord(directory: string, baseName: string): SnapshotRecord 
 export function readId(path: string): string | null {
   try {
     return idOnly.parse(JSON.parse(readFileSync(join(path, recordFile), 'utf8'))).id;
-  } catch {
+  } catch (error) {
+    // Else a snapshot that is there would be taken for another.
+    if (isForWant(error)) throw error;
     return null;
   }
 }
