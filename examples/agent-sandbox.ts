@@ -98,11 +98,20 @@ export class Sandbox implements AsyncDisposable {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+async function demonstrate(): Promise<void> {
   await using runtime = await Runtime.open();
   await using sandbox = await Sandbox.open(runtime);
   await sandbox.write({ 'count.py': 'print(sum(range(101)), file=open("answer.txt", "w"))' });
   console.log(await sandbox.run('python3 count.py && ls'));
   console.log(`${await sandbox.read('answer.txt')}`.trim());
   console.log(await sandbox.run('sleep 60', { seconds: 1 }));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await demonstrate().catch((error: unknown) => {
+    if (!(error instanceof HakoError)) throw error;
+    // Such as limits that an ordinary user has to be given first.
+    console.error(error.message);
+    process.exitCode = 1;
+  });
 }

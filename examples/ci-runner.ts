@@ -4,7 +4,7 @@
  *     node dist/examples/ci-runner.js
  */
 import { pathToFileURL } from 'node:url';
-import { type Container, Image, type ImageChoice, Runtime } from 'libhako';
+import { type Container, HakoError, Image, type ImageChoice, Runtime } from 'libhako';
 
 export interface Step {
   readonly name: string;
@@ -69,7 +69,7 @@ async function runStep(
   return { name, outcome: exitCode === 0 ? 'passed' : 'failed', exitCode };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+async function demonstrate(): Promise<void> {
   await using runtime = await Runtime.open();
   const steps = [
     { name: 'write', run: 'echo "echo it works" > build.sh' },
@@ -79,4 +79,13 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   ];
   const print = (step: string, chunk: Buffer) => process.stdout.write(`[${step}] ${chunk.toString()}`);
   console.table(await runJob(runtime, { image: Image.fromHost(), steps }, print));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await demonstrate().catch((error: unknown) => {
+    if (!(error instanceof HakoError)) throw error;
+    // Such as limits that an ordinary user has to be given first.
+    console.error(error.message);
+    process.exitCode = 1;
+  });
 }

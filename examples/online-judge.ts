@@ -93,10 +93,19 @@ async function runTest(runtime: Runtime, directory: string, test: Test, limits: 
   return result.stdout.toString().trim() === test.output.trim() ? 'AC' : 'WA';
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+async function demonstrate(): Promise<void> {
   await using runtime = await Runtime.open();
   const tests = [{ input: '2 3', output: '5' }];
   const sum = '#include <stdio.h>\nint main(void) { int a, b; scanf("%d %d", &a, &b); printf("%d\\n", a + b); }';
   const bomb = '#include <unistd.h>\nint main(void) { for (;;) fork(); }';
   console.log('a sum:', await judge(runtime, sum, tests), '| a fork bomb:', await judge(runtime, bomb, tests));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await demonstrate().catch((error: unknown) => {
+    if (!(error instanceof HakoError)) throw error;
+    // Such as limits that an ordinary user has to be given first.
+    console.error(error.message);
+    process.exitCode = 1;
+  });
 }

@@ -29,6 +29,7 @@ export {
 export {
   type ConfinedChoices,
   type Degradations,
+  limitsAccess,
   planAppArmor,
   planCapabilities,
   planConfined,

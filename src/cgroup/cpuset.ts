@@ -1,7 +1,24 @@
+import { availableParallelism, cpus as machineCpus } from 'node:os';
 import { HakoError } from '../base/errors.ts';
 import type { CgroupHost } from '../contracts/host-info.ts';
 import { type CgroupFiles, kernelCgroupFiles } from './files.ts';
 import type { Resources } from './resources.ts';
+
+/**
+ * Whether there are as many CPUs as a container is to have of them.
+ *
+ * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` with their number
+ */
+export function checkCpus({ cpus }: Pick<Resources, 'cpus'>): void {
+  // Looking at each CPU takes its time. This process may be held to fewer than there are.
+  if (cpus === undefined || cpus <= availableParallelism()) return;
+  const there = machineCpus().length;
+  if (cpus > there)
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `resources.cpus cannot be ${cpus}: there are ${there} CPUs here. Write that or less, or leave it out.`,
+    );
+}
 
 /**
  * Whether there are the CPUs and memory nodes that a container is to be held to.

@@ -1,5 +1,5 @@
 /** Control groups (cgroups(7)) v1, v2 and both at once: finding them, planning a container's, and what is done to them later. */
-export { checkCpuset } from './cpuset.ts';
+export { checkCpus, checkCpuset } from './cpuset.ts';
 export { type CgroupOptions, openCgroups } from './detect.ts';
 export { type CgroupFiles, type CgroupReader, kernelCgroupFiles } from './files.ts';
 export { freezeGroups, freezerState, thawGroups } from './freeze.ts';

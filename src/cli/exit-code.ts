@@ -20,8 +20,14 @@ const makers: ReadonlySet<string> = new Set(['run', 'create']);
 /** @param command - that has failed, if it has come to one */
 export function exitCodeOf(error: unknown, command = ''): number {
   if (isBrokenPipe(error)) return brokenPipeCode;
-  const ofProgram = error instanceof HakoError ? programCodes[error.code] : undefined;
+  const ofProgram = error instanceof HakoError ? (ofDirectory(error) ?? programCodes[error.code]) : undefined;
   return ofProgram ?? (makers.has(command) ? refusedCode : failureCode);
+}
+
+/** Of a program that cannot start where it is to: Docker does not tell that from one that is not there itself. */
+function ofDirectory({ operation, errno }: HakoError): number | undefined {
+  if (operation !== 'cwd') return undefined;
+  return errno === 'ENOENT' ? 127 : 126;
 }
 
 export function isBrokenPipe(error: unknown): boolean {

@@ -187,7 +187,7 @@ export class Container implements AsyncDisposable {
 
   /**
    * Joins the stdio of a further program from here on, whichever process has started it; several may at once. What is
-   * closed or let go of by its detach keys is this connection: the program goes on.
+   * closed, aborted or let go of by its detach keys is this connection: the program goes on.
    *
    * @param execId - or its beginning
    * @throws HakoError `HAKO_ERR_EXEC_NOT_FOUND` when no such program runs, `HAKO_ERR_CONTAINER_NOT_RUNNING`
@@ -196,7 +196,12 @@ export class Container implements AsyncDisposable {
     return this.#operations.attachExec(this.id, execId, options);
   }
 
-  /** Joins the running program's stdio from here on; several may at once. @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING` */
+  /**
+   * Joins the running program's stdio from here on; several may at once. `signal` ends the attachment, not the program:
+   * its `exited` then rejects with the signal's reason.
+   *
+   * @throws HakoError `HAKO_ERR_CONTAINER_NOT_RUNNING`
+   */
   attach(options: AttachOptions = {}): Promise<Attachment> {
     return this.#operations.attach(this.id, options);
   }

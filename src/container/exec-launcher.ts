@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HakoError } from '../base/errors.ts';
+import { raceSignal } from '../base/signal.ts';
 import { signalNumber } from '../base/signal-number.ts';
+import type { ExitResult } from '../contracts/events.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import type { StartedFrame } from '../native/protocol.ts';
 import type { SupervisorSession } from '../native/supervisor-session.ts';
@@ -111,7 +113,7 @@ export class ExecLauncher {
     const session = await this.#connect(supervised);
     session.attach({ stdin: options.stdin ?? false, stdout: options.stdout ?? true, stderr: options.stderr ?? true });
     await this.#joined(session);
-    return sessionAttachment(session, session.exited, () => session.close());
+    return sessionAttachment(session, untilAborted(session, options), () => session.close());
   }
 
   /**
@@ -126,7 +128,7 @@ export class ExecLauncher {
     try {
       const started = await session.attachExec(id, { stdin, stdout, stderr });
       return {
-        ...sessionAttachment(session, session.exited, () => session.close()),
+        ...sessionAttachment(session, untilAborted(session, options), () => session.close()),
         ...aboutProgram(session, started),
       };
     } catch (error) {
@@ -201,6 +203,18 @@ export class ExecLauncher {
     }
     return isolation;
   }
+}
+
+/** The end of the program, or of the attachment by its signal. */
+function untilAborted(session: SupervisorSession, { signal }: AttachOptions): Promise<ExitResult> {
+  if (signal === undefined) return session.exited;
+  const abort = () => void session.close();
+  signal.addEventListener('abort', abort, { once: true });
+  session.closed.then(() => signal.removeEventListener('abort', abort));
+  if (signal.aborted) abort();
+  const exited = raceSignal(session.exited, signal);
+  exited.catch(() => {});
+  return exited;
 }
 
 function aboutProgram(

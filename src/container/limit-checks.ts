@@ -1,5 +1,5 @@
 import { HakoError } from '../base/errors.ts';
-import { checkCpuset } from '../cgroup/index.ts';
+import { checkCpus, checkCpuset } from '../cgroup/index.ts';
 import type { HostInfo } from '../contracts/host-info.ts';
 import { type HostFiles, realHostFiles } from '../host/files.ts';
 import { hardLimits } from '../host/hard-limits.ts';
@@ -17,6 +17,7 @@ export async function checkLimits(
   files: HostFiles = realHostFiles,
 ): Promise<void> {
   checkUlimits(options.ulimits, host, files);
+  checkCpus(options.resources);
   await checkCpuset(host.cgroup, options.resources);
 }
 

@@ -251,7 +251,8 @@ export class ContainerOperations {
   }
 
   async top(id: ContainerId, options: TopOptions): Promise<ContainerProcesses> {
-    const { psArgs } = given.top(options);
+    const { psArgs, signal } = given.top(options);
+    signal?.throwIfAborted();
     const { record } = await this.#running(id);
     this.#history.record(containerEvent(record, 'top'));
     return readProcesses(realHostFiles, runningState(record).supervisor.pid, psArgs ?? '-ef');

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { HakoError } from '../base/errors.ts';
 import type { ContainerId } from '../base/ids.ts';
 import {
+  checkCpus,
   checkCpuset,
   controllersOfChange,
   limitWrites,
@@ -73,6 +74,7 @@ export class ResourceUpdater {
       const after = await this.#limits(parseContainerOptions(options));
       // Also for one that does not run: what cannot be had here is refused now.
       limitWrites(this.#host, after);
+      checkCpus(after);
       await checkCpuset(this.#host, after);
       const isRunning = record.state.status === 'running';
       if (isRunning) await this.#apply(record, before, after);

@@ -8,7 +8,7 @@ import type {
   NamespaceChoice,
   NamespaceKind,
 } from '../contracts/isolation.ts';
-import type { IsolationPlan, IsolationRequest } from '../contracts/privilege-mode.ts';
+import type { IsolationPlan, IsolationRequest, RequestedDevice } from '../contracts/privilege-mode.ts';
 import { defaultCapabilities, defaultMaskedPaths, defaultReadonlyPaths } from './privilege-defaults.ts';
 
 /** What is collected while a plan is made. @public */
@@ -166,10 +166,16 @@ export function planPaths(request: IsolationRequest): {
   };
 }
 
+/** Whether a device is to be read or to be written alone, which nothing but a device rule can see to. @public */
+export function limitsAccess({ access }: Pick<RequestedDevice, 'access'>): boolean {
+  return !access.includes('r') || !access.includes('w');
+}
+
 /**
  * Device rules: `base`, then one for each requested device, then the caller's own.
  *
- * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` for rules of the caller's where they cannot be enforced.
+ * @throws HakoError `HAKO_ERR_HOST_UNSUPPORTED` for rules of the caller's, and for devices that may not be read and
+ * written both, where that cannot be enforced.
  * @public
  */
 export function planDeviceRules(
@@ -193,6 +199,12 @@ export function planDeviceRules(
   const lacking = lackingController(request.host.cgroup, 'device rules', 'devices');
   if (request.deviceRules.length > 0)
     throw new HakoError('HOST_UNSUPPORTED', `deviceRules cannot be enforced here: ${lacking.why}; ${lacking.remedy}.`);
+  const limited = request.devices.find(limitsAccess);
+  if (limited !== undefined)
+    throw new HakoError(
+      'HOST_UNSUPPORTED',
+      `That ${limited.path} may be used by '${limited.access}' only cannot be enforced here: ${lacking.why}; ${lacking.remedy}. Or give it whole, with 'rwm'.`,
+    );
   degraded.push(lacking);
   return null;
 }

@@ -25,6 +25,10 @@ describeWith({ root: true, tools: ['busybox'], paths: [built.cli] }, 'the comman
   it("has Docker's exit codes", async () => {
     expect((await hako(['run', '--rm', 'bb:1', 'no-such-program'])).code).toBe(127);
     expect((await hako(['run', '--rm', 'bb:1', '/etc/passwd'])).code).toBe(126);
+    await hako(['run', '-d', '--name', 'codes', 'bb:1', 'sleep', '60']);
+    expect((await hako(['exec', '-w', '/none', 'codes', 'true'])).code).toBe(127);
+    expect((await hako(['exec', '-w', '/etc/passwd', 'codes', 'true'])).code).toBe(126);
+    await hako(['rm', '-f', 'codes']);
     expect((await hako(['run', '--no-such-flag', 'bb:1'])).code).toBe(125);
     expect((await hako(['run', 'no-such-image'])).code).toBe(125);
     expect((await hako(['run', '--rm', 'bb:1', 'sh', '-c', 'kill -TERM $$; sleep 1'])).code).toBe(0);

@@ -265,6 +265,23 @@ describeWith({ root: true, tools: ['busybox'] }, 'attachments and execs', () => 
     await left.remove({ force: true });
   });
 
+  it('let go of a program when they are aborted', async () => {
+    await using container = await create({ command: ['sleep', '60'] });
+    await container.start();
+    const exec = await container.startExec(['sleep', '60']);
+    for (const join of [container.attach.bind(container), container.attachExec.bind(container, exec.id)]) {
+      const aborting = new AbortController();
+      const joined = await join({ signal: aborting.signal });
+      const reason = new Error('enough');
+      aborting.abort(reason);
+      await expect(joined.exited).rejects.toBe(reason);
+      await expect(join({ signal: aborting.signal })).rejects.toBe(reason);
+    }
+    await expect(container.top({ signal: AbortSignal.abort(new Error('no')) })).rejects.toThrow('no');
+    expect((await exec.inspect()).running).toBe(true);
+    expect((await container.inspect()).state.status).toBe('running');
+  });
+
   it('remember a hundred execs, and all that run', async () => {
     await using container = await create({ command: ['sleep', '60'] });
     await container.start();

@@ -81,4 +81,17 @@ describeWith({ root: true, tools: ['busybox', 'setpriv', 'unshare'], paths: [bui
       expect(removed).toBe(1);
     },
   );
+
+  it.each(['agent-sandbox', 'ci-runner', 'online-judge'])(
+    'is told in a sentence what the example %s needs, where no control group was delegated',
+    { timeout: 60_000 },
+    async (example) => {
+      using user = new ProgrammingUser({ idMapping: 'none' });
+      const ran = await user.run(
+        `process.argv[1] = '${user.project}/dist/examples/${example}.js'; await import(process.argv[1]);`,
+      );
+      expect(ran).toMatchObject({ exitCode: 1, stdout: '' });
+      expect(ran.stderr).toMatch(/^resources\.\w+ needs the \w+ controller .*Delegate=yes.*\n$/);
+    },
+  );
 });

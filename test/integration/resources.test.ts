@@ -154,6 +154,8 @@ describeWith({ root: true, tools: ['busybox'] }, 'limits that are changed', () =
     expect(await refused({ memory: '128m' })).toMatch(/memorySwap.*cannot be less than memory/);
     expect(await refused({ cpus: 1, cpuQuota: 5000 })).toMatch(/say the same thing twice/);
     expect(await refused({ cpuRealtimeRuntime: 1000 })).toMatch(/real-time/);
+    expect(await refused({ cpus: 8_192 })).toMatch(/there are \d+ CPUs here/);
+    await expect(running({ cpus: 8_192 })).rejects.toMatchObject({ code: 'HAKO_ERR_HOST_UNSUPPORTED' });
     expect((await rejection(container.update({ memory: '1g' } as never))).message).toMatch(/known: .*resources/);
     // A quota takes the place of the CPUs that were given before.
     await container.update({ resources: { cpuQuota: 20_000, cpuPeriod: 50_000 } });

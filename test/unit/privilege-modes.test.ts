@@ -28,6 +28,20 @@ describe('normal', () => {
     for (const set of Object.values(capabilities)) expect(set).not.toContain('CAP_MKNOD');
     expect(degraded).toContainEqual(expect.objectContaining({ what: 'device rules', why: 'not mounted' }));
     await expect(plan('normal', host, { capabilitiesAdd: ['MKNOD'] })).rejects.toThrow(/CAP_MKNOD cannot be given/);
+    const device = {
+      hostPath: '/dev/x',
+      path: '/dev/x',
+      type: 'c',
+      major: 9,
+      minor: 9,
+      mode: 0o666,
+      uid: 0,
+      gid: 0,
+    } as const;
+    for (const id of ['normal', 'rootless'] as const) {
+      await expect(plan(id, host, { devices: [{ ...device, access: 'r' }] })).rejects.toThrow(/\/dev\/x .*'r' only/);
+      expect((await plan(id, host, { devices: [{ ...device, access: 'rw' }] })).devices.at(-1)?.path).toBe('/dev/x');
+    }
   });
 
   test('is what the catalogue of defaults says, in full', async () => {

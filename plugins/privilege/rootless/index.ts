@@ -7,6 +7,7 @@ import {
   HakoError,
   type IsolationPlan,
   type IsolationRequest,
+  limitsAccess,
   type NamespaceChoice,
   planConfined,
   planDeviceRules,
@@ -114,5 +115,6 @@ function userNamespace(request: IsolationRequest): NamespaceChoice {
 /** A user namespace cannot make device nodes, and gets those that are bound: rules are a second wall where they can be had. */
 function deviceRules(request: IsolationRequest, degraded: Degradations): IsolationPlan['deviceRules'] {
   const enforceable = request.host.cgroup.controllers['devices'] !== undefined;
-  return enforceable || request.deviceRules.length > 0 ? planDeviceRules(request, defaultDeviceRules, degraded) : null;
+  const isAsked = request.deviceRules.length > 0 || request.devices.some(limitsAccess);
+  return enforceable || isAsked ? planDeviceRules(request, defaultDeviceRules, degraded) : null;
 }

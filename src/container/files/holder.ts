@@ -4,7 +4,7 @@ import type { Pausing } from '../pausing.ts';
 import type { ContainerRecord } from '../record.ts';
 import type { RestLocks } from './rest-locks.ts';
 
-/** Holds containers while something is done to their files. One whose holder has died is let go by whoever opens the root next. */
+/** Holds containers while something is done to their files. One whose holder has died is let go by whoever has the root open, or opens it next. */
 export class Holder {
   readonly #locks: RestLocks;
   readonly #pausing: Pick<Pausing, 'hold' | 'forgetDead'>;

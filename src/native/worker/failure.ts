@@ -55,7 +55,7 @@ export function workerError(failure: WorkerFailure): HakoError {
       if (errnoName(failure.errno) === 'ENOENT' || errnoName(failure.errno) === 'ENOTDIR')
         return new HakoError(
           'PATH_NOT_FOUND',
-          `There is no '${detail}'. Look at how the path is written, and at the symbolic links on the way.`,
+          `There is no '/${detail.replace(/^\/+/, '')}'. Look at how the path is written, and at the symbolic links on the way.`,
           { operation, path: detail },
         );
       return systemError(failure);
