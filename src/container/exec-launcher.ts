@@ -47,11 +47,8 @@ export class ExecLauncher {
     signal?.throwIfAborted();
     const { record } = supervised;
     const { planner, host } = this.#parts;
-    const [isolation, session] = await Promise.all([
-      this.#isolation(supervised),
-      this.#standby.take(supervised) ?? this.#connect(supervised),
-    ]);
-    const { plan } = isolation;
+    const isolating = this.#isolation(supervised);
+    const session = this.#standby.take(supervised) ?? (await this.#connect(supervised));
     const options = optionsOf(record);
     const id = randomBytes(32).toString('hex');
     const abort = () => {
@@ -60,6 +57,7 @@ export class ExecLauncher {
       else session.signal(signalNumber('SIGKILL'));
     };
     try {
+      const { plan } = await isolating;
       const started = await session.exec(
         compileExec({
           id,
@@ -200,6 +198,8 @@ export class ExecLauncher {
       const { record } = supervised;
       isolation = this.#parts.planner.plan(record.id, record.mode, optionsOf(record));
       this.#isolations.set(supervised, isolation);
+      // What could not be read now may be read the next time.
+      isolation.catch(() => this.#isolations.delete(supervised));
     }
     return isolation;
   }

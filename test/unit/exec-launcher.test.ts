@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import type { GivenExec } from '../../src/container/call-options.ts';
 import { ExecLauncher, type ExecLauncherParts } from '../../src/container/exec-launcher.ts';
 import type { Supervised } from '../../src/container/supervision.ts';
 
@@ -51,4 +52,20 @@ it('closes its session when the supervisor is lost', async () => {
   reply.reject(new Error('lost'));
   await expect(attaching).rejects.toThrow('lost');
   expect(said).toEqual(['attach', 'state', 'close']);
+});
+
+it('closes the session of an exec whose isolation cannot be read, and reads it again for the next', async () => {
+  const plan = vi.fn().mockRejectedValueOnce(new Error('the store is busy')).mockRejectedValueOnce(new Error('still'));
+  const close = vi.fn(async () => {});
+  const launcher = new ExecLauncher({
+    states: { directory: () => '/nowhere' },
+    launcher: { connect: async () => ({ close }) },
+    planner: { plan },
+  } as unknown as ExecLauncherParts);
+  const supervised = { record: { id: 'x', options: {} } } as unknown as Supervised;
+  const call = { command: ['true'], exec: {}, maxOutput: 0 } as unknown as GivenExec;
+  await expect(launcher.start(supervised, call)).rejects.toThrow('the store is busy');
+  expect(close).toHaveBeenCalledTimes(1);
+  await expect(launcher.start(supervised, call)).rejects.toThrow('still');
+  expect(close).toHaveBeenCalledTimes(2);
 });
