@@ -31,11 +31,12 @@ export function clearVolatileMark(mount: Mount): void {
   const directory = workOf(mount);
   if (directory === undefined) return;
   const work = join(directory, 'work');
+  const [incompatible, mark] = [join(work, 'incompat'), join(work, 'incompat/volatile')];
   try {
-    // The kernel makes it with no permission at all, which stops its owner unless that is root.
-    chmodSync(work, 0o700);
-    rmSync(join(work, 'incompat/volatile/dirty'), { force: true });
-    for (const made of ['incompat/volatile', 'incompat']) rmdirSync(join(work, made));
+    // The kernel makes all of them with no permission, which stops their owner unless that is root.
+    for (const made of [work, incompatible, mark]) chmodSync(made, 0o700);
+    rmSync(join(mark, 'dirty'), { force: true });
+    for (const made of [mark, incompatible]) rmdirSync(made);
   } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;
   }

@@ -94,4 +94,32 @@ describeWith({ root: true, tools: ['busybox', 'setpriv', 'unshare'], paths: [bui
       expect(ran.stderr).toMatch(/^resources\.\w+ needs the \w+ controller .*Delegate=yes.*\n$/);
     },
   );
+
+  it.each(['none', 'helpers'] as const)(
+    'starts an ephemeral container again, of an image and of the host (id mapping: %s)',
+    { timeout: 60_000 },
+    async (idMapping) => {
+      using user = new ProgrammingUser({ idMapping });
+      const ran = await user.run(
+        `
+        import { Image, Runtime } from 'libhako';
+        await using runtime = await Runtime.open({ root: process.env.HOME + '/again' });
+        await runtime.images.import(process.argv[2], { reference: 'box' });
+        for (const image of ['box', Image.fromHost()]) {
+          await using container = await runtime.containers.create({ image, command: ['sleep', '60'], ephemeral: true });
+          await container.start();
+          await container.restart({ timeout: 0 });
+          await container.copyIn({ files: { mark: '' } }, '/home');
+          await container.stop({ timeout: 0 });
+          await container.copyOut('/home/mark', process.env.HOME + '/mark');
+          await container.copyIn({ files: { mark: '' } }, '/home');
+          await container.start();
+          console.log((await container.inspect()).state.status);
+        }
+      `,
+        user.rootfs,
+      );
+      expect(ran).toMatchObject({ exitCode: 0, stderr: '', stdout: 'running\nrunning\n' });
+    },
+  );
 });
