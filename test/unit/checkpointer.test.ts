@@ -2,20 +2,34 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Checkpointer } from '../../src/core/state/checkpointer.ts';
 import { Database } from '../../src/core/state/database.ts';
+
+const machine = vi.hoisted(() => ({ hasNoThread: false }));
+vi.mock(import('node:worker_threads'), async (original) => {
+  const { Worker, ...others } = await original();
+  class ScarceWorker extends Worker {
+    constructor(...given: ConstructorParameters<typeof Worker>) {
+      // Node's own, where pthread_create(3) fails.
+      if (machine.hasNoThread) throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
+      super(...given);
+    }
+  }
+  return { ...others, Worker: ScarceWorker };
+});
 
 let directory = '';
 let path = '';
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'hako-checkpointer-'));
   path = join(directory, 'hako.db');
+  warnings = [];
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const threads = (): number => readdirSync('/proc/self/task').length;
-const warnings: string[] = [];
+let warnings: string[] = [];
 const warn = (message: string): void => void warnings.push(message);
 
 /** So many commits of ten pages or so each. */
@@ -67,5 +81,15 @@ it('leaves checkpoints to SQLite where the thread cannot work, and says so', asy
   expect(autocheckpoint(database)).toBe(16_384);
   commit(database, 300);
   await expect.poll(() => autocheckpoint(database), { timeout: 20_000 }).toBe(1000);
+  expect(warnings).toEqual([expect.stringContaining('on the main thread')]);
+});
+
+it('fails no commit where there can be no thread, and says so', async () => {
+  using database = new Database(path);
+  await using _ = new Checkpointer(database, path, warn);
+  machine.hasNoThread = true;
+  expect(() => commit(database, 300)).not.toThrow();
+  machine.hasNoThread = false;
+  expect(autocheckpoint(database)).toBe(1000);
   expect(warnings).toEqual([expect.stringContaining('on the main thread')]);
 });

@@ -52,8 +52,18 @@ export class Checkpointer implements AsyncDisposable {
   #committed(): void {
     if (++this.#commits < commitsBetween) return;
     this.#commits = 0;
-    this.#worker ??= this.#start();
-    this.#worker.postMessage(false);
+    try {
+      this.#worker ??= this.#start();
+    } catch (cause) {
+      // For want of processes, see pthread_create(3); whoever has just committed has done so all the same.
+      this.#doWithout(cause as Error);
+    }
+    this.#worker?.postMessage(false);
+  }
+
+  #doWithout(cause: Error): void {
+    this.#database.leaveCheckpointsTo(null);
+    this.#warn(`The state store is seen to on the main thread, for want of another: ${cause.message}`, cause);
   }
 
   #start(): Worker {
@@ -67,10 +77,7 @@ export class Checkpointer implements AsyncDisposable {
       resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },
     });
     worker.unref();
-    worker.on('error', (cause) => {
-      this.#database.leaveCheckpointsTo(null);
-      this.#warn(`The state store is seen to on the main thread, for want of another: ${cause.message}`, cause);
-    });
+    worker.on('error', (cause) => this.#doWithout(cause));
     return worker;
   }
 
