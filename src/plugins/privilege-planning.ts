@@ -166,6 +166,27 @@ export function planPaths(request: IsolationRequest): {
   };
 }
 
+/**
+ * Devices that are there and cannot be opened: in a user namespace they keep their owners, whom the container may not
+ * have. What a group may open is left to whoever has been put into it.
+ */
+function tellClosedDevices(
+  { devices }: IsolationRequest,
+  mappings: IsolationPlan['idMappings'],
+  degraded: Degradations,
+): void {
+  if (mappings === null) return;
+  for (const { path, hostPath, uid, mode } of devices) {
+    const isOwned = mappings.uid.some(({ hostId, size }) => uid >= hostId && uid < hostId + size);
+    if (isOwned || (mode & 0o066) !== 0) continue;
+    degraded.push({
+      what: `device ${path}`,
+      why: `${hostPath} belongs to user ${uid} of the host, who is nobody in the container, and its mode ${(mode & 0o777).toString(8)} lets no other open it`,
+      remedy: `let others, or a group of the user who runs the service, read and write ${hostPath} (chmod, or a rule of udev), or use the mode 'normal'`,
+    });
+  }
+}
+
 /** Whether a device is to be read or to be written alone, which nothing but a device rule can see to. @public */
 export function limitsAccess({ access }: Pick<RequestedDevice, 'access'>): boolean {
   return !access.includes('r') || !access.includes('w');
@@ -257,6 +278,7 @@ export function planConfined(
   choices: ConfinedChoices,
   degraded: Degradations,
 ): IsolationPlan {
+  tellClosedDevices(request, choices.idMappings, degraded);
   return {
     namespaces: planNamespaces(request, choices.user, degraded),
     idMappings: choices.idMappings,

@@ -233,6 +233,19 @@ describe('rootless', () => {
     expect(planned.capabilities.bounding).toHaveLength(14);
   });
 
+  test('tells of devices that are there and cannot be opened', async () => {
+    const device = { hostPath: '/dev/h', type: 'c', major: 9, minor: 9, gid: 0, access: 'rwm' } as const;
+    const { degraded } = await plan('rootless', testHost(), {
+      devices: [
+        { ...device, path: '/dev/closed', mode: 0o600, uid: 0 },
+        { ...device, path: '/dev/open', mode: 0o666, uid: 0 },
+        { ...device, path: '/dev/of-a-group', mode: 0o660, uid: 0 },
+      ],
+    });
+    expect(degraded.map(({ what }) => what)).toEqual(['device /dev/closed']);
+    expect(degraded[0]?.why).toMatch(/\/dev\/h belongs to user 0 of the host.*mode 600/);
+  });
+
   test('without ranges: one id, setgroups denied, and that is told', async () => {
     const host = ordinaryHost({
       idRanges: { supported: false, reason: 'newuidmap is not installed', remedy: 'install the package uidmap' },
