@@ -12,6 +12,13 @@ import type { StateReader } from './state-reader.ts';
 
 type Removing = Extract<RecordedState, { status: 'removing' }>;
 
+/** Logs that wait in a journal to be sent away. */
+export interface JournaledLogs {
+  has(record: ContainerRecord): boolean;
+  /** Delivers what is still there, in bounded time. */
+  finish(record: ContainerRecord): Promise<void>;
+}
+
 /**
  * Removes containers that do not run. The intent is recorded first, and each step may be done again: a removal that
  * was cut short is finished by the next runtime that opens the root.
@@ -22,23 +29,22 @@ export class Remover {
   readonly #storage: StorageDriver;
   readonly #hostMounts: HostMounts;
   readonly #directories: Pick<ContainerDirectories, 'discard' | 'remove'>;
-  readonly #finishLog: (record: ContainerRecord) => Promise<void>;
+  readonly #logs: JournaledLogs;
 
-  /** @param finishLog - delivers what the log's journal still has, in bounded time */
   constructor(
     repository: ContainerRepository,
     states: StateReader,
     storage: StorageDriver,
     hostMounts: HostMounts,
     directories: Pick<ContainerDirectories, 'discard' | 'remove'>,
-    finishLog: (record: ContainerRecord) => Promise<void>,
+    logs: JournaledLogs,
   ) {
     this.#repository = repository;
     this.#states = states;
     this.#storage = storage;
     this.#hostMounts = hostMounts;
     this.#directories = directories;
-    this.#finishLog = finishLog;
+    this.#logs = logs;
   }
 
   /**
@@ -46,12 +52,13 @@ export class Remover {
    * @throws HakoError `HAKO_ERR_CONTAINER_RUNNING`, `HAKO_ERR_CONTAINER_NOT_FOUND` when others were first
    */
   async remove(record: ContainerRecord, unwritten: () => readonly RecordedState[] = () => []): Promise<void> {
-    // That of one which goes with its handle is an intent by itself, for its maker and for whoever comes after.
-    const claim = goesWithHandle(record) && !isAtWork(record.state) ? null : this.#claim(record);
+    // One that goes with its handle is removed in no time, and after a crash by whoever comes by: that takes no claim.
+    const isBrief = goesWithHandle(record) && !isAtWork(record.state) && !this.#logs.has(record);
+    const claim = isBrief ? null : this.#claim(this.#states.current(record.id) ?? record);
     const cgroups = groupsOf((claim ?? record).state);
     try {
       await removeGroups(cgroups);
-      await this.#finishLog(record);
+      await this.#logs.finish(record);
       await this.removeFiles(record);
     } catch (error) {
       if (claim !== null) this.#repository.changeState(claim, { status: 'removing', cgroups });

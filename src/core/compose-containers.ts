@@ -143,9 +143,10 @@ export async function composeContainers(
   const hostMounts = new HostMounts(storage, services, host.uid === 0);
   const shifted = new ShiftedRoots(native, host.kernel);
   const directories = ContainerDirectories.open({ ...paths, native, warn });
-  const remover = new Remover(repository, states, storage, hostMounts, directories, (record) =>
-    deliveries.finish(journaled(record)),
-  );
+  const remover = new Remover(repository, states, storage, hostMounts, directories, {
+    has: (record) => deliveries.has(journaled(record)),
+    finish: (record) => deliveries.finish(journaled(record)),
+  });
   const execs = new ExecLauncher({ states, planner, launcher, host });
   const register = new ExecRegister(history);
   const prober = new Prober(execs, native, new ContainerNetwork(native, around.worker));
