@@ -49,6 +49,11 @@ export class ContentStore {
     await this.#ingest.open();
   }
 
+  /** Removes what processes that were killed had half written. */
+  forgetDead(): Promise<void> {
+    return this.#ingest.forgetDead();
+  }
+
   /**
    * Stores content and holds it by `lease`. When `expected.digest` is there already, in full, `content` is not read at all.
    * Success means that the content is stored; perhaps another process did it.

@@ -14,9 +14,13 @@ export class IngestDirectory {
     this.#directory = directory;
   }
 
-  /** Makes it, and removes what killed processes left in it. */
   async open(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await this.forgetDead();
+  }
+
+  /** Removes what killed processes left in it. */
+  async forgetDead(): Promise<void> {
     for (const name of await readdir(this.#directory))
       if (!isMakerAlive(name)) await unlink(join(this.#directory, name)).catch(() => undefined);
   }

@@ -155,7 +155,7 @@ export async function compose(options: ParsedRuntimeOptions): Promise<RuntimePar
   collect();
   const inherit = async () => {
     collect();
-    await putRight();
+    await Promise.all([injector.get(ContentStore).forgetDead(), putRight()]);
   };
   const warnWhileOpen = (message: string, cause: unknown) => {
     if (!gate.signal.aborted) warn(message, cause);

@@ -215,10 +215,12 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
     await container.remove({ force: true });
   });
 
-  it('lets a container go whose holder was killed', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'hako-commit-'));
-    const root = join(directory, 'root');
-    const program = `
+  it.each(['has the root open', 'opens it next'])(
+    'lets a container go whose holder was killed: who %s',
+    async (who) => {
+      const directory = mkdtempSync(join(tmpdir(), 'hako-commit-'));
+      const root = join(directory, 'root');
+      const program = `
       import { Runtime } from 'libhako';
       const runtime = await Runtime.open({ root: ${JSON.stringify(root)} });
       await runtime.images.import(${JSON.stringify(writeBusyboxRoot(join(directory, 'fs')))}, { reference: 'box' });
@@ -230,24 +232,28 @@ describeWith({ root: true, tools: ['busybox', 'tar'] }, 'committing', () => {
       const held = () => readdirSync(${JSON.stringify(root)} + '/containers/' + container.id).some((name) => name.endsWith('hold'));
       while (!held() || (await container.inspect()).state.status !== 'paused') await new Promise((resolve) => setTimeout(resolve, 1));
       process.kill(process.pid, 'SIGKILL');`;
-    try {
-      const { signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-        encoding: 'utf8',
-        timeout: 60_000,
-      });
-      expect(`${signal} ${stderr}`).toBe('SIGKILL ');
-      await using runtime = await Runtime.open({ root });
-      const container = await runtime.containers.get('held');
-      expect((await container.inspect()).state.status).toBe('running');
-      expect((await container.exec(['echo', 'on'])).stdout.toString()).toBe('on\n');
-      expect(marks(root, container)).toEqual([]);
-      expect(readdirSync(join(root, 'content/ingest'))).toEqual([]);
-      expect(await runtime.images.list()).toHaveLength(1);
-      await container.remove({ force: true });
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
-  });
+      const early = who === 'has the root open' ? await Runtime.open({ root }) : null;
+      try {
+        const { signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+          encoding: 'utf8',
+          timeout: 60_000,
+        });
+        expect(`${signal} ${stderr}`).toBe('SIGKILL ');
+        await using runtime = early ?? (await Runtime.open({ root }));
+        const container = await runtime.containers.get('held');
+        const status = async () => (await container.inspect()).state.status;
+        if (early !== null) await expect.poll(status, { timeout: 10_000 }).toBe('running');
+        expect(await status()).toBe('running');
+        expect((await container.exec(['echo', 'on'])).stdout.toString()).toBe('on\n');
+        expect(marks(root, container)).toEqual([]);
+        await expect.poll(() => readdirSync(join(root, 'content/ingest')), { timeout: 10_000 }).toEqual([]);
+        expect(await runtime.images.list()).toHaveLength(1);
+        await container.remove({ force: true });
+      } finally {
+        rmSync(directory, { recursive: true, force: true });
+      }
+    },
+  );
 });
 
 /** Who holds a container, by the files that say so. */
