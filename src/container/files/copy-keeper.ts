@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { HakoError, hasHakoCode } from '../../base/errors.ts';
+import { hasHakoCode } from '../../base/errors.ts';
 import type { ContainerId } from '../../base/ids.ts';
 import type { OperationOptions } from '../../contracts/operation.ts';
 import type { ContainerRecord } from '../record.ts';
@@ -54,8 +54,7 @@ export class CopyKeeper {
         continue;
       }
       const record = intent.container === null ? null : repository.find(intent.container as ContainerId);
-      const isGone = intent.container !== null && record === null;
-      if (!isGone) {
+      if (intent.container === null || !isGone(record)) {
         if (!(await this.#clear(intent, record))) continue;
         warn(
           `A copy to ${placeOf(intent, record)} was cut short: its process has ended. Files that are there are whole. Copy again.`,
@@ -72,12 +71,17 @@ export class CopyKeeper {
         await (record === null ? host.sweep(place, intent.temporary) : copyIn.sweep(record, place, intent.temporary));
       return true;
     } catch (error) {
-      if (error instanceof HakoError && hasHakoCode(error, 'HAKO_ERR_CONTAINER_NOT_FOUND')) return true;
+      // It has been removed meanwhile, and what was left with it.
+      if (record !== null && isGone(this.#parts.repository.find(record.id))) return true;
       const file = `${placeOf(intent, record)}/${intent.temporary}`;
       warn(`What a copy has left may still be there: ${file}. Remove it.`, error);
       return false;
     }
   }
+}
+
+function isGone(record: ContainerRecord | null): boolean {
+  return record === null || record.state.status === 'removing';
 }
 
 /** Where what is packed under one name is unpacked. */
