@@ -185,7 +185,8 @@ describe('filesystems', () => {
     const request = await start(settings);
     expect(at(request, '/dev/a')).toMatchObject([{ kind: 'mknod', major: 1, minor: 5, mode: 0o020666 }]);
     expect(at(request, '/dev/b')).toMatchObject([{ kind: 'bind', hostPath: '/dev/zero', device: true }]);
-    expect(at(await start(settings, {}, rootless, ordinaryHost()), '/dev/a')).toMatchObject([
+    const whole = { devices: settings.devices.slice(0, 1) };
+    expect(at(await start(whole, {}, rootless, ordinaryHost()), '/dev/a')).toMatchObject([
       { kind: 'bind', device: true },
     ]);
   });
