@@ -36,10 +36,10 @@ describe('quantile', () => {
 });
 
 describe('a contest', () => {
-  test('takes turns, leaves the warm-ups out and closes in reverse', async () => {
+  test('takes turns that begin with another each time, leaves the warm-ups out and closes in reverse', async () => {
     const log: string[] = [];
     const { samples } = await compete([entrant('a', log, [9, 1, 2]), entrant('b', log, [9, 3, 4])], 2, 1);
-    expect(log).toEqual(['a', 'b', 'a', 'b', 'a', 'b', 'close b', 'close a']);
+    expect(log).toEqual(['a', 'b', 'b', 'a', 'a', 'b', 'close b', 'close a']);
     expect(Object.fromEntries(samples)).toEqual({ a: [1, 2], b: [3, 4] });
   });
 
