@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { compressRotated, removeLeftovers } from '../../plugins/log/json-file/compressor.ts';
@@ -178,6 +178,17 @@ describe('compressing rotated files', () => {
     await expect(compressRotated(log.path, 4, locks, abort.signal)).rejects.toThrow('closed');
     expect(warnings).toEqual([]);
     expect(names().filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  it('says nothing of a log that is removed meanwhile', async () => {
+    const { driver, warnings } = jsonFileDriver(options);
+    log.write('1');
+    log.rotate(4);
+    const work = driver.rotated(log.container);
+    renameSync(log.directory, `${log.directory}-gone`);
+    await work;
+    rmSync(`${log.directory}-gone`, { recursive: true });
+    expect(warnings).toEqual([]);
   });
 
   it('reads on while files are compressed and rotated all the time', async () => {

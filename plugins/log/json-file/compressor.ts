@@ -12,7 +12,7 @@ const mode = 0o640;
 /**
  * Compresses the rotated files of a log, `<name>.<k>` to `<name>.<k>.gz`, each under a name of its own first. The lock
  * is held only while names are exchanged: the supervisor goes on rotating meanwhile, and the file is looked for under
- * whatever number it has by then.
+ * whatever number it has by then. A log that is removed meanwhile is no failure.
  */
 export async function compressRotated(
   path: string,
@@ -26,6 +26,9 @@ export async function compressRotated(
     if (source === null) continue;
     try {
       await compressOne(path, maxFiles, source, native, signal);
+    } catch (error) {
+      if ((await ifThere(stat(path))) === null) return;
+      throw error;
     } finally {
       await source.close();
     }
