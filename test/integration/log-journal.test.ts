@@ -172,6 +172,8 @@ describeWith({ root: true, tools: ['busybox'] }, 'a log that is sent away', () =
     { title: 'an ephemeral one, before it is removed', settings: { ephemeral: true }, last: null },
   ]) {
     it(`loses nothing of ${title} over kill -9 of node`, async () => {
+      // One that is open would take over at once.
+      await test.runtime.close();
       const options = { path, capacity: 65_536, delay: 20 };
       const command = last === null ? forever : seq(last);
       const all = { ...settings, name: 'sent', command, log: { driver: 'sending', options } };

@@ -114,7 +114,8 @@ describeWith({ root: true, tools: ['busybox', 'dd'] }, 'programs in a container,
     await goAway(amount('leaving', 40, 2000));
     await settled(1);
     await expect.poll(figures, { timeout: 10_000 }).toEqual(before);
-    expect(residentOf(supervisor) - resident).toBeLessThan(mebibyte);
+    // A sanitizer keeps what was freed for a while.
+    if (process.env['HAKO_SANITIZE'] !== '1') expect(residentOf(supervisor) - resident).toBeLessThan(mebibyte);
     // The control: one that stays shows in each figure that a forgotten one would.
     const kept: Exec[] = [];
     for (let at = 0; at < 3; at++) kept.push(await container.startExec(['sleep', '1000']));

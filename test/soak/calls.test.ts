@@ -103,6 +103,7 @@ describeWith({ root: true, tools: ['busybox'] }, 'whatever is given for the opti
       use: async (options) => test.runtime.images.remove((await test.runtime.images.import(directory, options)).id),
     },
     ListOptions: { runs, use: (options) => test.runtime.containers.list(options) },
+    LogsOptions: { runs: costly, use: (options) => begun(container.logs(soon(options))) },
     LogQuery: { runs: costly, use: (options) => begun(container.logs(soon(options))) },
     MemoryFile: { runs: costly, use: (file) => container.copyIn({ files: { a: file } }, '/tmp') },
     OperationOptions: {

@@ -327,7 +327,7 @@ export class SnapshotStore implements AsyncDisposable {
   #finishRemoval(baseName: string): boolean {
     const record = readRecord(this.#directory, baseName);
     if (record?.kind !== 'committed' || childrenOf(record).allowed()) return false;
-    this.#trash.take(record.directory, (path) => readId(path) === record.id);
+    this.#take(record);
     return true;
   }
 
