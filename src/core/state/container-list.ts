@@ -75,11 +75,14 @@ export class ContainerList {
       after = rows.length < slice ? null : String(rows.at(-1)?.['id']);
       if (breather.isDue) await breather.pause();
     }
+    // To order them takes a turn of its own, and what is made of them another.
+    await breather.pause();
     this.#listed = listed.sort((one, other) => (isBefore(one, other) ? -1 : 1));
     this.#version = version;
     this.#during = undefined;
     this.#changed.clear();
     this.#readChanged(during);
+    await breather.pause();
   }
 
   #readChanged(changed: Set<string>): void {
