@@ -58,7 +58,7 @@ export class Remover {
     const cgroups = groupsOf((claim ?? record).state);
     try {
       await removeGroups(cgroups);
-      await this.#logs.finish(record);
+      if (claim !== null) await this.#logs.finish(record);
       await this.removeFiles(record);
     } catch (error) {
       if (claim !== null) this.#repository.changeState(claim, { status: 'removing', cgroups });
