@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ContainerId, isContainerId } from '../base/ids.ts';
-import { processSchema } from '../host/process-identity.ts';
+import { isSameProcess, processSchema } from '../host/process-identity.ts';
 import type { ContainerDefaults } from '../oci/image-config.ts';
 
 const time = z.iso.datetime();
@@ -129,6 +129,5 @@ export type ContainerRecord = SettledRecord & { readonly state: RecordedState };
 /** Whether two claims are of one run, or both of none. */
 export function isSameRun(one: RecordedState, other: RecordedState): boolean {
   if (one.status !== 'running' || other.status !== 'running') return one.status === other.status;
-  const [first, second] = [one.supervisor, other.supervisor];
-  return first.pid === second.pid && first.startTicks === second.startTicks && first.bootId === second.bootId;
+  return isSameProcess(one.supervisor, other.supervisor);
 }

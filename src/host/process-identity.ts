@@ -2,6 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { z } from 'zod';
 import { isForWant } from '../base/errno.ts';
 import { HakoError } from '../base/errors.ts';
+import { statFields } from '../base/proc-stat.ts';
 
 /** A process, told from any other that had or will have its pid. */
 export const processSchema = z.object({
@@ -48,9 +49,8 @@ function statOf(pid: number): ProcessStat | null {
     if (isForWant(error)) throw error;
     return null;
   }
-  // The command's name, in parentheses, may hold spaces and parentheses: count from the last one.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, parent, startTicks] = [fields[0], fields[1], fields[19]];
+  const field = statFields(stat);
+  const [state, parent, startTicks] = [field(3), field(4), field(22)];
   if (startTicks === undefined) return null;
   return { isZombie: state === 'Z' || state === 'X', parent: Number(parent), startTicks };
 }
@@ -84,8 +84,11 @@ export function ownIdentity(): ProcessIdentity {
 
 /** Whether it is this very process. */
 export function isOwn(process: ProcessIdentity | null | undefined): boolean {
-  const own = ownIdentity();
-  return process?.pid === own.pid && process.startTicks === own.startTicks && process.bootId === own.bootId;
+  return process !== null && process !== undefined && isSameProcess(process, ownIdentity());
+}
+
+export function isSameProcess(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  return one.pid === other.pid && one.startTicks === other.startTicks && one.bootId === other.bootId;
 }
 
 /** @throws HakoError `HAKO_ERR_SUPERVISOR_LOST` when there is no such process. */

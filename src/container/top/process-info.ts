@@ -1,3 +1,4 @@
+import { statFields } from '../../base/proc-stat.ts';
 import type { HostFiles } from '../../host/files.ts';
 
 /** A process of a container, as the host sees it. @public */
@@ -72,9 +73,8 @@ export function readProcess(files: HostFiles, pid: number, machine: Machine): Co
   const stat = files.read(`/proc/${pid}/stat`);
   const status = files.read(`/proc/${pid}/status`);
   if (stat === null || status === null) return null;
-  // The name, in parentheses, may hold spaces and parentheses: count from the last one. [0] is field 3.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const number = (field: number): number => Number(fields[field - 3]);
+  const field = statFields(stat);
+  const number = (of: number): number => Number(field(of));
   const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
   const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1] ?? 0);
   const argv = (files.read(`/proc/${pid}/cmdline`) ?? '').replace(/\0+$/, '').replaceAll('\0', ' ');
@@ -91,7 +91,7 @@ export function readProcess(files: HostFiles, pid: number, machine: Machine): Co
     user: machine.users.get(uid) ?? String(uid),
     name,
     command: argv === '' ? `[${name}]` : argv,
-    state: fields[0] ?? '?',
+    state: field(3) ?? '?',
     terminal: terminalName(number(7)),
     startedAt: new Date((machine.bootTime + number(22) / ticks) * 1000),
     cpuTime,

@@ -1,3 +1,4 @@
+import { statFields } from '../../base/proc-stat.ts';
 import type { HostFiles } from '../../host/files.ts';
 
 /** The processes below one, in the order of their pids; a supervisor reaps all of its container, so these are all there are. */
@@ -6,7 +7,7 @@ export function descendants(files: HostFiles, root: number): readonly number[] {
   for (const entry of files.list('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
     const stat = files.read(`/proc/${entry}/stat`);
-    const parent = Number(stat?.slice(stat.lastIndexOf(')') + 4).split(' ', 1)[0]);
+    const parent = Number(stat === null ? undefined : statFields(stat)(4));
     const siblings = children.get(parent);
     if (siblings === undefined) children.set(parent, [Number(entry)]);
     else siblings.push(Number(entry));
